@@ -1,2 +1,2 @@
-//! Skeleton.
+//! Chooses the role: keeper or manager.
 fn main() {}
