@@ -1,0 +1,64 @@
+//! A process seen from outside, by pidfd: no number is ever mistaken for another process.
+
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+/// One running process.
+#[derive(Debug)]
+pub struct Process {
+    /// Its number.
+    pub pid: i32,
+    descriptor: OwnedFd,
+}
+
+impl Process {
+    /// The process that has this number now, if any.
+    pub fn open(pid: i32) -> Option<Process> {
+        let descriptor = pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok()?;
+        Some(Process { pid, descriptor })
+    }
+
+    /// Sends a signal, by number; false when the process is gone.
+    pub fn signal(&self, number: i32) -> bool {
+        Signal::from_named_raw(number)
+            .is_some_and(|signal| pidfd_send_signal(&self.descriptor, signal).is_ok())
+    }
+
+    /// Waits until the process is dead (a zombie is); false when it still lives after `patience`.
+    pub fn gone_within(&self, patience: Duration) -> bool {
+        let mut ready = [nix::poll::PollFd::new(
+            self.descriptor.as_fd(),
+            nix::poll::PollFlags::POLLIN,
+        )];
+        let patience = u16::try_from(patience.as_millis()).unwrap_or(u16::MAX);
+        nix::poll::poll(&mut ready, patience).is_ok_and(|n| n > 0)
+    }
+
+    /// Is it dead?
+    pub fn is_gone(&self) -> bool {
+        self.gone_within(Duration::ZERO)
+    }
+}
+
+/// The children of a process, of all its threads.
+pub(crate) fn children(pid: i32) -> Vec<i32> {
+    let Ok(tasks) = std::fs::read_dir(format!("/proc/{pid}/task")) else {
+        return Vec::new();
+    };
+    tasks
+        .flatten()
+        .filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok())
+        .flat_map(|text| {
+            text.split_whitespace()
+                .filter_map(|word| word.parse().ok())
+                .collect::<Vec<i32>>()
+        })
+        .collect()
+}
+
+/// When the process was started, in clock ticks since boot (field 22 of `/proc/PID/stat`).
+pub(crate) fn started(pid: i32) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    text.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok()
+}
