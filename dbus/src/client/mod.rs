@@ -1,0 +1,411 @@
+//! The asking end: thin, typed calls over the private socket.
+//!
+//! Connections do not outlive a manager, jobs do. [`Client::enqueue_and_wait`] therefore gives
+//! every job a token and, when the connection breaks, connects again and asks by the same token.
+
+mod changes;
+mod error;
+mod log;
+mod values;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use zbus::Connection;
+use zbus::wire::DynamicType;
+
+pub use changes::{Change, Changes};
+pub use error::Error;
+pub use log::LogReader;
+pub use values::{Properties, Value};
+
+pub use crate::error::Kind;
+pub use crate::wire::{
+    DependencyLine, Diagnostic, FileText, JobLine, LogLine, Moved, ProcessLine, SocketLine,
+    UnitLine,
+};
+
+use crate::names::{self, BUS_NAME, ROOT, interface};
+
+/// How long a manager may be away before [`Client::enqueue_and_wait`] gives up: a keeper that has
+/// to try older programs takes a few seconds.
+const LONGEST_ABSENCE: Duration = Duration::from_secs(30);
+
+/// How long the first answer of a socket may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A connection to the manager.
+#[derive(Debug, Clone)]
+pub struct Client {
+    connection: Connection,
+    socket: PathBuf,
+}
+
+/// How a reload of all definitions went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reloaded {
+    /// Whether the new definitions are in force.
+    pub applied: bool,
+    /// What there is to say about the files, errors and warnings.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// How a job ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// Its number.
+    pub job: u32,
+    /// `done`, `canceled`, `timeout`, `failed`, `dependency`, `skipped` or `invalid`.
+    pub result: String,
+}
+
+impl Client {
+    /// Connects to the private socket `$RUNTIME/bus`.
+    ///
+    /// # Errors
+    /// [`Error::Connect`] when nobody answers there.
+    pub async fn connect(socket: impl AsRef<Path>) -> Result<Client, Error> {
+        let socket = socket.as_ref().to_owned();
+        let connection = open(&socket).await?;
+        Ok(Client { connection, socket })
+    }
+
+    /// The socket this client is connected to.
+    #[must_use]
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// Connects again, to the manager that is there now.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub async fn reconnect(&mut self) -> Result<(), Error> {
+        self.connection = open(&self.socket).await?;
+        Ok(())
+    }
+
+    /// Every loaded unit whose name matches one of `patterns` and that is in one of `states`
+    /// (load, active or sub-state); an empty list takes all.
+    ///
+    /// # Errors
+    /// As every call: [`Error::Refused`] with the manager's reason, [`Error::Lost`] when the
+    /// connection broke.
+    pub async fn list_units(
+        &self,
+        states: &[String],
+        patterns: &[String],
+    ) -> Result<Vec<UnitLine>, Error> {
+        self.manager("ListUnitsByPatterns", &(states, patterns))
+            .await
+    }
+
+    /// Queued and running jobs.
+    ///
+    /// # Errors
+    /// As [`Client::list_units`].
+    pub async fn list_jobs(&self) -> Result<Vec<JobLine>, Error> {
+        self.manager("ListJobs", &()).await
+    }
+
+    /// Every address of every loaded socket unit.
+    ///
+    /// # Errors
+    /// As [`Client::list_units`].
+    pub async fn list_sockets(&self) -> Result<Vec<SocketLine>, Error> {
+        self.manager("ListSockets", &()).await
+    }
+
+    /// The tree below `unit`; `direction` is `requirements`, `reverse`, `after` or `before`.
+    ///
+    /// # Errors
+    /// As [`Client::list_units`].
+    pub async fn list_dependencies(
+        &self,
+        unit: &str,
+        direction: &str,
+    ) -> Result<Vec<DependencyLine>, Error> {
+        self.manager("ListDependencies", &(unit, direction)).await
+    }
+
+    /// The files of a unit, drop-ins last.
+    ///
+    /// # Errors
+    /// As [`Client::list_units`].
+    pub async fn cat(&self, unit: &str) -> Result<Vec<FileText>, Error> {
+        self.manager("Cat", &unit).await
+    }
+
+    /// The processes of a unit.
+    ///
+    /// # Errors
+    /// As [`Client::list_units`].
+    pub async fn processes(&self, unit: &str) -> Result<Vec<ProcessLine>, Error> {
+        self.manager("GetUnitProcesses", &unit).await
+    }
+
+    /// All properties of a unit, of all its interfaces. A valid name that is not loaded gives
+    /// properties with `LoadState` `not-found`.
+    ///
+    /// # Errors
+    /// As [`Client::list_units`].
+    pub async fn unit(&self, unit: &str) -> Result<Properties, Error> {
+        let path = names::unit_path(unit);
+        self.call(&path, interface::PROPERTIES, "GetAll", &"")
+            .await
+            .map(Properties::from_map)
+    }
+
+    /// All properties of the manager.
+    ///
+    /// # Errors
+    /// As [`Client::list_units`].
+    pub async fn properties(&self) -> Result<Properties, Error> {
+        self.call(ROOT, interface::PROPERTIES, "GetAll", &"")
+            .await
+            .map(Properties::from_map)
+    }
+
+    /// Queues a job and gives its number. `verb` is `start`, `stop`, `restart`, `try-restart`,
+    /// `reload`, `reload-or-restart` or `try-reload-or-restart`; `mode` as `systemctl --job-mode=`.
+    /// The same non-empty `token` again gives the same job.
+    ///
+    /// # Errors
+    /// As [`Client::list_units`].
+    pub async fn enqueue(
+        &self,
+        unit: &str,
+        verb: &str,
+        mode: &str,
+        token: &str,
+    ) -> Result<u32, Error> {
+        let (job, _path): (u32, zbus::OwnedObjectPath) = self
+            .manager("EnqueueJob", &(unit, verb, mode, token))
+            .await?;
+        Ok(job)
+    }
+
+    /// Waits until a job has ended and gives its result; for a minute after its end, too.
+    ///
+    /// # Errors
+    /// As [`Client::list_units`].
+    pub async fn await_job(&self, job: u32) -> Result<String, Error> {
+        self.manager("AwaitJob", &job).await
+    }
+
+    /// Queues a job and waits for its end, over restarts of the manager.
+    ///
+    /// # Errors
+    /// As [`Client::list_units`]; [`Error::Lost`] only when no manager answered for 30 s.
+    pub async fn enqueue_and_wait(
+        &mut self,
+        unit: &str,
+        verb: &str,
+        mode: &str,
+    ) -> Result<Ended, Error> {
+        let token = token();
+        loop {
+            let attempt = async {
+                let job = self.enqueue(unit, verb, mode, &token).await?;
+                let result = self.await_job(job).await?;
+                Ok(Ended { job, result })
+            };
+            match attempt.await {
+                Err(Error::Lost(cause)) => self.find_again(cause).await?,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Connects to the next manager as soon as there is one, for at most [`LONGEST_ABSENCE`].
+    ///
+    /// # Errors
+    /// [`Error::Lost`] with `cause` when there is none.
+    async fn find_again(&mut self, cause: String) -> Result<(), Error> {
+        // The keeper holds the listening socket, so a connection usually queues up there and is
+        // answered by the next manager; the pauses are for a socket that is gone for a moment.
+        let mut pause = Duration::from_millis(5);
+        let deadline = tokio::time::Instant::now() + LONGEST_ABSENCE;
+        loop {
+            match self.reconnect().await {
+                Ok(()) => return Ok(()),
+                Err(_) if tokio::time::Instant::now() + pause < deadline => {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_millis(500));
+                }
+                Err(_) => return Err(Error::Lost(cause)),
+            }
+        }
+    }
+
+    /// Takes a job back.
+    ///
+    /// # Errors
+    /// As [`Client::list_units`].
+    pub async fn cancel_job(&self, job: u32) -> Result<(), Error> {
+        self.manager("CancelJob", &job).await
+    }
+
+    /// Sends a signal to processes of a unit; `whom` is `all`, `main` or `control`.
+    ///
+    /// # Errors
+    /// As [`Client::list_units`].
+    pub async fn kill(&self, unit: &str, whom: &str, signal: i32) -> Result<(), Error> {
+        self.manager("KillUnit", &(unit, whom, signal)).await
+    }
+
+    /// Forgets failures and start limits of one unit or of all.
+    ///
+    /// # Errors
+    /// As [`Client::list_units`].
+    pub async fn reset_failed(&self, unit: Option<&str>) -> Result<(), Error> {
+        match unit {
+            Some(unit) => self.manager("ResetFailedUnit", &unit).await,
+            None => self.manager("ResetFailed", &()).await,
+        }
+    }
+
+    /// Reads all unit files again. Broken files are no error here: see [`Reloaded::applied`].
+    ///
+    /// # Errors
+    /// As [`Client::list_units`].
+    pub async fn reload_units(&self, keep_going: bool) -> Result<Reloaded, Error> {
+        let (applied, diagnostics) = self.manager("ReloadUnits", &keep_going).await?;
+        Ok(Reloaded {
+            applied,
+            diagnostics,
+        })
+    }
+
+    /// Replaces the manager by a new process of the program on disk; returns when the new one
+    /// answers.
+    ///
+    /// # Errors
+    /// As [`Client::list_units`].
+    pub async fn reexecute(&mut self) -> Result<(), Error> {
+        let pid = self.properties().await?.number("ManagerPID");
+        match self.manager::<_, ()>("Reexecute", &()).await {
+            Ok(()) | Err(Error::Lost(_)) => {}
+            Err(error) => return Err(error),
+        }
+        // Until the old one is gone its socket still answers: its last word ends the connection.
+        self.closed().await;
+        loop {
+            self.find_again("the new manager does not answer".to_owned())
+                .await?;
+            match self.properties().await {
+                Ok(now) if now.number("ManagerPID") == pid => self.closed().await,
+                Ok(_) => return Ok(()),
+                Err(Error::Lost(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Stops everything in order and ends the program with `status`. Returns when the order is
+    /// accepted; [`Client::closed`] tells when all is over.
+    ///
+    /// # Errors
+    /// As [`Client::list_units`].
+    pub async fn exit(&self, status: u8) -> Result<(), Error> {
+        self.manager("Exit", &status).await
+    }
+
+    /// Waits until the other end has closed the connection.
+    pub async fn closed(&self) {
+        self.connection.closed().await;
+    }
+
+    /// Lines the units wrote: the last `lines` of each, then, with `follow`, new ones.
+    ///
+    /// # Errors
+    /// As [`Client::list_units`].
+    pub async fn read_log(
+        &self,
+        units: &[String],
+        lines: u32,
+        follow: bool,
+    ) -> Result<LogReader, Error> {
+        let pipe: zbus::OwnedFd = self.manager("ReadLog", &(units, lines, follow)).await?;
+        Ok(LogReader::new(pipe.into(), self.clone()))
+    }
+
+    /// What changes from now on. Subscribe first, then look: nothing falls in between.
+    ///
+    /// # Errors
+    /// As [`Client::list_units`].
+    pub async fn changes(&self) -> Result<Changes, Error> {
+        // A connection of its own: one whose changes nobody reads must not hold up answers.
+        let own = Client::connect(&self.socket).await?;
+        let stream = zbus::MessageStream::from(&own.connection);
+        own.manager::<_, ()>("Subscribe", &()).await?;
+        Ok(Changes::new(stream))
+    }
+
+    async fn manager<B, R>(&self, method: &str, body: &B) -> Result<R, Error>
+    where
+        B: serde::Serialize + DynamicType,
+        R: DeserializeOwned + zbus::Type,
+    {
+        self.call(ROOT, interface::MANAGER, method, body).await
+    }
+
+    async fn call<B, R>(
+        &self,
+        path: &str,
+        interface: &str,
+        method: &str,
+        body: &B,
+    ) -> Result<R, Error>
+    where
+        B: serde::Serialize + DynamicType,
+        R: DeserializeOwned + zbus::Type,
+    {
+        let reply = self
+            .connection
+            .call_method(Some(BUS_NAME), path, Some(interface), method, body)
+            .await
+            .map_err(Error::of_call)?;
+        reply.body().deserialize().map_err(|error| {
+            Error::Protocol(format!("{interface}.{method} answered strangely: {error}"))
+        })
+    }
+}
+
+async fn open(socket: &Path) -> Result<Connection, Error> {
+    let failed = |error: io::Error| Error::Connect {
+        socket: socket.to_owned(),
+        error,
+    };
+    // A full backlog or a stopped manager must not hang the caller: the runtime's own connect
+    // does not block.
+    let connecting = async {
+        let stream = tokio::net::UnixStream::connect(socket)
+            .await
+            .map_err(failed)?;
+        let stream = stream.into_std().map_err(failed)?;
+        zbus::connection::Builder::unix_stream(stream)
+            .p2p()
+            .build()
+            .await
+            .map_err(|error| failed(io::Error::other(error)))
+    };
+    match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
+        Ok(connection) => connection,
+        Err(_) => Err(failed(io::ErrorKind::TimedOut.into())),
+    }
+}
+
+/// A text no other client uses: jobs are found again by it.
+fn token() -> String {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_nanos();
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("{}-{now:x}-{count}", std::process::id())
+}

@@ -1,0 +1,212 @@
+//! Error names: one table for both ends.
+
+/// What kind of error a reply is. Closed: a name that is not in the table is [`Kind::Failed`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// No such unit is loaded or can be loaded.
+    NoSuchUnit,
+    /// The unit's file has an error.
+    BadUnitSetting,
+    /// The unit is masked.
+    UnitMasked,
+    /// This kind of job makes no sense for the unit.
+    JobTypeNotApplicable,
+    /// The transaction would contradict itself.
+    TransactionJobsConflicting,
+    /// The ordering asked for is a circle.
+    TransactionOrderIsCyclic,
+    /// A job is in the way, and the mode forbids to replace it.
+    TransactionIsDestructive,
+    /// No job of that number, running or recently ended.
+    NoSuchJob,
+    /// The unit has no such process.
+    NoSuchProcess,
+    /// A unit file is broken; nothing was applied.
+    ReloadRefused,
+    /// Everything is being stopped, or the manager is gone.
+    ShuttingDown,
+    /// The caller may not do this.
+    AccessDenied,
+    /// An argument makes no sense.
+    InvalidArgs,
+    /// No object at this path.
+    UnknownObject,
+    /// The object has no such interface.
+    UnknownInterface,
+    /// The interface has no such method.
+    UnknownMethod,
+    /// The interface has no such property.
+    UnknownProperty,
+    /// No property can be set.
+    PropertyReadOnly,
+    /// A match rule cannot be read.
+    MatchRuleInvalid,
+    /// No such match rule was added.
+    MatchRuleNotFound,
+    /// No such name on this connection.
+    NameHasNoOwner,
+    /// Too much at once.
+    LimitsExceeded,
+    /// Understood, but not possible here.
+    NotSupported,
+    /// Anything else.
+    Failed,
+}
+
+/// Every kind with its name and what it says.
+pub const NAMES: &[(Kind, &str, &str)] = &[
+    (
+        Kind::NoSuchUnit,
+        "org.unitrunner.Runner1.Error.NoSuchUnit",
+        "no such unit is loaded or can be loaded",
+    ),
+    (
+        Kind::BadUnitSetting,
+        "org.unitrunner.Runner1.Error.BadUnitSetting",
+        "the file of the unit has an error; the message says where",
+    ),
+    (
+        Kind::UnitMasked,
+        "org.unitrunner.Runner1.Error.UnitMasked",
+        "the unit is masked",
+    ),
+    (
+        Kind::JobTypeNotApplicable,
+        "org.unitrunner.Runner1.Error.JobTypeNotApplicable",
+        "this kind of job makes no sense for the unit",
+    ),
+    (
+        Kind::TransactionJobsConflicting,
+        "org.unitrunner.Runner1.Error.TransactionJobsConflicting",
+        "the transaction would contradict itself",
+    ),
+    (
+        Kind::TransactionOrderIsCyclic,
+        "org.unitrunner.Runner1.Error.TransactionOrderIsCyclic",
+        "the ordering asked for is a circle",
+    ),
+    (
+        Kind::TransactionIsDestructive,
+        "org.unitrunner.Runner1.Error.TransactionIsDestructive",
+        "a job is in the way and the mode forbids to replace it",
+    ),
+    (
+        Kind::NoSuchJob,
+        "org.unitrunner.Runner1.Error.NoSuchJob",
+        "no job of that number runs or ended within the last minute",
+    ),
+    (
+        Kind::NoSuchProcess,
+        "org.unitrunner.Runner1.Error.NoSuchProcess",
+        "the unit has no such process",
+    ),
+    (
+        Kind::ReloadRefused,
+        "org.unitrunner.Runner1.Error.ReloadRefused",
+        "a unit file is broken and nothing was applied; the message says where",
+    ),
+    (
+        Kind::ShuttingDown,
+        "org.unitrunner.Runner1.Error.ShuttingDown",
+        "everything is being stopped",
+    ),
+    (
+        Kind::AccessDenied,
+        "org.freedesktop.DBus.Error.AccessDenied",
+        "the caller may not do this",
+    ),
+    (
+        Kind::InvalidArgs,
+        "org.freedesktop.DBus.Error.InvalidArgs",
+        "an argument makes no sense",
+    ),
+    (
+        Kind::UnknownObject,
+        "org.freedesktop.DBus.Error.UnknownObject",
+        "no object at this path",
+    ),
+    (
+        Kind::UnknownInterface,
+        "org.freedesktop.DBus.Error.UnknownInterface",
+        "the object has no such interface",
+    ),
+    (
+        Kind::UnknownMethod,
+        "org.freedesktop.DBus.Error.UnknownMethod",
+        "the interface has no such method",
+    ),
+    (
+        Kind::UnknownProperty,
+        "org.freedesktop.DBus.Error.UnknownProperty",
+        "the interface has no such property",
+    ),
+    (
+        Kind::PropertyReadOnly,
+        "org.freedesktop.DBus.Error.PropertyReadOnly",
+        "no property can be set",
+    ),
+    (
+        Kind::MatchRuleInvalid,
+        "org.freedesktop.DBus.Error.MatchRuleInvalid",
+        "a match rule cannot be read",
+    ),
+    (
+        Kind::MatchRuleNotFound,
+        "org.freedesktop.DBus.Error.MatchRuleNotFound",
+        "no such match rule was added",
+    ),
+    (
+        Kind::NameHasNoOwner,
+        "org.freedesktop.DBus.Error.NameHasNoOwner",
+        "nobody has this name on a private connection",
+    ),
+    (
+        Kind::LimitsExceeded,
+        "org.freedesktop.DBus.Error.LimitsExceeded",
+        "the client asks for too much at once",
+    ),
+    (
+        Kind::NotSupported,
+        "org.freedesktop.DBus.Error.NotSupported",
+        "understood, but not possible here",
+    ),
+    (
+        Kind::Failed,
+        "org.freedesktop.DBus.Error.Failed",
+        "anything else",
+    ),
+];
+
+impl Kind {
+    /// The D-Bus error name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        NAMES
+            .iter()
+            .find(|(kind, ..)| *kind == self)
+            .map_or("org.freedesktop.DBus.Error.Failed", |(_, name, _)| name)
+    }
+
+    /// The kind of a D-Bus error name.
+    #[must_use]
+    pub fn of(name: &str) -> Kind {
+        NAMES
+            .iter()
+            .find(|(_, known, _)| *known == name)
+            .map_or(Kind::Failed, |(kind, ..)| *kind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_kinds_are_one_to_one() {
+        for (kind, name, _) in NAMES {
+            assert_eq!(kind.name(), *name);
+            assert_eq!(Kind::of(name), *kind);
+        }
+        assert_eq!(Kind::of("org.example.Strange"), Kind::Failed);
+    }
+}
