@@ -1,1 +1,23 @@
-//! Skeleton.
+//! What a unit is: names, the settings table, readers, diagnostics.
+//!
+//! The way of a unit file is *written → merged → resolved*: a file is read into texts with places,
+//! drop-ins are laid over it, and the settings table makes typed values of the texts. Nothing here
+//! asks the system: what must be known of it is a [`Surroundings`](surroundings::Surroundings), and
+//! files are read in one room, [`disk`](mod@disk). Reading never aborts; what is wrong comes back
+//! as [`Diagnostic`]s beside what is right.
+
+pub mod definition;
+pub mod dependency;
+pub mod diagnostic;
+pub mod name;
+pub mod settings;
+pub mod specifier;
+pub mod surroundings;
+pub mod value;
+
+pub use definition::{Definition, Item, LoadState, Origin};
+pub use dependency::{Dependency, Effect};
+pub use diagnostic::{Diagnostic, Place, Severity};
+pub use name::{NameProblem, UnitKind, UnitName};
+pub use settings::{Section, Setting, SettingId, Value};
+pub use surroundings::Surroundings;

@@ -1,0 +1,296 @@
+//! A definition: what somebody wrote about one unit, merged and resolved. It is sparse: only
+//! settings that were written take room, the rest are the table's defaults.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::diagnostic::{Diagnostic, Place};
+use crate::name::{UnitKind, UnitName};
+use crate::settings::{SettingId, Value, default_of};
+use crate::value::{ListenAddress, ListenKind, NotifyAccess, ServiceType, Span};
+
+/// One text as written, and where. A scalar has one, a list one for each line or array element.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Item {
+    /// The text, specifiers and variables as they stand. Where an array of words was written, the
+    /// words are quoted to one line.
+    pub text: Box<str>,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// One setting of a definition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) id: SettingId,
+    pub(crate) value: Value,
+    pub(crate) items: Box<[Item]>,
+}
+
+impl Entry {
+    /// Whether both say the same, wherever they say it.
+    pub(crate) fn says_the_same(&self, other: &Entry) -> bool {
+        self.id == other.id && self.value == other.value
+    }
+}
+
+/// A setting of a record that this build does not know; carried over unread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UnknownEntry {
+    pub(crate) key: Box<str>,
+    pub(crate) items: Box<[Item]>,
+}
+
+/// The files a definition was made from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct Origin {
+    /// The unit file; `None` for a built-in unit.
+    pub fragment: Option<Arc<str>>,
+    /// The drop-ins, in the order they were applied.
+    pub drop_ins: Box<[Arc<str>]>,
+}
+
+/// Whether a definition can be used.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum LoadState {
+    /// It can.
+    #[default]
+    Loaded,
+    /// There is no such unit.
+    NotFound,
+    /// A setting is wrong; the diagnostics say which and why.
+    BadSetting(Arc<[Diagnostic]>),
+    /// It is linked to `/dev/null`.
+    Masked,
+    /// Its file could not be read.
+    Error(Arc<[Diagnostic]>),
+}
+
+impl LoadState {
+    /// systemd's word for it.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            LoadState::Loaded => "loaded",
+            LoadState::NotFound => "not-found",
+            LoadState::BadSetting(_) => "bad-setting",
+            LoadState::Masked => "masked",
+            LoadState::Error(_) => "error",
+        }
+    }
+
+    /// What is wrong, where something is.
+    pub fn diagnostics(&self) -> &[Diagnostic] {
+        match self {
+            LoadState::BadSetting(found) | LoadState::Error(found) => found,
+            LoadState::Loaded | LoadState::NotFound | LoadState::Masked => &[],
+        }
+    }
+}
+
+/// Everything that was written about one unit. Accessors named like the settings, with defaults
+/// filled in, come from the settings table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Definition {
+    pub(crate) name: UnitName,
+    pub(crate) load_state: LoadState,
+    pub(crate) origin: Origin,
+    /// Sorted by setting. Instances share those entries with their template that are the same.
+    pub(crate) entries: Box<[Arc<Entry>]>,
+    pub(crate) unknown: Box<[UnknownEntry]>,
+}
+
+impl Definition {
+    /// A definition in which nothing is set: built-in targets, and units nobody defined.
+    pub(crate) fn empty(name: UnitName, load_state: LoadState) -> Definition {
+        Definition {
+            name,
+            load_state,
+            origin: Origin::default(),
+            entries: Box::default(),
+            unknown: Box::default(),
+        }
+    }
+
+    /// The definition of a unit nobody defined: its load state is [`LoadState::NotFound`].
+    pub fn not_found(name: UnitName) -> Definition {
+        Definition::empty(name, LoadState::NotFound)
+    }
+
+    /// The unit's name.
+    pub fn name(&self) -> &UnitName {
+        &self.name
+    }
+
+    /// What kind of unit it is.
+    pub fn kind(&self) -> UnitKind {
+        self.name.kind()
+    }
+
+    /// The files it was made from.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Whether it can be used.
+    pub fn load_state(&self) -> &LoadState {
+        &self.load_state
+    }
+
+    /// Whether it can be used: [`LoadState::Loaded`].
+    pub fn is_loaded(&self) -> bool {
+        self.load_state == LoadState::Loaded
+    }
+
+    pub(crate) fn entry(&self, id: SettingId) -> Option<&Entry> {
+        let at = self
+            .entries
+            .binary_search_by_key(&id, |entry| entry.id)
+            .ok()?;
+        self.entries.get(at).map(|entry| &**entry)
+    }
+
+    /// The value of a setting, or its default.
+    pub fn value(&self, id: SettingId) -> &Value {
+        self.entry(id)
+            .map_or_else(|| default_of(id), |entry| &entry.value)
+    }
+
+    /// Whether somebody wrote this setting.
+    pub fn is_set(&self, id: SettingId) -> bool {
+        self.entry(id).is_some()
+    }
+
+    /// The texts of a setting as written, with their places; empty where nobody wrote it.
+    pub fn items(&self, id: SettingId) -> &[Item] {
+        self.entry(id).map_or(&[], |entry| &entry.items)
+    }
+
+    /// A setting as it was written, a list one line for each item.
+    pub fn written(&self, id: SettingId) -> Option<Cow<'_, str>> {
+        match self.items(id) {
+            [] => None,
+            [one] => Some(Cow::Borrowed(&one.text)),
+            several => {
+                let texts: Vec<&str> = several.iter().map(|item| &*item.text).collect();
+                Some(Cow::Owned(texts.join("\n")))
+            }
+        }
+    }
+
+    /// Where a setting was written, first.
+    pub fn place(&self, id: SettingId) -> Option<&Place> {
+        self.items(id).first().map(|item| &item.place)
+    }
+
+    /// The settings somebody wrote, in the order of the table, with their values.
+    pub fn set_settings(&self) -> impl Iterator<Item = (SettingId, &Value)> {
+        self.entries.iter().map(|entry| (entry.id, &entry.value))
+    }
+
+    /// The settings whose values differ between two definitions; places do not count.
+    pub fn changed_settings(&self, other: &Definition) -> Vec<SettingId> {
+        let says = |definition: &Definition, entry: &Entry| {
+            definition
+                .entry(entry.id)
+                .is_some_and(|found| found.says_the_same(entry))
+        };
+        let mut changed: Vec<SettingId> = (self.entries.iter().filter(|e| !says(other, e)))
+            .chain(other.entries.iter().filter(|e| !says(self, e)))
+            .map(|entry| entry.id)
+            .collect();
+        changed.sort_unstable();
+        changed.dedup();
+        changed
+    }
+
+    /// When the service counts as started; `oneshot` where there is no `exec-start` and nobody says
+    /// otherwise.
+    pub fn service_type(&self) -> ServiceType {
+        if self.is_set(SettingId::Type) || !self.exec_start().is_empty() {
+            self.written_type()
+        } else {
+            ServiceType::Oneshot
+        }
+    }
+
+    /// How long each part of a start may take; [`Span::INFINITY`] where there is no limit.
+    pub fn timeout_start_sec(&self) -> Span {
+        let unset = !self.is_set(SettingId::TimeoutStartSec);
+        if unset && self.service_type() == ServiceType::Oneshot {
+            Span::INFINITY
+        } else {
+            self.written_timeout_start_sec().zero_is_infinite()
+        }
+    }
+
+    /// How long each part of a stop may take; [`Span::INFINITY`] where there is no limit.
+    pub fn timeout_stop_sec(&self) -> Span {
+        self.written_timeout_stop_sec().zero_is_infinite()
+    }
+
+    /// How often the service must show that it is alive; `None` where it need not.
+    pub fn watchdog_sec(&self) -> Option<Span> {
+        Some(self.written_watchdog_sec()).filter(|span| !span.is_zero() && !span.is_infinite())
+    }
+
+    /// Whose notify messages are believed: at least the main process's where the service has to
+    /// send some.
+    pub fn notify_access(&self) -> NotifyAccess {
+        let needed = self.service_type() == ServiceType::Notify
+            || self.watchdog_sec().is_some()
+            || self.file_descriptor_store_max() > 0;
+        match self.written_notify_access() {
+            NotifyAccess::None if needed => NotifyAccess::Main,
+            access => access,
+        }
+    }
+
+    /// The name the service sees for the socket's descriptors.
+    pub fn file_descriptor_name(&self) -> &str {
+        self.written_file_descriptor_name()
+            .unwrap_or(self.name.as_str())
+    }
+
+    /// How many activations are allowed within `trigger-limit-interval-sec`; 0 is no limit.
+    pub fn trigger_limit_burst(&self) -> u32 {
+        let default = if self.accept() { 200 } else { 20 };
+        self.written_trigger_limit_burst().unwrap_or(default)
+    }
+
+    /// Every address of a socket, in the order its descriptors are passed on.
+    pub fn listen(&self) -> impl Iterator<Item = (ListenKind, &ListenAddress)> {
+        fn of(
+            kind: ListenKind,
+            addresses: &[ListenAddress],
+        ) -> impl Iterator<Item = (ListenKind, &ListenAddress)> {
+            addresses.iter().map(move |address| (kind, address))
+        }
+        of(ListenKind::Stream, self.listen_stream())
+            .chain(of(ListenKind::Datagram, self.listen_datagram()))
+            .chain(of(
+                ListenKind::SequentialPacket,
+                self.listen_sequential_packet(),
+            ))
+            .chain(of(ListenKind::Fifo, self.listen_fifo()))
+    }
+
+    /// The service a socket starts; with `accept` the template of which each connection gets an
+    /// instance. `None` for other kinds, and for an instance or template of a socket with `accept`,
+    /// which cannot be.
+    pub fn service(&self) -> Option<UnitName> {
+        if self.kind() != UnitKind::Socket {
+            return None;
+        }
+        if self.accept() {
+            let plain = !self.name.is_template() && self.name.instance().is_none();
+            return plain
+                .then(|| UnitName::build(self.name.prefix(), Some(""), UnitKind::Service).ok())?;
+        }
+        match self.written_service() {
+            Some(name) => Some(name.clone()),
+            None => self.name.with_kind(UnitKind::Service).ok(),
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! What the words between units mean. Each word stands for a set of *effects*, and only those are
+//! ever acted upon: a decision asks "does this pull in a start?", never "is this Requires?".
+//! systemd calls the effects atoms; which word has which is systemd.unit(5)'s semantics.
+
+use serde::{Deserialize, Serialize};
+
+use crate::settings::SettingId;
+
+/// A dependency of one unit on another, in the word of the unit that has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dependency {
+    /// Cannot do without the other.
+    Requires,
+    /// Would like to have the other.
+    Wants,
+    /// Lives and dies with the other.
+    BindsTo,
+    /// Is stopped and restarted with the other.
+    PartOf,
+    /// Cannot run beside the other.
+    Conflicts,
+    /// Starts first.
+    Before,
+    /// Starts later.
+    After,
+    /// Starts the other when it fails.
+    OnFailure,
+    /// Starts the other when something arrives.
+    Triggers,
+    /// Inverse of [`Dependency::Requires`].
+    RequiredBy,
+    /// Inverse of [`Dependency::Wants`].
+    WantedBy,
+    /// Inverse of [`Dependency::BindsTo`].
+    BoundBy,
+    /// Inverse of [`Dependency::PartOf`].
+    ConsistsOf,
+    /// Inverse of [`Dependency::Conflicts`].
+    ConflictedBy,
+    /// Inverse of [`Dependency::OnFailure`].
+    OnFailureOf,
+    /// Inverse of [`Dependency::Triggers`].
+    TriggeredBy,
+}
+
+/// One thing a dependency of A on B does. The sentence says what, for A having it on B.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[repr(u8)]
+pub enum Effect {
+    /// A start of A starts B, and B's failure to be startable fails A's transaction.
+    PullInStart,
+    /// A start of A starts B if it can.
+    PullInStartIgnored,
+    /// A start of A stops B, and if B cannot be stopped A's transaction fails.
+    PullInStop,
+    /// A start of A stops B if it can.
+    PullInStopIgnored,
+    /// When A's start job fails, B's start job fails with result `dependency`.
+    PropagateStartFailure,
+    /// A stop of A stops B.
+    PropagateStop,
+    /// A restart of A restarts B if it is active.
+    PropagateRestart,
+    /// When A becomes inactive by itself, B is stopped.
+    PropagateInactive,
+    /// A cannot be active while B is not: it is stopped when found so.
+    CannotBeActiveWithout,
+    /// When A becomes active without a job, B is started as well (replacing its jobs).
+    RetroactiveStart,
+    /// When A becomes active without a job, B is started as well if nothing speaks against it.
+    RetroactiveStartIgnored,
+    /// When A becomes active without a job, B is stopped.
+    RetroactiveStop,
+    /// When A fails, B is started.
+    StartOnFailure,
+    /// A is started when B fails.
+    StartedOnFailure,
+    /// A's job comes before B's.
+    OrderBefore,
+    /// A's job comes after B's.
+    OrderAfter,
+    /// A starts B when something arrives at A.
+    Trigger,
+    /// A is started when something arrives at B, and tells B when it has ended.
+    TriggeredBy,
+    /// Where A is a target, it is ordered after B unless B is ordered after it.
+    OrderOfTarget,
+}
+
+impl Effect {
+    /// Every effect.
+    pub const ALL: &'static [Effect] = &[
+        Effect::PullInStart,
+        Effect::PullInStartIgnored,
+        Effect::PullInStop,
+        Effect::PullInStopIgnored,
+        Effect::PropagateStartFailure,
+        Effect::PropagateStop,
+        Effect::PropagateRestart,
+        Effect::PropagateInactive,
+        Effect::CannotBeActiveWithout,
+        Effect::RetroactiveStart,
+        Effect::RetroactiveStartIgnored,
+        Effect::RetroactiveStop,
+        Effect::StartOnFailure,
+        Effect::StartedOnFailure,
+        Effect::OrderBefore,
+        Effect::OrderAfter,
+        Effect::Trigger,
+        Effect::TriggeredBy,
+        Effect::OrderOfTarget,
+    ];
+}
+
+impl Dependency {
+    /// Every word.
+    pub const ALL: &'static [Dependency] = &[
+        Dependency::Requires,
+        Dependency::Wants,
+        Dependency::BindsTo,
+        Dependency::PartOf,
+        Dependency::Conflicts,
+        Dependency::Before,
+        Dependency::After,
+        Dependency::OnFailure,
+        Dependency::Triggers,
+        Dependency::RequiredBy,
+        Dependency::WantedBy,
+        Dependency::BoundBy,
+        Dependency::ConsistsOf,
+        Dependency::ConflictedBy,
+        Dependency::OnFailureOf,
+        Dependency::TriggeredBy,
+    ];
+
+    /// What it does.
+    pub const fn effects(self) -> &'static [Effect] {
+        use Effect as E;
+        match self {
+            Dependency::Requires => &[E::PullInStart, E::RetroactiveStart, E::OrderOfTarget],
+            Dependency::Wants => &[
+                E::PullInStartIgnored,
+                E::RetroactiveStartIgnored,
+                E::OrderOfTarget,
+            ],
+            Dependency::BindsTo => &[
+                E::PullInStart,
+                E::RetroactiveStart,
+                E::CannotBeActiveWithout,
+                E::OrderOfTarget,
+            ],
+            // What a part does is done to it: see its inverse.
+            Dependency::PartOf | Dependency::WantedBy => &[],
+            Dependency::Conflicts => &[E::PullInStop, E::RetroactiveStop],
+            Dependency::Before => &[E::OrderBefore],
+            Dependency::After => &[E::OrderAfter],
+            Dependency::OnFailure => &[E::StartOnFailure],
+            Dependency::Triggers => &[E::Trigger],
+            Dependency::RequiredBy => &[
+                E::PropagateStartFailure,
+                E::PropagateStop,
+                E::PropagateRestart,
+            ],
+            Dependency::BoundBy => &[
+                E::PropagateStartFailure,
+                E::PropagateStop,
+                E::PropagateRestart,
+                E::PropagateInactive,
+            ],
+            Dependency::ConsistsOf => &[E::PropagateStop, E::PropagateRestart],
+            Dependency::ConflictedBy => &[E::PullInStopIgnored, E::RetroactiveStop],
+            Dependency::OnFailureOf => &[E::StartedOnFailure],
+            Dependency::TriggeredBy => &[E::TriggeredBy],
+        }
+    }
+
+    /// Whether it does this.
+    pub fn has(self, effect: Effect) -> bool {
+        self.effects().contains(&effect)
+    }
+
+    /// The word for the same bond seen from the other unit.
+    #[must_use]
+    pub const fn inverse(self) -> Dependency {
+        match self {
+            Dependency::Requires => Dependency::RequiredBy,
+            Dependency::Wants => Dependency::WantedBy,
+            Dependency::BindsTo => Dependency::BoundBy,
+            Dependency::PartOf => Dependency::ConsistsOf,
+            Dependency::Conflicts => Dependency::ConflictedBy,
+            Dependency::Before => Dependency::After,
+            Dependency::After => Dependency::Before,
+            Dependency::OnFailure => Dependency::OnFailureOf,
+            Dependency::Triggers => Dependency::TriggeredBy,
+            Dependency::RequiredBy => Dependency::Requires,
+            Dependency::WantedBy => Dependency::Wants,
+            Dependency::BoundBy => Dependency::BindsTo,
+            Dependency::ConsistsOf => Dependency::PartOf,
+            Dependency::ConflictedBy => Dependency::Conflicts,
+            Dependency::OnFailureOf => Dependency::OnFailure,
+            Dependency::TriggeredBy => Dependency::Triggers,
+        }
+    }
+
+    /// The setting that writes it; `None` for those that follow from others.
+    pub const fn setting(self) -> Option<SettingId> {
+        match self {
+            Dependency::Requires => Some(SettingId::Requires),
+            Dependency::Wants => Some(SettingId::Wants),
+            Dependency::BindsTo => Some(SettingId::BindsTo),
+            Dependency::PartOf => Some(SettingId::PartOf),
+            Dependency::Conflicts => Some(SettingId::Conflicts),
+            Dependency::Before => Some(SettingId::Before),
+            Dependency::After => Some(SettingId::After),
+            Dependency::OnFailure => Some(SettingId::OnFailure),
+            Dependency::RequiredBy => Some(SettingId::RequiredBy),
+            Dependency::WantedBy => Some(SettingId::WantedBy),
+            Dependency::Triggers
+            | Dependency::BoundBy
+            | Dependency::ConsistsOf
+            | Dependency::ConflictedBy
+            | Dependency::OnFailureOf
+            | Dependency::TriggeredBy => None,
+        }
+    }
+
+    /// systemd's property of the same meaning.
+    pub const fn systemd_name(self) -> &'static str {
+        match self {
+            Dependency::Requires => "Requires",
+            Dependency::Wants => "Wants",
+            Dependency::BindsTo => "BindsTo",
+            Dependency::PartOf => "PartOf",
+            Dependency::Conflicts => "Conflicts",
+            Dependency::Before => "Before",
+            Dependency::After => "After",
+            Dependency::OnFailure => "OnFailure",
+            Dependency::Triggers => "Triggers",
+            Dependency::RequiredBy => "RequiredBy",
+            Dependency::WantedBy => "WantedBy",
+            Dependency::BoundBy => "BoundBy",
+            Dependency::ConsistsOf => "ConsistsOf",
+            Dependency::ConflictedBy => "ConflictedBy",
+            Dependency::OnFailureOf => "OnFailureOf",
+            Dependency::TriggeredBy => "TriggeredBy",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inverse_is_an_involution() {
+        for word in Dependency::ALL {
+            assert_ne!(word.inverse(), *word);
+            assert_eq!(word.inverse().inverse(), *word);
+        }
+    }
+
+    #[test]
+    fn every_word_does_something_and_every_effect_is_done() {
+        for word in Dependency::ALL {
+            let does = |word: &Dependency| !word.effects().is_empty();
+            assert!(
+                does(word) || does(&word.inverse()),
+                "{word:?} does nothing at either end"
+            );
+        }
+        for effect in Effect::ALL {
+            assert!(
+                Dependency::ALL.iter().any(|word| word.has(*effect)),
+                "{effect:?}"
+            );
+        }
+    }
+
+    /// Effects come in pairs: what one end is told to do, the other end has done to it.
+    #[test]
+    fn paired_effects_agree() {
+        for (effect, at_other_end) in [
+            (Effect::OrderBefore, Effect::OrderAfter),
+            (Effect::StartOnFailure, Effect::StartedOnFailure),
+            (Effect::Trigger, Effect::TriggeredBy),
+            (Effect::CannotBeActiveWithout, Effect::PropagateInactive),
+            (Effect::PullInStop, Effect::PullInStopIgnored),
+        ] {
+            for word in Dependency::ALL {
+                assert_eq!(
+                    word.has(effect),
+                    word.inverse().has(at_other_end),
+                    "{word:?}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,613 @@
+//! The kinds of values settings have: how each is read from text, lent to callers, and described.
+
+use crate::name::UnitName;
+use crate::value::{
+    Assignment, EnvironmentFile, ExecLine, ExitSet, Input, KillMode, Limit, ListenAddress,
+    ListenKind, Mode, NotifyAccess, Output, Owner, Restart, ServiceType, Signal, Size, Span,
+    ValueProblem, WorkingDirectory, absolute_path, check_account, parse_count,
+};
+
+/// What TOML may stand for a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// `true` or `false`.
+    Flag,
+    /// A whole number.
+    Number,
+    /// A string.
+    Text,
+    /// A string, or a number without a unit.
+    TextOrNumber,
+    /// A string, or an array of strings.
+    List,
+    /// A string or number, or an array of them.
+    ListOrNumber,
+    /// A command line, an array of words, or an array of either.
+    Commands,
+    /// A string of assignments, an array of assignments, or a table.
+    Assignments,
+}
+
+/// Replaces the specifiers of a text.
+pub(crate) type Expand<'a> = &'a mut dyn FnMut(&str) -> Result<String, ValueProblem>;
+
+/// Reads the items of a setting (one for a scalar) into a value; an error names the item.
+type Read = fn(&[&str], Expand<'_>) -> Result<Value, (usize, ValueProblem)>;
+
+/// What the values of a setting are.
+#[derive(Debug)]
+pub struct ValueType {
+    /// A noun for it, such as `time span`.
+    pub name: &'static str,
+    /// How it is written, for manuals.
+    pub grammar: &'static str,
+    /// Every word it can be, where it is one of a few.
+    pub words: &'static [&'static str],
+    /// What each of `words` means, in the same order.
+    pub meanings: &'static [&'static str],
+    /// What TOML it is written as.
+    pub shape: Shape,
+    /// Whether several values add up.
+    pub is_list: bool,
+    read: Read,
+}
+
+impl ValueType {
+    /// Reads items with specifiers; an error names the item it is about.
+    pub(crate) fn read(
+        &self,
+        items: &[&str],
+        expand: Expand<'_>,
+    ) -> Result<Value, (usize, ValueProblem)> {
+        (self.read)(items, expand)
+    }
+
+    /// Reads one text as it stands, without specifiers; `""` is [`Value::Nothing`].
+    ///
+    /// # Errors
+    /// When it is no value of this type.
+    pub fn read_literally(&self, text: &str) -> Result<Value, ValueProblem> {
+        if text.is_empty() {
+            return Ok(Value::Nothing);
+        }
+        self.read(&[text], &mut |text| Ok(text.to_owned()))
+            .map_err(|(_, problem)| problem)
+    }
+}
+
+/// The value of a setting.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Value {
+    /// Unset.
+    Nothing,
+    /// A text, path, user or group.
+    Text(Box<str>),
+    /// Several texts.
+    Texts(Box<[Box<str>]>),
+    /// Yes or no.
+    Flag(bool),
+    /// A number.
+    Count(u32),
+    /// A length of time.
+    Span(Span),
+    /// A number of bytes.
+    Size(Size),
+    /// An access mode.
+    Mode(Mode),
+    /// A signal.
+    Signal(Signal),
+    /// Exit codes and signals.
+    Exits(Box<ExitSet>),
+    /// A resource limit.
+    Limit(Limit),
+    /// A unit.
+    Name(UnitName),
+    /// Units.
+    Names(Box<[UnitName]>),
+    /// Commands.
+    Commands(Box<[ExecLine]>),
+    /// Environment variables.
+    Assignments(Box<[Assignment]>),
+    /// Files of environment variables.
+    EnvironmentFiles(Box<[EnvironmentFile]>),
+    /// A working directory.
+    Directory(WorkingDirectory),
+    /// A place for output.
+    Output(Output),
+    /// A source of input.
+    Input(Input),
+    /// The owner of a file.
+    Owner(Box<Owner>),
+    /// A service type.
+    ServiceType(ServiceType),
+    /// A restart policy.
+    Restart(Restart),
+    /// A way to kill.
+    KillMode(KillMode),
+    /// Whose messages count.
+    NotifyAccess(NotifyAccess),
+    /// Addresses to listen on.
+    Addresses(Box<[ListenAddress]>),
+}
+
+impl Value {
+    /// The value in canonical words: none for [`Value::Nothing`], one for a scalar, one for each
+    /// element of a list. Reading them again gives the same value.
+    pub fn texts(&self) -> Vec<String> {
+        fn each<T: ToString>(items: &[T]) -> Vec<String> {
+            items.iter().map(ToString::to_string).collect()
+        }
+        match self {
+            Value::Nothing => Vec::new(),
+            Value::Text(v) => vec![v.to_string()],
+            Value::Texts(v) => each(v),
+            Value::Flag(v) => vec![v.to_string()],
+            Value::Count(v) => vec![v.to_string()],
+            Value::Span(v) => vec![v.to_string()],
+            Value::Size(v) => vec![v.to_string()],
+            Value::Mode(v) => vec![v.to_string()],
+            Value::Signal(v) => vec![v.to_string()],
+            Value::Exits(v) => vec![v.to_string()],
+            Value::Limit(v) => vec![v.to_string()],
+            Value::Name(v) => vec![v.to_string()],
+            Value::Names(v) => each(v),
+            Value::Commands(v) => each(v),
+            Value::Assignments(v) => each(v),
+            Value::EnvironmentFiles(v) => each(v),
+            Value::Directory(v) => vec![v.to_string()],
+            Value::Output(v) => vec![v.to_string()],
+            Value::Input(v) => vec![v.to_string()],
+            Value::Owner(v) => vec![v.to_string()],
+            Value::ServiceType(v) => vec![v.to_string()],
+            Value::Restart(v) => vec![v.to_string()],
+            Value::KillMode(v) => vec![v.to_string()],
+            Value::NotifyAccess(v) => vec![v.to_string()],
+            Value::Addresses(v) => each(v),
+        }
+    }
+}
+
+/// Ties a row of the table to the Rust type its accessor lends.
+pub(super) trait Typed {
+    /// What the accessor returns.
+    type Lent<'a>;
+    const TYPE: ValueType;
+
+    fn lend(value: &Value) -> Self::Lent<'_>;
+}
+
+const NO_WORDS: &[&str] = &[];
+
+/// Reads a scalar: its one item, specifiers expanded, by `parse`.
+fn scalar(
+    items: &[&str],
+    expand: Expand<'_>,
+    parse: impl Fn(&str) -> Result<Value, ValueProblem>,
+) -> Result<Value, (usize, ValueProblem)> {
+    let text = items.first().copied().unwrap_or_default();
+    expand(text)
+        .and_then(|text| parse(&text))
+        .map_err(|problem| (0, problem))
+}
+
+/// Reads a list: each item, by `parse`, which may add several elements.
+fn list<T>(
+    items: &[&str],
+    expand: Expand<'_>,
+    mut parse: impl FnMut(&str, Expand<'_>, &mut Vec<T>) -> Result<(), ValueProblem>,
+) -> Result<Box<[T]>, (usize, ValueProblem)> {
+    let mut elements = Vec::new();
+    for (at, item) in items.iter().enumerate() {
+        parse(item, expand, &mut elements).map_err(|problem| (at, problem))?;
+    }
+    Ok(elements.into())
+}
+
+/// As [`list`], an item being white-space separated words, each an element.
+fn word_list<T>(
+    items: &[&str],
+    expand: Expand<'_>,
+    parse: impl Fn(&str) -> Result<T, ValueProblem>,
+) -> Result<Box<[T]>, (usize, ValueProblem)> {
+    list(items, expand, |item, expand, elements| {
+        for word in item.split_ascii_whitespace() {
+            elements.push(parse(&expand(word)?)?);
+        }
+        Ok(())
+    })
+}
+
+/// The row's own reader fixes the variant, so another one cannot be met; saying so here keeps it
+/// out of every accessor.
+#[cold]
+fn mismatch(value: &Value) -> ! {
+    unreachable!("the table read {value:?} with another setting's type")
+}
+
+macro_rules! value_types {
+    ($($marker:ident -> $lent:ty {
+        name: $name:literal,
+        grammar: $grammar:literal,
+        words: $words:expr,
+        meanings: $meanings:expr,
+        shape: $shape:ident,
+        list: $is_list:literal,
+        read: $read:expr,
+        lend: { $($pattern:pat => $out:expr),+ $(,)? },
+    })+) => {
+        /// Markers: one for each value type of the table.
+        pub(super) mod types {
+            $(pub(in crate::settings) struct $marker;)+
+        }
+
+        $(impl Typed for types::$marker {
+            type Lent<'a> = $lent;
+            const TYPE: ValueType = ValueType {
+                name: $name,
+                grammar: $grammar,
+                words: $words,
+                meanings: $meanings,
+                shape: Shape::$shape,
+                is_list: $is_list,
+                read: $read,
+            };
+
+            fn lend(value: &Value) -> Self::Lent<'_> {
+                match value {
+                    $($pattern => $out,)+
+                    other => mismatch(other),
+                }
+            }
+        })+
+    };
+}
+
+value_types! {
+    Text -> &'a str {
+        name: "text",
+        grammar: "any text",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: Text, list: false,
+        read: |items, expand| scalar(items, expand, |text| Ok(Value::Text(text.into()))),
+        lend: { Value::Nothing => "", Value::Text(text) => text },
+    }
+    Texts -> &'a [Box<str>] {
+        name: "list of words",
+        grammar: "words separated by spaces, or an array",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: List, list: true,
+        read: |items, expand| {
+            word_list(items, expand, |word| Ok(Box::from(word))).map(Value::Texts)
+        },
+        lend: { Value::Nothing => &[], Value::Texts(texts) => texts },
+    }
+    Flag -> bool {
+        name: "yes or no",
+        grammar: "`true` or `false`",
+        words: &["true", "false"], meanings: &["yes", "no"],
+        shape: Flag, list: false,
+        read: |items, expand| scalar(items, expand, parse_flag),
+        lend: { Value::Flag(flag) => *flag },
+    }
+    Count -> u32 {
+        name: "number",
+        grammar: "a number from 0 to 4294967295",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: Number, list: false,
+        read: |items, expand| scalar(items, expand, |t| parse_count(t).map(Value::Count)),
+        lend: { Value::Count(count) => *count },
+    }
+    OptionalCount -> Option<u32> {
+        name: "number",
+        grammar: "a number from 0 to 4294967295",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: Number, list: false,
+        read: |items, expand| scalar(items, expand, |t| parse_count(t).map(Value::Count)),
+        lend: { Value::Nothing => None, Value::Count(count) => Some(*count) },
+    }
+    Duration -> Span {
+        name: "time span",
+        grammar: "`1min 30s`, `500ms`, a number of seconds, or `infinity`",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: TextOrNumber, list: false,
+        read: |items, expand| scalar(items, expand, |t| Span::parse(t).map(Value::Span)),
+        lend: { Value::Span(span) => *span },
+    }
+    Bytes -> Size {
+        name: "size",
+        grammar: "`64M` (powers of 1024), a number of bytes, or `infinity`",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: TextOrNumber, list: false,
+        read: |items, expand| scalar(items, expand, |t| Size::parse(t).map(Value::Size)),
+        lend: { Value::Size(size) => *size },
+    }
+    AccessMode -> Mode {
+        name: "access mode",
+        grammar: "octal digits, `\"0660\"` or `0o660`",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: TextOrNumber, list: false,
+        read: |items, expand| scalar(items, expand, |t| Mode::parse(t).map(Value::Mode)),
+        lend: { Value::Mode(mode) => *mode },
+    }
+    SignalName -> Signal {
+        name: "signal",
+        grammar: "a signal's name, such as `SIGTERM`, or number",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: TextOrNumber, list: false,
+        read: |items, expand| scalar(items, expand, |t| Signal::parse(t).map(Value::Signal)),
+        lend: { Value::Signal(signal) => *signal },
+    }
+    Exits -> &'a ExitSet {
+        name: "exit codes and signals",
+        grammar: "exit codes (numbers, or names such as `TEMPFAIL`) and signals (`SIGKILL`)",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: ListOrNumber, list: true,
+        read: |items, expand| read_exits(items, expand),
+        lend: { Value::Nothing => &NO_EXITS, Value::Exits(exits) => exits },
+    }
+    ResourceLimit -> Option<Limit> {
+        name: "resource limit",
+        grammar: "a number, `soft:hard`, or `infinity`",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: TextOrNumber, list: false,
+        read: |items, expand| scalar(items, expand, |t| Limit::parse(t).map(Value::Limit)),
+        lend: { Value::Nothing => None, Value::Limit(limit) => Some(*limit) },
+    }
+    Unit -> Option<&'a UnitName> {
+        name: "unit name",
+        grammar: "a full unit name, such as `web.service`",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: Text, list: false,
+        read: |items, expand| scalar(items, expand, |t| Ok(Value::Name(UnitName::parse(t)?))),
+        lend: { Value::Nothing => None, Value::Name(name) => Some(name) },
+    }
+    Units -> &'a [UnitName] {
+        name: "list of unit names",
+        grammar: "full unit names, separated by spaces or as an array",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: List, list: true,
+        read: |items, expand| {
+            word_list(items, expand, |word| Ok(UnitName::parse(word)?)).map(Value::Names)
+        },
+        lend: { Value::Nothing => &[], Value::Names(names) => names },
+    }
+    Commands -> &'a [ExecLine] {
+        name: "commands",
+        grammar: "a command line, an array of words, or an array of either for several commands",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: Commands, list: true,
+        read: |items, expand| {
+            list(items, expand, |item, expand, lines| {
+                lines.extend(ExecLine::parse_line_with(item, expand)?);
+                Ok(())
+            })
+            .map(Value::Commands)
+        },
+        lend: { Value::Nothing => &[], Value::Commands(lines) => lines },
+    }
+    Variables -> &'a [Assignment] {
+        name: "environment variables",
+        grammar: "`NAME=value`, quoted where there are spaces; an array of them; or a table",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: Assignments, list: true,
+        read: |items, expand| {
+            list(items, expand, |item, expand, set| {
+                set.extend(Assignment::parse_line_with(item, expand)?);
+                Ok(())
+            })
+            .map(Value::Assignments)
+        },
+        lend: { Value::Nothing => &[], Value::Assignments(set) => set },
+    }
+    EnvironmentFiles -> &'a [EnvironmentFile] {
+        name: "list of files",
+        grammar: "absolute paths, each with `-` before it if the file may be missing",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: List, list: true,
+        read: |items, expand| {
+            list(items, expand, |item, expand, files| {
+                files.push(EnvironmentFile::parse(&expand(item)?)?);
+                Ok(())
+            })
+            .map(Value::EnvironmentFiles)
+        },
+        lend: { Value::Nothing => &[], Value::EnvironmentFiles(files) => files },
+    }
+    Directory -> Option<&'a WorkingDirectory> {
+        name: "directory",
+        grammar: "an absolute path, with `-` before it if it may be missing, or `~`",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: Text, list: false,
+        read: |items, expand| {
+            scalar(items, expand, |t| WorkingDirectory::parse(t).map(Value::Directory))
+        },
+        lend: { Value::Nothing => None, Value::Directory(directory) => Some(directory) },
+    }
+    FilePath -> Option<&'a str> {
+        name: "path",
+        grammar: "an absolute path",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: Text, list: false,
+        read: |items, expand| {
+            scalar(items, expand, |text| Ok(Value::Text(absolute_path(text)?.into())))
+        },
+        lend: { Value::Nothing => None, Value::Text(path) => Some(&**path) },
+    }
+    Account -> Option<&'a str> {
+        name: "user or group",
+        grammar: "a name or a number",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: TextOrNumber, list: false,
+        read: |items, expand| {
+            scalar(items, expand, |text| Ok(Value::Text(check_account(text)?.into())))
+        },
+        lend: { Value::Nothing => None, Value::Text(account) => Some(&**account) },
+    }
+    FileOwner -> Option<&'a Owner> {
+        name: "owner",
+        grammar: "`user`, `user:group` or `:group`",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: Text, list: false,
+        read: |items, expand| {
+            scalar(items, expand, |t| Owner::parse(t).map(|owner| Value::Owner(owner.into())))
+        },
+        lend: { Value::Nothing => None, Value::Owner(owner) => Some(&**owner) },
+    }
+    DescriptorName -> Option<&'a str> {
+        name: "descriptor name",
+        grammar: "at most 255 printable ASCII characters without `:`",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: Text, list: false,
+        read: |items, expand| scalar(items, expand, parse_descriptor_name),
+        lend: { Value::Nothing => None, Value::Text(name) => Some(&**name) },
+    }
+    OutputTarget -> Option<&'a Output> {
+        name: "output",
+        grammar: "`null`, `inherit`, `socket`, `journal`, `console`, `ring`, `log`, `file:PATH`, `append:PATH` or `truncate:PATH`",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: Text, list: false,
+        read: |items, expand| scalar(items, expand, |t| Output::parse(t).map(Value::Output)),
+        lend: { Value::Nothing => None, Value::Output(output) => Some(output) },
+    }
+    InputSource -> &'a Input {
+        name: "input",
+        grammar: "`null`, `socket` or `file:PATH`",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: Text, list: false,
+        read: |items, expand| scalar(items, expand, |t| Input::parse(t).map(Value::Input)),
+        lend: { Value::Input(input) => input },
+    }
+    Type -> ServiceType {
+        name: "service type",
+        grammar: "one word",
+        words: ServiceType::WORDS, meanings: ServiceType::MEANINGS,
+        shape: Text, list: false,
+        read: |items, expand| scalar(items, expand, |text| {
+            match ServiceType::from_word(text) {
+                Some(word) => Ok(Value::ServiceType(word)),
+                None => Err(ValueProblem::unknown_word("service type", text, ServiceType::WORDS)),
+            }
+        }),
+        lend: { Value::ServiceType(word) => *word },
+    }
+    RestartPolicy -> Restart {
+        name: "restart policy",
+        grammar: "one word",
+        words: Restart::WORDS, meanings: Restart::MEANINGS,
+        shape: Text, list: false,
+        read: |items, expand| scalar(items, expand, |text| {
+            match Restart::from_word(text) {
+                Some(word) => Ok(Value::Restart(word)),
+                None => Err(ValueProblem::unknown_word("restart policy", text, Restart::WORDS)),
+            }
+        }),
+        lend: { Value::Restart(word) => *word },
+    }
+    Killing -> KillMode {
+        name: "kill mode",
+        grammar: "one word",
+        words: KillMode::WORDS, meanings: KillMode::MEANINGS,
+        shape: Text, list: false,
+        read: |items, expand| scalar(items, expand, |text| {
+            match KillMode::from_word(text) {
+                Some(word) => Ok(Value::KillMode(word)),
+                None => Err(ValueProblem::unknown_word("kill mode", text, KillMode::WORDS)),
+            }
+        }),
+        lend: { Value::KillMode(word) => *word },
+    }
+    Notifiers -> NotifyAccess {
+        name: "notify access",
+        grammar: "one word",
+        words: NotifyAccess::WORDS, meanings: NotifyAccess::MEANINGS,
+        shape: Text, list: false,
+        read: |items, expand| scalar(items, expand, |text| {
+            match NotifyAccess::from_word(text) {
+                Some(word) => Ok(Value::NotifyAccess(word)),
+                None => Err(ValueProblem::unknown_word("notify access", text, NotifyAccess::WORDS)),
+            }
+        }),
+        lend: { Value::NotifyAccess(word) => *word },
+    }
+    Streams -> &'a [ListenAddress] {
+        name: "list of addresses",
+        grammar: "`PORT`, `A.B.C.D:PORT`, `[v6]:PORT`, `/path` or `@abstract-name`, or an array of them",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: ListOrNumber, list: true,
+        read: |items, expand| read_addresses(ListenKind::Stream, items, expand),
+        lend: { Value::Nothing => &[], Value::Addresses(addresses) => addresses },
+    }
+    Datagrams -> &'a [ListenAddress] {
+        name: "list of addresses",
+        grammar: "`PORT`, `A.B.C.D:PORT`, `[v6]:PORT`, `/path` or `@abstract-name`, or an array of them",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: ListOrNumber, list: true,
+        read: |items, expand| read_addresses(ListenKind::Datagram, items, expand),
+        lend: { Value::Nothing => &[], Value::Addresses(addresses) => addresses },
+    }
+    Packets -> &'a [ListenAddress] {
+        name: "list of addresses",
+        grammar: "`/path` or `@abstract-name`, or an array of them",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: List, list: true,
+        read: |items, expand| read_addresses(ListenKind::SequentialPacket, items, expand),
+        lend: { Value::Nothing => &[], Value::Addresses(addresses) => addresses },
+    }
+    Fifos -> &'a [ListenAddress] {
+        name: "list of paths",
+        grammar: "`/path`, or an array of paths",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: List, list: true,
+        read: |items, expand| read_addresses(ListenKind::Fifo, items, expand),
+        lend: { Value::Nothing => &[], Value::Addresses(addresses) => addresses },
+    }
+}
+
+static NO_EXITS: std::sync::LazyLock<ExitSet> = std::sync::LazyLock::new(ExitSet::default);
+
+fn parse_flag(text: &str) -> Result<Value, ValueProblem> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" | "y" | "t" => Ok(Value::Flag(true)),
+        "false" | "no" | "off" | "0" | "n" | "f" => Ok(Value::Flag(false)),
+        _ => Err(ValueProblem::new(format!(
+            "{text:?} is neither `true` nor `false`"
+        ))),
+    }
+}
+
+fn parse_descriptor_name(text: &str) -> Result<Value, ValueProblem> {
+    let well = text.len() <= 255 && text.bytes().all(|b| (b' '..0x7f).contains(&b) && b != b':');
+    if well {
+        Ok(Value::Text(text.into()))
+    } else {
+        Err(
+            ValueProblem::new(format!("{text:?} is no name for a descriptor"))
+                .with_hint("at most 255 printable ASCII characters without `:`"),
+        )
+    }
+}
+
+fn read_exits(items: &[&str], expand: Expand<'_>) -> Result<Value, (usize, ValueProblem)> {
+    let mut texts = Vec::with_capacity(items.len());
+    for (at, item) in items.iter().enumerate() {
+        let text = expand(item).map_err(|problem| (at, problem))?;
+        ExitSet::parse(&text).map_err(|problem| (at, problem))?;
+        texts.push(text);
+    }
+    match ExitSet::parse_all(texts.iter().map(String::as_str)) {
+        Ok(exits) => Ok(Value::Exits(exits.into())),
+        Err(problem) => Err((0, problem)),
+    }
+}
+
+fn read_addresses(
+    kind: ListenKind,
+    items: &[&str],
+    expand: Expand<'_>,
+) -> Result<Value, (usize, ValueProblem)> {
+    list(items, expand, |item, expand, addresses| {
+        addresses.push(ListenAddress::parse(kind, &expand(item)?)?);
+        Ok(())
+    })
+    .map(Value::Addresses)
+}

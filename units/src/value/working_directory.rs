@@ -1,0 +1,67 @@
+//! Where a program runs.
+
+use std::fmt;
+
+use super::{ValueProblem, absolute_path};
+
+/// The directory a program is started in.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum WorkingDirectory {
+    /// The home of the unit's user (`~`).
+    Home,
+    /// A directory by path.
+    Path {
+        /// An absolute path.
+        path: Box<str>,
+        /// Whether it may be missing (`-` before the path).
+        missing_ok: bool,
+    },
+}
+
+impl WorkingDirectory {
+    /// Reads `"~"`, `"/path"` or `"-/path"`.
+    ///
+    /// # Errors
+    /// When the path is not absolute.
+    pub fn parse(text: &str) -> Result<WorkingDirectory, ValueProblem> {
+        if text == "~" {
+            return Ok(WorkingDirectory::Home);
+        }
+        let (path, missing_ok) = match text.strip_prefix('-') {
+            Some(path) => (path, true),
+            None => (text, false),
+        };
+        Ok(WorkingDirectory::Path {
+            path: absolute_path(path)?.into(),
+            missing_ok,
+        })
+    }
+}
+
+impl fmt::Display for WorkingDirectory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            WorkingDirectory::Home => f.write_str("~"),
+            WorkingDirectory::Path { path, missing_ok } => {
+                write!(f, "{}{path}", if *missing_ok { "-" } else { "" })
+            }
+        }
+    }
+}
+
+super::serde_as_text!(WorkingDirectory);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn round_trips() {
+        for text in ["~", "/srv", "-/srv"] {
+            assert_eq!(WorkingDirectory::parse(text).unwrap().to_string(), text);
+        }
+        for bad in ["", "srv", "-", "~/x", "/a/../b"] {
+            assert!(WorkingDirectory::parse(bad).is_err(), "{bad}");
+        }
+    }
+}
