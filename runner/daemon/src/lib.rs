@@ -1,2 +1,5 @@
 //! The daemon: it makes happen what `engine` decides. Two processes, keeper and manager, are made
 //! from this one program; `main.rs` chooses which of them to be.
+
+pub mod keeper;
+//pub mod link;
