@@ -2,4 +2,3 @@
 //! from this one program; `main.rs` chooses which of them to be.
 
 pub mod keeper;
-//pub mod link;

@@ -43,7 +43,10 @@ pub fn send(
     wait: Wait,
 ) -> io::Result<()> {
     let bytes = record.encode().ok_or_else(|| {
-        io::Error::new(io::ErrorKind::InvalidInput, format!("key is too long: {}", record.key))
+        io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("key is too long: {}", record.key),
+        )
     })?;
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut beside = SendAncillaryBuffer::new(&mut space);
@@ -121,7 +124,13 @@ mod tests {
     use super::*;
 
     fn pair() -> (OwnedFd, OwnedFd) {
-        socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap()
+        socketpair(
+            AddressFamily::UNIX,
+            SocketType::SEQPACKET,
+            SocketFlags::CLOEXEC,
+            None,
+        )
+        .unwrap()
     }
 
     #[test]

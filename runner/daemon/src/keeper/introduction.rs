@@ -22,7 +22,11 @@ pub struct Introduction {
 
 impl Introduction {
     pub(super) fn new(socket: RawFd, keeper: u32, open_files: u64) -> Introduction {
-        Introduction { socket, keeper, open_files }
+        Introduction {
+            socket,
+            keeper,
+            open_files,
+        }
     }
 
     fn parse(text: &str) -> Option<Introduction> {
@@ -44,7 +48,10 @@ impl Introduction {
 
     fn read() -> Option<Introduction> {
         let introduction = Introduction::parse(&env::var(VARIABLE).ok()?)?;
-        let parent = rustix::process::getppid()?.as_raw_nonzero().get().unsigned_abs();
+        let parent = rustix::process::getppid()?
+            .as_raw_nonzero()
+            .get()
+            .unsigned_abs();
         (introduction.keeper == parent).then_some(introduction)
     }
 
@@ -82,7 +89,10 @@ mod tests {
     #[test]
     fn text_and_back() {
         let introduction = Introduction::new(5, 1, u64::MAX);
-        assert_eq!(Introduction::parse(&introduction.to_string()), Some(introduction));
+        assert_eq!(
+            Introduction::parse(&introduction.to_string()),
+            Some(introduction)
+        );
         for text in ["", "5", "5 1", "5 1 x", "5 1 1024 7", "5  1 1024"] {
             assert_eq!(Introduction::parse(text), None, "{text}");
         }

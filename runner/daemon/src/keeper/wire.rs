@@ -156,14 +156,19 @@ impl Record {
     /// A record about `key`.
     #[must_use]
     pub fn about(kind: Kind, key: &str) -> Record {
-        Record { key: key.to_owned(), ..Record::new(kind) }
+        Record {
+            key: key.to_owned(),
+            ..Record::new(kind)
+        }
     }
 
     /// The bytes to send; `None` if the key is longer than [`KEY_MAX`].
     #[must_use]
     pub fn encode(&self) -> Option<Bytes> {
         let key = self.key.as_bytes();
-        let length = u16::try_from(key.len()).ok().filter(|_| key.len() <= KEY_MAX)?;
+        let length = u16::try_from(key.len())
+            .ok()
+            .filter(|_| key.len() <= KEY_MAX)?;
         let mut bytes = [0; SIZE];
         let mut at = 0;
         let mut put = |field: &[u8]| {
@@ -207,7 +212,9 @@ impl Record {
             rank: u32::from_le_bytes(field(bytes, 40)?),
             signal: u32::from_le_bytes(field(bytes, 44)?),
             timeout: u64::from_le_bytes(field(bytes, 48)?),
-            key: std::str::from_utf8(bytes.get(HEAD..HEAD + length)?).ok()?.to_owned(),
+            key: std::str::from_utf8(bytes.get(HEAD..HEAD + length)?)
+                .ok()?
+                .to_owned(),
         })
     }
 }
