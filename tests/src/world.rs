@@ -189,11 +189,15 @@ impl World {
     }
 
     /// Copies an example of `contrib/examples`, moved to this world's address and directories.
-    pub fn example(&self, name: &str) {
+    /// `more` is replaced besides.
+    pub fn example(&self, name: &str, more: &[(&str, &str)]) {
         let source = place::repository().join("contrib/examples").join(name);
         for entry in std::fs::read_dir(&source).unwrap_or_else(|error| panic!("{name}: {error}")) {
             let entry = entry.expect("an entry of the example");
             let text = std::fs::read_to_string(entry.path()).expect("a text file");
+            let text = more
+                .iter()
+                .fold(text, |text, (from, to)| text.replace(from, to));
             let text = text
                 .replace("127.0.0.1", &self.host)
                 .replace("localhost", &self.host)
