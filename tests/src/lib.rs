@@ -32,6 +32,6 @@ mod world;
 
 pub use board::{Ended, Event};
 pub use client::{Client, Tally, get};
-pub use place::{actor, program, repository, tool};
-pub use process::Process;
+pub use place::{actor, needs_root, program, repository, tool};
+pub use process::{Process, children_running};
 pub use world::{Identity, Outcome, World};

@@ -65,3 +65,11 @@ pub fn tool(name: &str) -> PathBuf {
             panic!("{name} is not installed: run tests/run, which sets up what the tests need")
         })
 }
+
+/// Fails the test when it does not run as root: what only root can do is not skipped silently.
+pub fn needs_root() {
+    assert!(
+        nix::unistd::geteuid().is_root(),
+        "this test needs root: run it in a container"
+    );
+}

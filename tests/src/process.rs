@@ -2,6 +2,7 @@
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::time::Duration;
 
 /// One running process.
@@ -55,6 +56,13 @@ pub(crate) fn children(pid: i32) -> Vec<i32> {
                 .collect::<Vec<i32>>()
         })
         .collect()
+}
+
+/// The children of a process that run this program file.
+pub fn children_running(pid: i32, program: &Path) -> Vec<i32> {
+    let runs =
+        |pid: &i32| std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == program);
+    children(pid).into_iter().filter(runs).collect()
 }
 
 /// When the process was started, in clock ticks since boot (field 22 of `/proc/PID/stat`).

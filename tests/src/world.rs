@@ -1,7 +1,7 @@
 //! One daemon with everything around it.
 
 use crate::board::{Board, Ended, Event, PATIENCE};
-use crate::process::{Process, children, started};
+use crate::process::{Process, children, children_running, started};
 use crate::{actor, bus, place, program};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
@@ -78,7 +78,7 @@ pub struct World {
     wrapper: Vec<String>,
     binary: Option<PathBuf>,
     daemon: Option<Daemon>,
-    leftovers_expected: bool,
+    linger: bool,
 }
 
 impl Default for World {
@@ -119,7 +119,7 @@ impl World {
             wrapper: Vec::new(),
             binary: None,
             daemon: None,
-            leftovers_expected: false,
+            linger: false,
         };
         for name in ["units", "run", "home", "state"] {
             std::fs::create_dir(world.path(name)).expect("a directory");
@@ -231,9 +231,9 @@ impl World {
         self.binary = Some(path.into());
     }
 
-    /// This test leaves processes behind on purpose (it kills the keeper).
-    pub fn expect_leftovers(&mut self) {
-        self.leftovers_expected = true;
+    /// This test kills the keeper: what is below it is waited for, and must end by itself.
+    pub fn linger(&mut self) {
+        self.linger = true;
     }
 
     // The daemon.
@@ -272,7 +272,9 @@ impl World {
             }
         }
         let mut command = Command::new(actor());
-        command.arg("warden");
+        command
+            .arg("warden")
+            .args(self.linger.then_some("--linger"));
         match self.identity {
             Identity::Me => {}
             Identity::Nobody => {
@@ -355,16 +357,17 @@ impl World {
         Process::open(pid).unwrap_or_else(|| panic!("the daemon is gone{}", self.transcript()))
     }
 
-    /// The manager: the keeper's child that runs the same program. A service about to be
-    /// executed looks the same for an instant, but is younger.
+    /// The manager: the keeper's child that runs the same program.
     pub fn manager(&self) -> Option<Process> {
-        let keeper = self.keeper().pid;
-        let program = std::fs::read_link(format!("/proc/{keeper}/exe")).ok()?;
-        let pid = children(keeper)
+        self.manager_of(&self.keeper())
+    }
+
+    /// The manager of this keeper, which may be gone already.
+    pub fn manager_of(&self, keeper: &Process) -> Option<Process> {
+        let program = std::fs::read_link(format!("/proc/{}/exe", keeper.pid)).ok()?;
+        // A service about to be executed looks the same for an instant, but is younger.
+        let pid = children_running(keeper.pid, &program)
             .into_iter()
-            .filter(|pid| {
-                std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == program)
-            })
             .filter_map(|pid| Some((started(pid)?, pid)))
             .min()?
             .1;
@@ -409,10 +412,7 @@ impl World {
         };
         self.collect();
         let left = self.board.lock().leftovers.clone();
-        assert!(
-            left.is_empty() || self.leftovers_expected,
-            "left behind: {left:#?}{transcript}"
-        );
+        assert!(left.is_empty(), "left behind: {left:#?}{transcript}");
         ended
     }
 
@@ -478,6 +478,20 @@ impl World {
     /// What the daemon told its own supervisor so far.
     pub fn notifications(&self) -> Vec<String> {
         self.board.lock().notifications.clone()
+    }
+
+    /// Waits until the daemon tells its own supervisor `word`, after the first `seen` messages.
+    #[track_caller]
+    pub fn notified(&self, word: &str, seen: usize) {
+        let found = self.board.wait(PATIENCE, |heard| {
+            heard
+                .notifications
+                .iter()
+                .skip(seen)
+                .any(|text| text.contains(word))
+                .then_some(())
+        });
+        assert!(found.is_some(), "never told: {word}{}", self.transcript());
     }
 
     fn transcript(&self) -> String {

@@ -12,8 +12,11 @@ use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitCode, Stdio};
 
-pub(crate) fn run(words: Vec<String>) -> Result<ExitCode, Box<dyn Error>> {
+/// `--linger`: what is left is waited for and not killed, to see it end by itself.
+pub(crate) fn run(mut words: Vec<String>) -> Result<ExitCode, Box<dyn Error>> {
     nix::sys::prctl::set_child_subreaper(true)?;
+    let linger = words.first().is_some_and(|word| word == "--linger");
+    words.drain(..usize::from(linger));
     let (program, arguments) = words.split_first().ok_or("warden: no command")?;
     // Standard error is the console of the test: both streams of the daemon go there.
     let console = std::io::stderr().as_fd().try_clone_to_owned()?;
@@ -30,12 +33,24 @@ pub(crate) fn run(words: Vec<String>) -> Result<ExitCode, Box<dyn Error>> {
         let mut word = [0u8; 64];
         while leash.read(&mut word).is_ok_and(|n| n > 0) {}
         let _ = kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL);
+        // Who lingers has no time left either. The main thread reaps.
+        while let Ok(left) = children()
+            && linger
+            && !left.is_empty()
+        {
+            for pid in left {
+                let _ = kill(pid, Signal::SIGKILL);
+            }
+        }
     });
     let status = child.wait()?;
     report(&match status.code() {
         Some(code) => format!("exited {code}"),
         None => format!("killed {}", status.signal().unwrap_or(0)),
     })?;
+    if linger {
+        while !matches!(waitpid(None, None), Err(Errno::ECHILD)) {}
+    }
     for left in sweep()? {
         report(&format!("leftover {left}"))?;
     }
