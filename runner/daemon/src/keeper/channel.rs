@@ -34,8 +34,9 @@ pub enum Wait {
 /// Sends `record`, with at most one descriptor.
 ///
 /// # Errors
-/// `WouldBlock` (also for too many descriptors in flight) if it may not wait, `InvalidInput` for a
-/// key that is too long, else what `sendmsg(2)` says: `BrokenPipe` once the other end is gone.
+/// `WouldBlock` if it may not wait, `ResourceBusy` for too many descriptors in flight or too little
+/// memory, `InvalidInput` for a key that is too long, else what `sendmsg(2)` says: `BrokenPipe`
+/// once the other end is gone.
 pub fn send(
     socket: BorrowedFd<'_>,
     record: &Record,
@@ -63,7 +64,7 @@ pub fn send(
             Ok(_) => return Ok(()),
             Err(rustix::io::Errno::INTR) => {}
             Err(rustix::io::Errno::TOOMANYREFS | rustix::io::Errno::NOBUFS) => {
-                return Err(io::ErrorKind::WouldBlock.into());
+                return Err(io::ErrorKind::ResourceBusy.into());
             }
             Err(rustix::io::Errno::CONNRESET) => return Err(io::ErrorKind::BrokenPipe.into()),
             Err(error) => return Err(error.into()),

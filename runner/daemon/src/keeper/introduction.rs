@@ -7,7 +7,7 @@ use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use rustix::net::SocketType;
 
 /// The environment variable that makes a process a manager. It never reaches a service.
-pub const VARIABLE: &str = "RUNNER_MANAGER";
+pub(super) const VARIABLE: &str = "RUNNER_MANAGER";
 
 /// What a manager is told at its start: `SOCKET KEEPER SOFT_LIMIT`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,168 @@
+//! What the manager and children being born say.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::MemfdFlags;
+
+use super::channel::{self, Packet, Wait};
+use super::table::Child;
+use super::telling::child_record;
+use super::wire::{Kind, Record};
+use super::{KEPT, Keeper, QUIT_GRACE, now, system};
+
+/// So many answers a manager may leave untold; one that asks on without listening is broken.
+const UNTOLD: usize = 4_096;
+
+impl Keeper {
+    /// Hears everything that was said up to now. Nothing is heard while the manager is told what
+    /// there is: nobody has anything to say then.
+    pub(super) fn hear(&mut self) {
+        while let Some(manager) = &mut self.manager
+            && let Some(socket) = &manager.socket
+        {
+            let dead = self.death.is_some();
+            if manager.telling.is_under_way() && !dead {
+                return;
+            }
+            match channel::receive(socket.as_fd(), Wait::Never) {
+                Ok(Some(packet)) => self.obey(packet),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // Closed by the last who had it. One that still lives is of no use any more.
+                Ok(None) | Err(_) => {
+                    manager.socket = None;
+                    if manager.quit.is_none() {
+                        self.shoot();
+                    }
+                }
+            }
+        }
+    }
+
+    fn obey(&mut self, packet: Packet) {
+        let Packet { record, fd, sender } = packet;
+        let Some(manager) = &mut self.manager else {
+            return;
+        };
+        if record.kind == Kind::Spawned {
+            // Anything else than success is a child that is none of ours: it is not ours to know.
+            let _ = self.register(&record, sender);
+            return;
+        }
+        if sender != manager.pid {
+            return;
+        }
+        match record.kind {
+            Kind::Hello => manager.telling.begin(),
+            Kind::Put | Kind::PutNew => self.put(record, fd),
+            Kind::Delete => drop(self.table.fds.remove(&record.key)),
+            Kind::Acknowledge => self.table.acknowledge(record.seq),
+            Kind::Ready => self.ladder.ready(now()),
+            Kind::Notify => self.outer.notify(record.key, fd),
+            Kind::Quit => {
+                // The mask leaves what fits into a byte.
+                let status = (record.status & 0xff) as u8;
+                manager.quit = Some((status, now().saturating_add(QUIT_GRACE)));
+            }
+            Kind::UpgradeManager => {
+                if let Some(program) = fd {
+                    manager.asked = true;
+                    self.previous_program =
+                        Some(std::mem::replace(&mut self.launch.program, program));
+                    self.keep_state();
+                    self.rolled_back = false;
+                }
+            }
+            Kind::Adopt => self.adopt(&record),
+            // Unknown kinds are of a later version, the rest are ours to say.
+            _ => {}
+        }
+    }
+
+    fn put(&mut self, record: Record, fd: Option<OwnedFd>) {
+        let code = match fd {
+            None => libc::EINVAL,
+            Some(_) if record.kind == Kind::PutNew && self.table.fds.contains_key(&record.key) => {
+                libc::EEXIST
+            }
+            Some(fd) => {
+                self.table.fds.insert(record.key, fd);
+                return;
+            }
+        };
+        self.answer(Record {
+            code,
+            ..Record::about(Kind::PutFailed, &record.key)
+        });
+    }
+
+    fn adopt(&mut self, record: &Record) {
+        let answer = match self.register(record, record.pid) {
+            Ok(child) => child_record(record.instance, &child),
+            Err(code) => Record {
+                code,
+                instance: record.instance,
+                pid: record.pid,
+                ..Record::about(Kind::AdoptFailed, &record.key)
+            },
+        };
+        self.answer(answer);
+    }
+
+    fn answer(&mut self, record: Record) {
+        if let Some(manager) = &mut self.manager {
+            if manager.answers.len() < UNTOLD {
+                manager.answers.push_back(record);
+            } else {
+                self.shoot();
+            }
+        }
+    }
+
+    /// Knows `pid` from here on as the record says; else an errno.
+    fn register(&mut self, record: &Record, pid: u32) -> Result<Child, i32> {
+        let manager = self.manager.as_ref().map(|manager| manager.pid);
+        if self.table.knows(pid) || self.table.children.contains_key(&record.instance) {
+            return Err(libc::EEXIST);
+        }
+        let ended = self
+            .unclaimed
+            .iter()
+            .position(|(unclaimed, ..)| *unclaimed == pid);
+        if Some(pid) == manager || (ended.is_none() && !system::is_child(pid)) {
+            return Err(libc::ECHILD);
+        }
+        let child = Child {
+            pid,
+            unit: record.key.clone(),
+            rank: record.rank,
+            signal: record.signal,
+            timeout: record.timeout,
+        };
+        self.table.insert(record.instance, child.clone());
+        if let Some(ended) = ended {
+            let (pid, status, time) = self.unclaimed.swap_remove(ended);
+            self.table.ended(pid, status, time);
+        }
+        Ok(child)
+    }
+
+    /// Keeps copies of state and definitions as they are now: a later manager writes on in the
+    /// originals.
+    fn keep_state(&mut self) {
+        for (key, previous) in KEPT {
+            let copied = self.table.fds.get(key).and_then(|fd| copy(fd).ok());
+            self.table.fds.remove(previous);
+            self.table
+                .fds
+                .extend(copied.map(|fd| (previous.to_owned(), fd)));
+        }
+    }
+}
+
+fn copy(from: &OwnedFd) -> io::Result<OwnedFd> {
+    let to = rustix::fs::memfd_create("previous", MemfdFlags::CLOEXEC)?;
+    let mut at = 0;
+    while rustix::fs::sendfile(&to, from, Some(&mut at), 1 << 20)? > 0 {}
+    Ok(to)
+}

@@ -1,0 +1,183 @@
+//! How a manager is started: program, arguments, environment and the end of a new socket pair.
+
+use std::env;
+use std::ffi::{CString, OsString};
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
+use rustix::process::{Resource, Rlimit};
+
+use super::introduction::VARIABLE;
+use super::system::{Birth, give_birth};
+use super::{Introduction, Settings};
+
+/// Variables that are the keeper's alone, or are made anew for each manager.
+const OURS: [&str; 9] = [
+    VARIABLE,
+    RUNTIME_DIR,
+    "NOTIFY_SOCKET",
+    "LISTEN_PID",
+    "LISTEN_PIDFDID",
+    "LISTEN_FDS",
+    "LISTEN_FDNAMES",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+];
+
+const RUNTIME_DIR: &str = "RUNNER_RUNTIME_DIR";
+
+/// Inherited sockets begin here (`sd_listen_fds(3)`).
+const FIRST_SOCKET: RawFd = 3;
+
+/// `oom_score_adj` of a keeper, if it may: it holds what everybody else needs, and is tiny.
+const KEEPER_OOM_SCORE: &[u8] = b"-900";
+
+/// Everything that is the same for each manager.
+#[derive(Debug)]
+pub(super) struct Launch {
+    pub(super) program: OwnedFd,
+    arguments: Vec<CString>,
+    environment: Vec<Vec<u8>>,
+    /// Sockets that we were started with. They stay at their numbers.
+    inherited: Vec<RawFd>,
+    watchdog: bool,
+    /// The soft limit of open files before we raised it.
+    open_files: u64,
+    /// Our `oom_score_adj` before we lowered it.
+    oom_score: Option<CString>,
+}
+
+impl Launch {
+    /// Looks at how this process was started, and makes it a keeper: many descriptors, low risk.
+    pub(super) fn prepare(settings: &Settings) -> io::Result<Launch> {
+        let arguments = settings
+            .arguments
+            .iter()
+            .map(|argument| Ok(CString::new(argument.as_bytes())?))
+            .collect::<io::Result<Vec<_>>>()?;
+        let mut environment: Vec<Vec<u8>> = env::vars_os()
+            .filter(|(name, _)| !OURS.iter().any(|ours| name == ours))
+            .map(|(name, value)| variable(&name, &value))
+            .collect();
+        let runtime_dir = settings.runtime_dir.clone().into_os_string();
+        environment.push(variable(&RUNTIME_DIR.into(), &runtime_dir));
+
+        let count = if names_us("LISTEN_PID") {
+            number("LISTEN_FDS").unwrap_or(0)
+        } else {
+            0
+        };
+        let inherited: Vec<RawFd> = (FIRST_SOCKET..FIRST_SOCKET.saturating_add(count)).collect();
+        if !inherited.is_empty() {
+            environment.push(format!("LISTEN_FDS={count}").into_bytes());
+            let names = env::var_os("LISTEN_FDNAMES");
+            environment.extend(names.map(|names| variable(&"LISTEN_FDNAMES".into(), &names)));
+        }
+        let watchdog = env::var_os("WATCHDOG_PID").is_none() || names_us("WATCHDOG_PID");
+        let limit = env::var_os("WATCHDOG_USEC").filter(|_| watchdog);
+        let watchdog = limit.is_some();
+        environment.extend(limit.map(|limit| variable(&"WATCHDOG_USEC".into(), &limit)));
+
+        let open_files = rustix::process::getrlimit(Resource::Nofile);
+        let raised = Rlimit {
+            current: open_files.maximum,
+            maximum: open_files.maximum,
+        };
+        // Refused or not, the manager is told the limit that was there before.
+        let _ = rustix::process::setrlimit(Resource::Nofile, raised);
+        Ok(Launch {
+            program: own_program(settings)?,
+            arguments,
+            environment,
+            inherited,
+            watchdog,
+            open_files: open_files.current.unwrap_or(u64::MAX),
+            oom_score: lower_oom_score(),
+        })
+    }
+
+    /// Starts a manager: its pid, and our end of the pair.
+    pub(super) fn start(&self) -> io::Result<(u32, OwnedFd)> {
+        let (ours, theirs) = rustix::net::socketpair(
+            AddressFamily::UNIX,
+            SocketType::SEQPACKET,
+            SocketFlags::CLOEXEC,
+            None,
+        )?;
+        rustix::net::sockopt::set_socket_passcred(&ours, true)?;
+        let introduction =
+            Introduction::new(theirs.as_raw_fd(), std::process::id(), self.open_files);
+        let mut environment = self.environment.clone();
+        environment.push(format!("{VARIABLE}={introduction}").into_bytes());
+        let mut own_pid = Vec::new();
+        if !self.inherited.is_empty() {
+            own_pid.push("LISTEN_PID=");
+        }
+        if self.watchdog {
+            own_pid.push("WATCHDOG_PID=");
+        }
+        let mut keep_open = self.inherited.clone();
+        keep_open.push(theirs.as_raw_fd());
+        let pid = give_birth(Birth {
+            program: std::os::fd::AsFd::as_fd(&self.program),
+            arguments: &self
+                .arguments
+                .iter()
+                .map(CString::as_c_str)
+                .collect::<Vec<_>>(),
+            environment,
+            own_pid: &own_pid,
+            keep_open: &keep_open,
+            oom_score: self.oom_score.as_deref(),
+        })?;
+        Ok((pid, ours))
+    }
+}
+
+/// The program this process runs, even if its file was replaced meanwhile. Without `/proc` it is
+/// looked for where `argv[0]` says.
+fn own_program(settings: &Settings) -> io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    rustix::fs::open("/proc/self/exe", flags, Mode::empty())
+        .or_else(|error| {
+            let named = settings
+                .arguments
+                .first()
+                .filter(|path| path.as_bytes().contains(&b'/'));
+            let path = named.ok_or(error)?;
+            rustix::fs::open(path.as_os_str(), flags, Mode::empty())
+        })
+        .map_err(Into::into)
+}
+
+fn variable(name: &OsString, value: &OsString) -> Vec<u8> {
+    let mut text = name.clone().into_vec();
+    text.push(b'=');
+    text.extend_from_slice(value.as_bytes());
+    text
+}
+
+fn number(name: &str) -> Option<i32> {
+    env::var(name)
+        .ok()?
+        .parse()
+        .ok()
+        .filter(|count| (0..=4_096).contains(count))
+}
+
+fn names_us(name: &str) -> bool {
+    env::var(name).is_ok_and(|pid| pid.parse() == Ok(std::process::id()))
+}
+
+/// Lowers our own score; what it was before, if that worked.
+fn lower_oom_score() -> Option<CString> {
+    let path = "/proc/self/oom_score_adj";
+    let before = std::fs::read_to_string(path).ok()?;
+    let mut file = File::options().write(true).open(path).ok()?;
+    io::Write::write_all(&mut file, KEEPER_OOM_SCORE).ok()?;
+    CString::new(before.trim()).ok()
+}
