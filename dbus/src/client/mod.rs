@@ -219,11 +219,11 @@ impl Client {
         }
     }
 
-    /// Connects to the next manager as soon as there is one, for at most [`LONGEST_ABSENCE`].
+    /// Connects to the next manager as soon as there is one, for at most 30 s.
     ///
     /// # Errors
     /// [`Error::Lost`] with `cause` when there is none.
-    async fn find_again(&mut self, cause: String) -> Result<(), Error> {
+    pub async fn find_again(&mut self, cause: String) -> Result<(), Error> {
         // The keeper holds the listening socket, so a connection usually queues up there and is
         // answered by the next manager; the pauses are for a socket that is gone for a moment.
         let mut pause = Duration::from_millis(5);

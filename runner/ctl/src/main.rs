@@ -1,2 +1,5 @@
-//! Skeleton.
-fn main() {}
+//! `runnerctl`: see the library beside it.
+
+fn main() -> std::process::ExitCode {
+    runnerctl::main()
+}

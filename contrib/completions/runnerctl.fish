@@ -1,0 +1,222 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_runnerctl_global_optspecs
+    string join \n runtime-dir= json q/quiet h/help V/version
+end
+
+function __fish_runnerctl_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_runnerctl_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_runnerctl_using_subcommand
+    set -l cmd (__fish_runnerctl_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -s V -l version -d 'Print version'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "status" -d 'Show the state of units with their last log lines, or of everything'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "list-units" -d 'List loaded units'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "list-sockets" -d 'List what is listened on, and the units a connection starts'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "list-jobs" -d 'List queued and running jobs'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "list-dependencies" -d 'Show what units need, as a tree'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "start" -d 'Start units and wait until they are ready'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "stop" -d 'Stop units and wait until they are down'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "restart" -d 'Stop units, then start them; start those that were down'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "try-restart" -d 'Restart the units that are up'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "reload" -d 'Let units read their own configuration again'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "reload-or-restart" -d 'Reload the units that can, restart the others; start those that were down'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "try-reload-or-restart" -d 'Reload the units that can, restart the others; only those that are up'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "kill" -d 'Send a signal to the processes of units'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "show" -d 'Print properties of units, or of the manager'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "cat" -d 'Print the files that define units, with their drop-ins'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "logs" -d 'Print what units wrote'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "is-active" -d 'Tell whether at least one of the units is active'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "is-failed" -d 'Tell whether at least one of the units has failed'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "wait" -d 'Wait until units are up, ready or down'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "reset-failed" -d 'Forget failures and start limits of units, or of all'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "check" -d 'Check unit files without running anything'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "daemon-reload" -d 'Read all unit files again'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "daemon-reexec" -d 'Replace the running runnerd by its present program file; no unit notices'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "shutdown" -d 'Stop all units in order and end runnerd'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "version" -d 'Print the version of runnerctl, and of the runnerd that answers'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand status" -s n -l lines -d 'How many log lines to show of each unit' -r
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand status" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand status" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand status" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-units" -l state -d 'Only units in one of these load, active or sub states' -r
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-units" -s t -l type -d 'Only units of these kinds' -r -f -a "service\t''
+socket\t''
+target\t''"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-units" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-units" -s a -l all -d 'Also units that are down and have no job'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-units" -l failed -d 'Only units that have failed: the same as --state=failed'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-units" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-units" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-units" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-sockets" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-sockets" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-sockets" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-sockets" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-jobs" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-jobs" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-jobs" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-jobs" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-dependencies" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-dependencies" -l reverse -d 'Show the units that need these'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-dependencies" -l after -d 'Show the units these wait for when they start'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-dependencies" -l before -d 'Show the units that wait for these'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-dependencies" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-dependencies" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-dependencies" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand start" -l job-mode -d 'What to do about other jobs that are in the way' -r -f -a "replace\t'Replace them'
+fail\t'Refuse the new job'
+replace-irreversibly\t'Replace them, and let no later job replace this one'
+ignore-dependencies\t'Only this job: neither requirements nor orderings count'
+ignore-requirements\t'Orderings count, requirements do not'"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand start" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand start" -l no-block -d 'Queue the jobs and do not wait for them'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand start" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand start" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand start" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand stop" -l job-mode -d 'What to do about other jobs that are in the way' -r -f -a "replace\t'Replace them'
+fail\t'Refuse the new job'
+replace-irreversibly\t'Replace them, and let no later job replace this one'
+ignore-dependencies\t'Only this job: neither requirements nor orderings count'
+ignore-requirements\t'Orderings count, requirements do not'"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand stop" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand stop" -l no-block -d 'Queue the jobs and do not wait for them'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand stop" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand stop" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand stop" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand restart" -l job-mode -d 'What to do about other jobs that are in the way' -r -f -a "replace\t'Replace them'
+fail\t'Refuse the new job'
+replace-irreversibly\t'Replace them, and let no later job replace this one'
+ignore-dependencies\t'Only this job: neither requirements nor orderings count'
+ignore-requirements\t'Orderings count, requirements do not'"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand restart" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand restart" -l no-block -d 'Queue the jobs and do not wait for them'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand restart" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand restart" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand restart" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand try-restart" -l job-mode -d 'What to do about other jobs that are in the way' -r -f -a "replace\t'Replace them'
+fail\t'Refuse the new job'
+replace-irreversibly\t'Replace them, and let no later job replace this one'
+ignore-dependencies\t'Only this job: neither requirements nor orderings count'
+ignore-requirements\t'Orderings count, requirements do not'"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand try-restart" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand try-restart" -l no-block -d 'Queue the jobs and do not wait for them'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand try-restart" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand try-restart" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand try-restart" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand reload" -l job-mode -d 'What to do about other jobs that are in the way' -r -f -a "replace\t'Replace them'
+fail\t'Refuse the new job'
+replace-irreversibly\t'Replace them, and let no later job replace this one'
+ignore-dependencies\t'Only this job: neither requirements nor orderings count'
+ignore-requirements\t'Orderings count, requirements do not'"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand reload" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand reload" -l no-block -d 'Queue the jobs and do not wait for them'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand reload" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand reload" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand reload" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand reload-or-restart" -l job-mode -d 'What to do about other jobs that are in the way' -r -f -a "replace\t'Replace them'
+fail\t'Refuse the new job'
+replace-irreversibly\t'Replace them, and let no later job replace this one'
+ignore-dependencies\t'Only this job: neither requirements nor orderings count'
+ignore-requirements\t'Orderings count, requirements do not'"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand reload-or-restart" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand reload-or-restart" -l no-block -d 'Queue the jobs and do not wait for them'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand reload-or-restart" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand reload-or-restart" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand reload-or-restart" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand try-reload-or-restart" -l job-mode -d 'What to do about other jobs that are in the way' -r -f -a "replace\t'Replace them'
+fail\t'Refuse the new job'
+replace-irreversibly\t'Replace them, and let no later job replace this one'
+ignore-dependencies\t'Only this job: neither requirements nor orderings count'
+ignore-requirements\t'Orderings count, requirements do not'"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand try-reload-or-restart" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand try-reload-or-restart" -l no-block -d 'Queue the jobs and do not wait for them'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand try-reload-or-restart" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand try-reload-or-restart" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand try-reload-or-restart" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand kill" -s s -l signal -d 'The signal, by name or number' -r
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand kill" -l kill-whom -d 'Which processes of each unit' -r -f -a "all\t'All of them'
+main\t'The main process'
+control\t'The control process: a start-pre, reload, stop … command'"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand kill" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand kill" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand kill" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand kill" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand show" -s p -l property -d 'Only these properties' -r
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand show" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand show" -l value -d 'Print the values without the names'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand show" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand show" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand cat" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand cat" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand cat" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand cat" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand logs" -s n -l lines -d 'How many of the last lines to begin with' -r
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand logs" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand logs" -s f -l follow -d 'Wait for more lines and print them as they come'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand logs" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand logs" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand logs" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand is-active" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand is-active" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand is-active" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand is-active" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand is-failed" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand is-failed" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand is-failed" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand is-failed" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand wait" -l for -d 'What to wait for' -r -f -a "active\t'Active, or reading its configuration again'
+ready\t'Active, and no job is queued for it'
+inactive\t'Down, or failed'"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand wait" -l timeout -d 'How long at most, such as `90`, `500ms`, `1min 30s` or `infinity`' -r
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand wait" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand wait" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand wait" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand wait" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand reset-failed" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand reset-failed" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand reset-failed" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand reset-failed" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand check" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand check" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand check" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reload" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reload" -l keep-going -d 'Apply the good files, and keep the last good definition of the others'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reload" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reload" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reload" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reexec" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reexec" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reexec" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reexec" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand shutdown" -l exit-status -d 'The exit status runnerd ends with' -r
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand shutdown" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand shutdown" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand shutdown" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand shutdown" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand version" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand version" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand version" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand version" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -1,0 +1,346 @@
+//! The verb table. Help, man page and completions are all made from it, so a verb or an option
+//! that is not here does not exist, and one that is here is documented everywhere.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use units::UnitKind;
+use units::value::{Signal, Span};
+
+use crate::exit;
+use crate::names::UnitArg;
+
+/// Control runnerd: see what runs, start and stop units, read their logs.
+#[derive(Debug, Parser)]
+#[command(
+    name = "runnerctl",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    after_long_help = exit::help()
+)]
+pub struct Cli {
+    /// Runtime directory of the runnerd to talk to
+    ///
+    /// Without it: /run/runner for root, else $XDG_RUNTIME_DIR/runner, else /run/user/UID/runner;
+    /// if nothing answers there, the only live directory below it.
+    #[arg(
+        long,
+        global = true,
+        env = "RUNNER_RUNTIME_DIR",
+        value_name = "DIR",
+        value_hint = ValueHint::DirPath,
+        help_heading = "Everywhere"
+    )]
+    pub runtime_dir: Option<PathBuf>,
+
+    /// Print one JSON value on standard output instead of text
+    ///
+    /// `logs` prints one object per line. Errors are JSON too, on standard error.
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    pub json: bool,
+
+    /// Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it
+    #[arg(short, long, global = true, help_heading = "Everywhere")]
+    pub quiet: bool,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What runnerctl can do, in the order it is documented.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Show the state of units with their last log lines, or of everything
+    ///
+    /// The exit status is that of the worst unit: 0 active, 3 not active, 4 not found.
+    Status(StatusArgs),
+    /// List loaded units
+    ///
+    /// Those that are down and have no job only with --all, or if they are asked for by name or state.
+    ListUnits(ListUnitsArgs),
+    /// List what is listened on, and the units a connection starts
+    ListSockets(PatternArgs),
+    /// List queued and running jobs
+    ListJobs(PatternArgs),
+    /// Show what units need, as a tree
+    ///
+    /// Without UNIT, what default.target needs.
+    ListDependencies(DependenciesArgs),
+    /// Start units and wait until they are ready
+    Start(JobArgs),
+    /// Stop units and wait until they are down
+    Stop(JobArgs),
+    /// Stop units, then start them; start those that were down
+    Restart(JobArgs),
+    /// Restart the units that are up
+    TryRestart(JobArgs),
+    /// Let units read their own configuration again
+    Reload(JobArgs),
+    /// Reload the units that can, restart the others; start those that were down
+    ReloadOrRestart(JobArgs),
+    /// Reload the units that can, restart the others; only those that are up
+    TryReloadOrRestart(JobArgs),
+    /// Send a signal to the processes of units
+    Kill(KillArgs),
+    /// Print properties of units, or of the manager
+    ///
+    /// Without UNIT, those of the manager. A property that does not exist is left out.
+    Show(ShowArgs),
+    /// Print the files that define units, with their drop-ins
+    Cat(UnitsArgs),
+    /// Print what units wrote
+    ///
+    /// Lines of several units, or of all if none is named, begin with the name of their unit.
+    Logs(LogsArgs),
+    /// Tell whether at least one of the units is active
+    ///
+    /// Prints the state of each. Exit status: 0 if one is active or reloading, else 3.
+    IsActive(UnitsArgs),
+    /// Tell whether at least one of the units has failed
+    ///
+    /// Prints the state of each. Exit status: 0 if one has failed, else 1.
+    IsFailed(UnitsArgs),
+    /// Wait until units are up, ready or down
+    ///
+    /// Exit status: 0 when all are, 1 when one cannot get there any more because it failed, 124
+    /// when the time is over.
+    Wait(WaitArgs),
+    /// Forget failures and start limits of units, or of all
+    ///
+    /// Without UNIT, of all.
+    ResetFailed(OptionalUnitsArgs),
+    /// Check unit files without running anything
+    ///
+    /// Reports every problem as file:line:column. Exit status: 0 if there are no errors, else 1.
+    /// Needs no runnerd.
+    Check(CheckArgs),
+    /// Read all unit files again
+    ///
+    /// If a file has an error, nothing is applied: all problems are printed, the exit status is 1,
+    /// and what runs keeps running on its old definition.
+    DaemonReload(ReloadArgs),
+    /// Replace the running runnerd by its present program file; no unit notices
+    DaemonReexec,
+    /// Stop all units in order and end runnerd
+    Shutdown(ShutdownArgs),
+    /// Print the version of runnerctl, and of the runnerd that answers
+    Version,
+}
+
+/// One or more units.
+#[derive(Debug, Args)]
+pub struct UnitsArgs {
+    /// Names or patterns (`web*`); without a suffix, services
+    #[arg(required = true, value_name = "UNIT")]
+    pub units: Vec<UnitArg>,
+}
+
+/// Any number of units.
+#[derive(Debug, Args)]
+pub struct OptionalUnitsArgs {
+    /// Names or patterns (`web*`); without a suffix, services
+    #[arg(value_name = "UNIT")]
+    pub units: Vec<UnitArg>,
+}
+
+/// What a list shows.
+#[derive(Debug, Args)]
+pub struct PatternArgs {
+    /// Only units whose names match one of these (`*`, `?`, `[a-z]`)
+    #[arg(value_name = "PATTERN")]
+    pub patterns: Vec<UnitArg>,
+}
+
+/// Of `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// The units, and how many they are.
+    #[command(flatten)]
+    pub units: OptionalUnitsArgs,
+    /// How many log lines to show of each unit
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 10)]
+    pub lines: u32,
+}
+
+/// Of `list-units`.
+#[derive(Debug, Args)]
+pub struct ListUnitsArgs {
+    /// Which units by name.
+    #[command(flatten)]
+    pub patterns: PatternArgs,
+    /// Also units that are down and have no job
+    #[arg(short, long)]
+    pub all: bool,
+    /// Only units in one of these load, active or sub states
+    #[arg(long, value_name = "STATE", value_delimiter = ',')]
+    pub state: Vec<String>,
+    /// Only units of these kinds
+    #[arg(short = 't', long = "type", value_name = "KIND", value_delimiter = ',', value_parser = unit_kind())]
+    pub kind: Vec<UnitKind>,
+    /// Only units that have failed: the same as --state=failed
+    #[arg(long)]
+    pub failed: bool,
+}
+
+/// Of `list-dependencies`.
+#[derive(Debug, Args)]
+pub struct DependenciesArgs {
+    /// The roots of the trees.
+    #[command(flatten)]
+    pub units: OptionalUnitsArgs,
+    /// Show the units that need these
+    #[arg(long, group = "direction")]
+    pub reverse: bool,
+    /// Show the units these wait for when they start
+    #[arg(long, group = "direction")]
+    pub after: bool,
+    /// Show the units that wait for these
+    #[arg(long, group = "direction")]
+    pub before: bool,
+}
+
+/// Of the verbs that queue jobs.
+#[derive(Debug, Args)]
+pub struct JobArgs {
+    /// Which units.
+    #[command(flatten)]
+    pub units: UnitsArgs,
+    /// Queue the jobs and do not wait for them
+    #[arg(long)]
+    pub no_block: bool,
+    /// What to do about other jobs that are in the way
+    #[arg(long, value_enum, value_name = "MODE", default_value_t = JobMode::Replace)]
+    pub job_mode: JobMode,
+}
+
+/// What a new job does about jobs in its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum JobMode {
+    /// Replace them
+    Replace,
+    /// Refuse the new job
+    Fail,
+    /// Replace them, and let no later job replace this one
+    ReplaceIrreversibly,
+    /// Only this job: neither requirements nor orderings count
+    IgnoreDependencies,
+    /// Orderings count, requirements do not
+    IgnoreRequirements,
+}
+
+/// Of `kill`.
+#[derive(Debug, Args)]
+pub struct KillArgs {
+    /// Which units.
+    #[command(flatten)]
+    pub units: UnitsArgs,
+    /// The signal, by name or number
+    #[arg(short, long, value_name = "SIGNAL", default_value = "SIGTERM", value_parser = Signal::parse)]
+    pub signal: Signal,
+    /// Which processes of each unit
+    #[arg(long, value_enum, value_name = "WHOM", default_value_t = Whom::All)]
+    pub kill_whom: Whom,
+}
+
+/// Which processes of a unit get a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Whom {
+    /// All of them
+    All,
+    /// The main process
+    Main,
+    /// The control process: a start-pre, reload, stop … command
+    Control,
+}
+
+/// Of `show`.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// Which units.
+    #[command(flatten)]
+    pub units: OptionalUnitsArgs,
+    /// Only these properties
+    #[arg(short, long = "property", value_name = "NAME", value_delimiter = ',')]
+    pub properties: Vec<String>,
+    /// Print the values without the names
+    #[arg(long)]
+    pub value: bool,
+}
+
+/// Of `logs`.
+#[derive(Debug, Args)]
+pub struct LogsArgs {
+    /// Which units.
+    #[command(flatten)]
+    pub units: OptionalUnitsArgs,
+    /// Wait for more lines and print them as they come
+    #[arg(short, long)]
+    pub follow: bool,
+    /// How many of the last lines to begin with
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 100)]
+    pub lines: u32,
+}
+
+/// Of `wait`.
+#[derive(Debug, Args)]
+pub struct WaitArgs {
+    /// Which units.
+    #[command(flatten)]
+    pub units: UnitsArgs,
+    /// What to wait for
+    #[arg(long = "for", value_enum, value_name = "STATE", default_value_t = Awaited::Ready)]
+    pub awaited: Awaited,
+    /// How long at most, such as `90`, `500ms`, `1min 30s` or `infinity`
+    #[arg(long, value_name = "SPAN", default_value = "infinity", value_parser = Span::parse)]
+    pub timeout: Span,
+}
+
+/// What can be waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Awaited {
+    /// Active, or reading its configuration again
+    Active,
+    /// Active, and no job is queued for it
+    Ready,
+    /// Down, or failed
+    Inactive,
+}
+
+/// Of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Unit files, or directories of unit files; the search path if none is named
+    #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub paths: Vec<PathBuf>,
+}
+
+/// Of `daemon-reload`.
+#[derive(Debug, Args)]
+pub struct ReloadArgs {
+    /// Apply the good files, and keep the last good definition of the others
+    #[arg(long)]
+    pub keep_going: bool,
+}
+
+/// Of `shutdown`.
+#[derive(Debug, Args)]
+pub struct ShutdownArgs {
+    /// The exit status runnerd ends with
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub exit_status: u8,
+}
+
+fn unit_kind() -> impl clap::builder::TypedValueParser<Value = UnitKind> {
+    use clap::builder::{PossibleValuesParser, TypedValueParser};
+    let words = UnitKind::ALL
+        .iter()
+        .filter(|kind| kind.is_supported())
+        .map(|kind| kind.as_str());
+    PossibleValuesParser::new(words).try_map(|word| {
+        UnitKind::from_word(&word).ok_or_else(|| format!("there is no unit kind {word:?}"))
+    })
+}

@@ -1,0 +1,103 @@
+//! Exit statuses, all of them: systemctl's where it has the verb. Help and man page print this table.
+
+use std::process::ExitCode;
+
+/// How runnerctl ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Exit {
+    /// Done.
+    Done,
+    /// It did not work.
+    Failed,
+    /// The command line makes no sense.
+    Usage,
+    /// `status`, `is-active`: not active.
+    NotActive,
+    /// The job makes no sense for the unit.
+    NotApplicable,
+    /// `status`: no such unit.
+    Unknown,
+    /// The manager refused.
+    Refused,
+    /// A job for a unit that does not exist.
+    NoSuchUnit,
+    /// The unit's files cannot be read.
+    NotLoaded,
+    /// `wait`: the time is over.
+    TimedOut,
+}
+
+/// Every exit, in the order of its number, and what it tells a script.
+pub const TABLE: &[(Exit, &str)] = &[
+    (
+        Exit::Done,
+        "done; status, is-active: active; is-failed: failed; wait: reached",
+    ),
+    (
+        Exit::Failed,
+        "a job failed, a file has errors, no runnerd answered, or any other failure",
+    ),
+    (Exit::Usage, "the command line makes no sense"),
+    (Exit::NotActive, "status, is-active: the unit is not active"),
+    (
+        Exit::NotApplicable,
+        "the unit cannot do such a job, such as reload without exec-reload",
+    ),
+    (Exit::Unknown, "status: there is no such unit"),
+    (
+        Exit::Refused,
+        "not permitted, or another job that may not be replaced is in the way",
+    ),
+    (
+        Exit::NoSuchUnit,
+        "start, stop and other jobs: there is no such unit",
+    ),
+    (Exit::NotLoaded, "the unit's files could not be loaded"),
+    (Exit::TimedOut, "wait: the time is over"),
+];
+
+impl Exit {
+    /// The number the process ends with.
+    pub const fn code(self) -> u8 {
+        match self {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::NotActive | Exit::NotApplicable => 3,
+            Exit::Unknown | Exit::Refused => 4,
+            Exit::NoSuchUnit => 5,
+            Exit::NotLoaded => 6,
+            Exit::TimedOut => 124,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit.code())
+    }
+}
+
+/// The table as the last chapter of `--help`.
+pub(crate) fn help() -> String {
+    let mut text = String::from("Exit status:\n");
+    for (exit, meaning) in TABLE {
+        text.push_str(&format!("  {:>3}  {meaning}\n", exit.code()));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn table_is_in_order() {
+        assert!(TABLE.windows(2).all(|pair| pair[0].0 < pair[1].0));
+        assert!(
+            TABLE
+                .windows(2)
+                .all(|pair| pair[0].0.code() <= pair[1].0.code())
+        );
+    }
+}

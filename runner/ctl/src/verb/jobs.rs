@@ -1,0 +1,205 @@
+//! Verbs that queue jobs and wait for them.
+
+use clap::ValueEnum;
+use dbus::client::{Client, Ended, Error, Kind, Properties};
+use futures_util::future::join_all;
+use serde::Serialize;
+
+use crate::cli::JobArgs;
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+use crate::render::ending::Ending;
+use crate::terminal::Terminal;
+
+/// What became of the wish for one unit, for programs.
+#[derive(Serialize)]
+struct Report<'a> {
+    unit: &'a str,
+    job: Option<u32>,
+    result: Option<&'a str>,
+    error: Option<String>,
+}
+
+/// Queues `verb` for every unit at once, so that they are ordered among each other, and waits.
+pub(super) async fn queue(
+    client: &Client,
+    terminal: &mut Terminal,
+    verb: &'static str,
+    args: &JobArgs,
+) -> Outcome {
+    let units = args.units.names(client).await?;
+    let mode = args.job_mode.to_possible_value();
+    let mode = mode.as_ref().map_or("replace", |mode| mode.get_name());
+    let answers = join_all(units.iter().map(|unit| {
+        let mut client = client.clone();
+        async move {
+            if args.no_block {
+                let job = client.enqueue(unit, verb, mode, "").await?;
+                return Ok((job, None));
+            }
+            let Ended { job, result } = client.enqueue_and_wait(unit, verb, mode).await?;
+            Ok((job, Some(result)))
+        }
+    }))
+    .await;
+
+    let mut exit = Exit::Done;
+    let mut reports = Vec::new();
+    for (unit, answer) in units.iter().zip(&answers) {
+        let failure = match answer {
+            Ok((_, result)) => match result.as_deref() {
+                None | Some("done" | "skipped") => None,
+                Some(result) => Some(explain(client, unit, verb, result).await),
+            },
+            Err(error) => Some(refusal(client, unit, verb, error).await),
+        };
+        reports.push(Report {
+            unit,
+            job: answer.as_ref().ok().map(|(job, _)| *job),
+            result: answer
+                .as_ref()
+                .ok()
+                .and_then(|(_, result)| result.as_deref()),
+            error: failure.as_ref().map(|failure| failure.to_string()),
+        });
+        if let Some(Failure::Because {
+            exit: this,
+            message,
+            hint,
+        }) = failure
+        {
+            exit = exit.max(this);
+            if !terminal.json() {
+                terminal.error(&message, hint.as_deref(), this.code());
+            }
+        }
+    }
+    if terminal.json() {
+        terminal.value(&reports)?;
+    } else if !args.no_block && !terminal.quiet() {
+        for unit in &units {
+            remarks(client, terminal, unit, verb).await;
+        }
+    }
+    if exit == Exit::Done {
+        Ok(exit)
+    } else {
+        Err(Failure::Told(exit))
+    }
+}
+
+/// The sentence for a job that was not even queued.
+async fn refusal(client: &Client, unit: &str, verb: &str, error: &Error) -> Failure {
+    let exit = match error.kind() {
+        Some(Kind::NoSuchUnit) => Exit::NoSuchUnit,
+        Some(Kind::AccessDenied | Kind::TransactionIsDestructive) => Exit::Refused,
+        Some(Kind::JobTypeNotApplicable | Kind::NotSupported) => Exit::NotApplicable,
+        // A file with a mistake can be read, this one could not: scripts tell the two apart.
+        Some(Kind::BadUnitSetting) => match client.unit(unit).await {
+            Ok(properties) if properties.text("LoadState") == "error" => Exit::NotLoaded,
+            _ => Exit::Failed,
+        },
+        _ => Exit::Failed,
+    };
+    let failure = Failure::new(exit, format!("cannot {verb} {unit}: {error}"));
+    match error.kind() {
+        Some(Kind::NoSuchUnit) => {
+            failure.with_hint("`runnerctl list-units --all` lists what is loaded")
+        }
+        Some(Kind::BadUnitSetting) => {
+            failure.with_hint("correct the file, then `runnerctl daemon-reload`")
+        }
+        Some(Kind::TransactionIsDestructive) => {
+            failure.with_hint("`runnerctl list-jobs` shows the job that is in the way")
+        }
+        _ => failure,
+    }
+}
+
+/// The sentence for a job that ended otherwise than wished.
+async fn explain(client: &Client, unit: &str, verb: &str, result: &str) -> Failure {
+    let because = |why: &str| Failure::because(format!("cannot {verb} {unit}: {why}"));
+    let look = format!("see `runnerctl status {unit}` and `runnerctl logs {unit}`");
+    match result {
+        "canceled" => because("another job took its place, or it was taken back"),
+        "timeout" => because("it took too long").with_hint(look),
+        "dependency" => because("a unit it requires did not come up")
+            .with_hint(format!("see `runnerctl list-dependencies {unit}`")),
+        "invalid" => because("it made no sense any more when its turn came"),
+        "failed" => match client.unit(unit).await {
+            Ok(properties) => {
+                let look = match properties.text("Result") {
+                    "start-limit-hit" => {
+                        format!("`runnerctl reset-failed {unit}` allows it again; {look}")
+                    }
+                    _ => look,
+                };
+                because(&why_failed(&properties)).with_hint(look)
+            }
+            Err(_) => because("it failed").with_hint(look),
+        },
+        other => because(other).with_hint(look),
+    }
+}
+
+/// Why a unit is not what it should be, from its `Result`.
+pub(super) fn why_failed(properties: &Properties) -> String {
+    let number = |name| {
+        properties
+            .number(name)
+            .and_then(|number| i32::try_from(number).ok())
+            .unwrap_or_default()
+    };
+    let ending = Ending::new(number("ExecMainCode"), number("ExecMainStatus"));
+    let of_process = |words: &str| match ending {
+        Some(ending) if ending != Ending::Exited(0) => format!("{words} ({ending})"),
+        _ => words.to_owned(),
+    };
+    let sentence = match properties.text("Result") {
+        "resources" => "something it needs could not be had".to_owned(),
+        "protocol" => "it did not do what its type promises".to_owned(),
+        "timeout" => "it took too long".to_owned(),
+        "exit-code" => of_process("a process exited with an error"),
+        "signal" => of_process("a process was killed by a signal"),
+        "core-dump" => of_process("a process crashed"),
+        "watchdog" => "it did not report in time that it is alive".to_owned(),
+        "start-limit-hit" => "it was started too often in too short a time".to_owned(),
+        "service-start-limit-hit" => {
+            "the service it triggers was started too often in too short a time".to_owned()
+        }
+        "trigger-limit-hit" => "it was triggered too often in too short a time".to_owned(),
+        "success" | "" => "it failed".to_owned(),
+        other => other.to_owned(),
+    };
+    match properties.text("FailureText") {
+        "" => sentence,
+        text => format!("{sentence}: {text}"),
+    }
+}
+
+/// What a person may want to know beside the result.
+async fn remarks(client: &Client, terminal: &mut Terminal, unit: &str, verb: &str) {
+    let Ok(properties) = client.unit(unit).await else {
+        return;
+    };
+    if properties.flag("NeedDaemonReload") {
+        terminal.remark(&format!(
+            "warning: the files of {unit} changed since they were read: `runnerctl daemon-reload`"
+        ));
+    }
+    if verb == "stop" {
+        let mut triggers = Vec::new();
+        for trigger in properties.texts("TriggeredBy") {
+            let state = client.unit(trigger).await;
+            if state.is_ok_and(|properties| properties.text("ActiveState") == "active") {
+                triggers.push(trigger);
+            }
+        }
+        if !triggers.is_empty() {
+            terminal.remark(&format!(
+                "warning: {unit} is stopped, but can still be started by {}",
+                triggers.join(", ")
+            ));
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Verbs about the manager itself.
+
+use dbus::client::Client;
+use serde_json::json;
+
+use crate::cli::{ReloadArgs, ShutdownArgs};
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+use crate::runtime::Place;
+use crate::terminal::{Finding, Terminal};
+
+/// `daemon-reload`
+pub(super) async fn reload(client: &Client, terminal: &mut Terminal, args: &ReloadArgs) -> Outcome {
+    let answer = client.reload_units(args.keep_going).await?;
+    let errors = answer
+        .diagnostics
+        .iter()
+        .filter(|finding| finding.severity == "error")
+        .count();
+    if terminal.json() {
+        let findings: Vec<_> = answer
+            .diagnostics
+            .iter()
+            .map(|finding| {
+                json!({
+                    "severity": finding.severity,
+                    "path": finding.path,
+                    "line": finding.line,
+                    "column": finding.column,
+                    "message": finding.message,
+                    "hint": finding.hint,
+                    "unit": finding.unit,
+                })
+            })
+            .collect();
+        terminal.value(&json!({ "applied": answer.applied, "diagnostics": findings }))?;
+    } else {
+        for finding in &answer.diagnostics {
+            terminal.finding(&Finding::from(finding));
+        }
+    }
+    match (answer.applied, errors) {
+        (true, 0) => Ok(Exit::Done),
+        _ if terminal.json() => Err(Failure::Told(Exit::Failed)),
+        (true, _) => Err(Failure::because(
+            "the good files are applied, the others are not",
+        )),
+        (false, _) => Err(
+            Failure::because("nothing is applied: the files have errors")
+                .with_hint("`--keep-going` applies the good ones"),
+        ),
+    }
+}
+
+/// `daemon-reexec`
+pub(super) async fn reexec(client: &mut Client, terminal: &mut Terminal) -> Outcome {
+    client.reexecute().await?;
+    if terminal.json() {
+        let properties = client.properties().await?;
+        terminal.value(&json!({ "version": properties.text("Version") }))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// `shutdown`
+pub(super) async fn shutdown(
+    client: &Client,
+    terminal: &mut Terminal,
+    args: &ShutdownArgs,
+) -> Outcome {
+    client.exit(args.exit_status).await?;
+    client.closed().await;
+    if terminal.json() {
+        terminal.value(&json!({ "exit_status": args.exit_status }))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// `version`
+pub(super) async fn version(place: &Place, terminal: &mut Terminal) -> Outcome {
+    let ours = env!("CARGO_PKG_VERSION");
+    let theirs = match super::connect(place).await {
+        Ok(client) => Some(client.properties().await?.text("Version").to_owned()),
+        Err(_) => None,
+    };
+    if terminal.json() {
+        terminal.value(&json!({ "runnerctl": ours, "runnerd": theirs }))?;
+        return Ok(Exit::Done);
+    }
+    terminal.line(&format!("runnerctl {ours}"))?;
+    match theirs {
+        Some(version) => terminal.line(&format!("runnerd {version}"))?,
+        None => terminal.remark("no runnerd answers"),
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,93 @@
+//! Short questions about units, and short orders that queue no job.
+
+use clap::ValueEnum;
+use dbus::client::Client;
+use serde_json::{Map, Value, json};
+
+use super::expand;
+use crate::cli::{KillArgs, OptionalUnitsArgs, UnitsArgs};
+use crate::exit::Exit;
+use crate::failure::Outcome;
+use crate::terminal::Terminal;
+
+/// `is-active`
+pub(super) async fn is_active(
+    client: &Client,
+    terminal: &mut Terminal,
+    args: &UnitsArgs,
+) -> Outcome {
+    any(
+        client,
+        terminal,
+        args,
+        &["active", "reloading"],
+        Exit::NotActive,
+    )
+    .await
+}
+
+/// `is-failed`
+pub(super) async fn is_failed(
+    client: &Client,
+    terminal: &mut Terminal,
+    args: &UnitsArgs,
+) -> Outcome {
+    any(client, terminal, args, &["failed"], Exit::Failed).await
+}
+
+/// Prints the state of each unit; done if one of them is in one of `wanted`, else `otherwise`.
+async fn any(
+    client: &Client,
+    terminal: &mut Terminal,
+    args: &UnitsArgs,
+    wanted: &[&str],
+    otherwise: Exit,
+) -> Outcome {
+    let mut found = false;
+    let mut states = Map::new();
+    for unit in args.names(client).await? {
+        let state = client.unit(&unit).await?.text("ActiveState").to_owned();
+        found |= wanted.contains(&state.as_str());
+        if !terminal.json() && !terminal.quiet() {
+            terminal.line(&state)?;
+        }
+        states.insert(unit, Value::String(state));
+    }
+    if terminal.json() {
+        terminal.value(&states)?;
+    }
+    Ok(if found { Exit::Done } else { otherwise })
+}
+
+/// `kill`
+pub(super) async fn kill(client: &Client, terminal: &mut Terminal, args: &KillArgs) -> Outcome {
+    let units = args.units.names(client).await?;
+    let whom = args.kill_whom.to_possible_value();
+    let whom = whom.as_ref().map_or("all", |whom| whom.get_name());
+    for unit in &units {
+        client.kill(unit, whom, args.signal.number()).await?;
+    }
+    if terminal.json() {
+        terminal.value(&json!({ "units": units, "signal": args.signal, "whom": whom }))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// `reset-failed`
+pub(super) async fn reset_failed(
+    client: &Client,
+    terminal: &mut Terminal,
+    args: &OptionalUnitsArgs,
+) -> Outcome {
+    let units = expand(client, &args.units).await?;
+    if args.units.is_empty() {
+        client.reset_failed(None).await?;
+    }
+    for unit in &units {
+        client.reset_failed(Some(unit)).await?;
+    }
+    if terminal.json() {
+        terminal.value(&json!({ "units": units, "all": args.units.is_empty() }))?;
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,171 @@
+//! `wait`: until units are what a script needs them to be.
+
+use std::time::Duration;
+
+use dbus::client::{Change, Changes, Client, Error};
+use serde_json::json;
+
+use crate::cli::{Awaited, WaitArgs};
+use crate::exit::Exit;
+use crate::failure::{Failure, Outcome};
+use crate::terminal::Terminal;
+
+/// How far a unit is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// As wished.
+    There,
+    /// It may still get there.
+    OnTheWay,
+    /// It failed, and nothing is going to be tried any more.
+    Never,
+}
+
+/// What of a unit's state decides.
+struct Seen<'a> {
+    active: &'a str,
+    has_job: bool,
+}
+
+fn progress(awaited: Awaited, seen: &Seen<'_>) -> Progress {
+    let up = matches!(seen.active, "active" | "reloading");
+    let there = match awaited {
+        Awaited::Active => up,
+        Awaited::Ready => up && !seen.has_job,
+        Awaited::Inactive => matches!(seen.active, "inactive" | "failed"),
+    };
+    match () {
+        () if there => Progress::There,
+        () if seen.active == "failed" && !seen.has_job => Progress::Never,
+        () => Progress::OnTheWay,
+    }
+}
+
+/// `wait`
+pub(super) async fn wait(client: &mut Client, terminal: &mut Terminal, args: &WaitArgs) -> Outcome {
+    let units = args.units.names(client).await?;
+    let all = async {
+        let mut changes = client.changes().await?;
+        for unit in &units {
+            one(client, &mut changes, unit, args.awaited).await?;
+        }
+        Ok(Exit::Done)
+    };
+    let outcome = match args.timeout.as_duration() {
+        None => all.await,
+        Some(timeout) => within(timeout, all).await,
+    };
+    if terminal.json() && outcome.is_ok() {
+        terminal.value(&json!({ "units": units }))?;
+    }
+    outcome
+}
+
+async fn within(timeout: Duration, all: impl Future<Output = Outcome>) -> Outcome {
+    match tokio::time::timeout(timeout, all).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(Failure::new(Exit::TimedOut, "the time is over")),
+    }
+}
+
+/// Waits for one unit. Those after it may change meanwhile: each is looked at when its turn comes,
+/// and what is looked at is the present state, so no change can be missed.
+async fn one(
+    client: &mut Client,
+    changes: &mut Changes,
+    unit: &str,
+    awaited: Awaited,
+) -> Result<(), Failure> {
+    loop {
+        match look(client, unit, awaited).await {
+            Ok(Progress::There) => return Ok(()),
+            Ok(Progress::Never) => {
+                return Err(Failure::because(format!("{unit} has failed"))
+                    .with_hint(format!("see `runnerctl status {unit}`")));
+            }
+            Ok(Progress::OnTheWay) => match next(changes, unit).await {
+                Ok(()) => {}
+                Err(Error::Lost(cause)) => *changes = again(client, cause).await?,
+                Err(error) => return Err(error.into()),
+            },
+            Err(Looked::Lost(cause)) => *changes = again(client, cause).await?,
+            Err(Looked::Failed(failure)) => return Err(failure),
+        }
+    }
+}
+
+/// Why a unit could not be looked at.
+enum Looked {
+    Lost(String),
+    Failed(Failure),
+}
+
+async fn look(client: &Client, unit: &str, awaited: Awaited) -> Result<Progress, Looked> {
+    let properties = match client.unit(unit).await {
+        Ok(properties) => properties,
+        Err(Error::Lost(cause)) => return Err(Looked::Lost(cause)),
+        Err(error) => return Err(Looked::Failed(error.into())),
+    };
+    if properties.text("LoadState") == "not-found" && properties.text("ActiveState") == "inactive" {
+        let failure = Failure::new(Exit::NoSuchUnit, format!("there is no unit {unit}"));
+        return Err(Looked::Failed(failure));
+    }
+    let seen = Seen {
+        active: properties.text("ActiveState"),
+        has_job: super::status::job_of(&properties).is_some(),
+    };
+    Ok(progress(awaited, &seen))
+}
+
+/// Waits for a change that may concern `unit`.
+async fn next(changes: &mut Changes, unit: &str) -> Result<(), Error> {
+    loop {
+        let concerns = match changes.next().await? {
+            Change::Moved(moved) => moved.unit == unit,
+            Change::Properties(changed)
+            | Change::JobNew(_, changed)
+            | Change::JobRemoved(_, changed, _)
+            | Change::UnitNew(changed)
+            | Change::UnitRemoved(changed) => changed == unit,
+            Change::Reloading(_) | Change::StartupFinished => true,
+        };
+        if concerns {
+            return Ok(());
+        }
+    }
+}
+
+/// The changes of the manager that came after the one that has gone.
+async fn again(client: &mut Client, cause: String) -> Result<Changes, Failure> {
+    client.find_again(cause).await?;
+    Ok(client.changes().await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_counts() {
+        use Awaited::{Active, Inactive, Ready};
+        use Progress::{Never, OnTheWay, There};
+        for (awaited, active, has_job, expected) in [
+            (Active, "active", true, There),
+            (Ready, "active", true, OnTheWay),
+            (Ready, "active", false, There),
+            (Ready, "reloading", false, There),
+            (Ready, "activating", false, OnTheWay),
+            (Ready, "failed", true, OnTheWay),
+            (Ready, "failed", false, Never),
+            (Ready, "inactive", false, OnTheWay),
+            (Inactive, "failed", false, There),
+            (Inactive, "active", false, OnTheWay),
+        ] {
+            assert_eq!(
+                progress(awaited, &Seen { active, has_job }),
+                expected,
+                "{awaited:?} {active}"
+            );
+        }
+    }
+}
