@@ -56,7 +56,7 @@ fn an_unreadable_file() {
     world.unit("good.toml", GOOD);
     world.unit("bad.toml", GOOD);
     let path = world.path("units/bad.toml");
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).unwrap();
     world.start();
     world.event("good", "up");
     world.console_line("the unreadable file", |line| {

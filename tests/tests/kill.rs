@@ -4,7 +4,8 @@
 //! choices (not the races).
 #![allow(
     clippy::expect_used,
-    reason = "what helps a test fails it by panicking"
+    clippy::print_stdout,
+    reason = "what helps a test fails it by panicking, and prints the figures"
 )]
 
 use std::collections::BTreeMap;
