@@ -294,3 +294,13 @@ impl Definition {
         }
     }
 }
+
+impl Definition {
+    /// The unit names of a setting that holds some; none for every other setting.
+    pub(crate) fn names_of(&self, id: SettingId) -> &[UnitName] {
+        match self.value(id) {
+            Value::Names(names) => names,
+            _ => &[],
+        }
+    }
+}

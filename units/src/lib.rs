@@ -6,18 +6,29 @@
 //! files are read in one room, [`disk`](mod@disk). Reading never aborts; what is wrong comes back
 //! as [`Diagnostic`]s beside what is right.
 
+mod built_in;
+mod check;
+mod check_set;
 pub mod definition;
 pub mod dependency;
 pub mod diagnostic;
+mod load;
 pub mod name;
+mod resolve;
 pub mod settings;
+pub mod source;
 pub mod specifier;
 pub mod surroundings;
+pub mod unit_set;
 pub mod value;
+mod written;
 
 pub use definition::{Definition, Item, LoadState, Origin};
 pub use dependency::{Dependency, Effect};
 pub use diagnostic::{Diagnostic, Place, Severity};
+pub use load::{load, load_texts};
 pub use name::{NameProblem, UnitKind, UnitName};
 pub use settings::{Section, Setting, SettingId, Value};
+pub use source::{Content, Source};
 pub use surroundings::Surroundings;
+pub use unit_set::{DEFAULT_TARGET, Difference, UnitSet};

@@ -1,0 +1,89 @@
+//! The units that are always there, unless a file replaces them: the targets that other units
+//! may name (systemd.special(7)), written as the files they could be.
+
+use crate::source::{Content, Source};
+
+/// What stands in front of the name of a built-in unit in the place of a path.
+pub(crate) const BUILT_IN: &str = "(built in)/";
+
+/// Stem and text of each.
+const TARGETS: &[(&str, &str)] = &[
+    (
+        "basic",
+        "description = 'Basic System'\n[target]\nrequires = 'sysinit.target'\nwants = 'sockets.target'",
+    ),
+    ("cryptsetup", "description = 'Encrypted Volumes'\n[target]"),
+    (
+        "default",
+        "description = 'Default Target'\n[target]\nwants = 'multi-user.target'",
+    ),
+    ("emergency", "description = 'Emergency Mode'\n[target]"),
+    ("exit", "description = 'Exit'\n[target]"),
+    ("final", "description = 'Late Shutdown'\n[target]"),
+    ("getty", "description = 'Login Prompts'\n[target]"),
+    (
+        "graphical",
+        "description = 'Graphical Interface'\n[target]\nrequires = 'multi-user.target'",
+    ),
+    ("halt", "description = 'System Halt'\n[target]"),
+    ("local-fs", "description = 'Local File Systems'\n[target]"),
+    (
+        "local-fs-pre",
+        "description = 'Preparation for Local File Systems'\n[target]",
+    ),
+    (
+        "multi-user",
+        "description = 'Multi-User System'\n[target]\nrequires = 'basic.target'",
+    ),
+    ("network", "description = 'Network'\n[target]"),
+    (
+        "network-online",
+        "description = 'Network is Online'\n[target]",
+    ),
+    (
+        "network-pre",
+        "description = 'Preparation for Network'\n[target]",
+    ),
+    (
+        "nss-lookup",
+        "description = 'Host and Network Name Lookups'\n[target]",
+    ),
+    (
+        "nss-user-lookup",
+        "description = 'User and Group Name Lookups'\n[target]",
+    ),
+    ("paths", "description = 'Path Units'\n[target]"),
+    ("poweroff", "description = 'System Power Off'\n[target]"),
+    ("reboot", "description = 'System Reboot'\n[target]"),
+    ("remote-fs", "description = 'Remote File Systems'\n[target]"),
+    (
+        "remote-fs-pre",
+        "description = 'Preparation for Remote File Systems'\n[target]",
+    ),
+    ("rescue", "description = 'Rescue Mode'\n[target]"),
+    ("rpcbind", "description = 'RPC Port Mapper'\n[target]"),
+    ("shutdown", "description = 'System Shutdown'\n[target]"),
+    ("slices", "description = 'Slice Units'\n[target]"),
+    ("sockets", "description = 'Socket Units'\n[target]"),
+    ("swap", "description = 'Swaps'\n[target]"),
+    ("sysinit", "description = 'System Initialization'\n[target]"),
+    ("time-set", "description = 'System Time Set'\n[target]"),
+    (
+        "time-sync",
+        "description = 'System Time Synchronized'\n[target]",
+    ),
+    ("timers", "description = 'Timer Units'\n[target]"),
+    (
+        "umount",
+        "description = 'Unmount All File Systems'\n[target]",
+    ),
+];
+
+/// The built-in units as files of the lowest rank.
+pub(crate) fn sources() -> impl Iterator<Item = Source> {
+    TARGETS.iter().map(|(stem, text)| Source {
+        rank: u32::MAX,
+        path: format!("{BUILT_IN}{stem}.toml").into(),
+        content: Content::Bytes(text.as_bytes().to_vec()),
+    })
+}

@@ -1,0 +1,256 @@
+//! What must fit together within one unit. systemd refuses the same combinations.
+
+use crate::definition::Definition;
+use crate::dependency::Dependency;
+use crate::diagnostic::{Diagnostic, Place};
+use crate::name::UnitKind;
+use crate::settings::SettingId;
+use crate::value::{Output, Restart, ServiceType};
+
+/// Checks a definition whose settings could all be read and whose table begins at `place`.
+pub(crate) fn definition(definition: &Definition, place: &Place) -> Vec<Diagnostic> {
+    let mut found = Findings {
+        definition,
+        place,
+        diagnostics: Vec::new(),
+    };
+    match definition.kind() {
+        UnitKind::Service => {
+            found.commands();
+            found.restarts();
+            found.logs();
+            found.others_of_service();
+        }
+        UnitKind::Socket => found.socket(),
+        UnitKind::Target | UnitKind::Timer | UnitKind::Path | UnitKind::Slice => {}
+    }
+    found.dependencies();
+    found.diagnostics
+}
+
+struct Findings<'a> {
+    definition: &'a Definition,
+    place: &'a Place,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Findings<'_> {
+    /// Where `id` was written, else where the unit is.
+    fn place(&self, id: SettingId) -> Place {
+        self.definition.place(id).unwrap_or(self.place).clone()
+    }
+
+    fn error(&mut self, id: SettingId, message: impl Into<String>) -> &mut Diagnostic {
+        let found = Diagnostic::error(self.place(id), message).about(self.definition.name());
+        self.push(found)
+    }
+
+    fn warn(&mut self, id: SettingId, message: impl Into<String>) -> &mut Diagnostic {
+        let found = Diagnostic::warning(self.place(id), message).about(self.definition.name());
+        self.push(found)
+    }
+
+    fn push(&mut self, found: Diagnostic) -> &mut Diagnostic {
+        let at = self.diagnostics.len();
+        self.diagnostics.push(found);
+        &mut self.diagnostics[at]
+    }
+
+    fn commands(&mut self) {
+        let unit = self.definition;
+        let name = unit.name();
+        let kind = unit.service_type();
+        match (unit.exec_start().len(), kind) {
+            (0, _) if unit.exec_stop().is_empty() => {
+                let message = format!("{name} has no `exec-start`");
+                self.error(SettingId::ExecStart, message).hint =
+                    Some("write the command it runs: exec-start = \"/usr/bin/program\"".into());
+            }
+            (0, ServiceType::Oneshot) if !unit.remain_after_exit() => {
+                let message = format!(
+                    "{name} has no `exec-start`, which needs `remain-after-exit = true` so that there is something to stop"
+                );
+                self.error(SettingId::ExecStop, message);
+            }
+            (0, ServiceType::Oneshot) => {}
+            (0, _) => {
+                let message =
+                    format!("{name} has no `exec-start`, which only a `oneshot` can do without");
+                self.error(SettingId::Type, message);
+            }
+            (count, kind) if count > 1 && kind != ServiceType::Oneshot => {
+                let message = format!(
+                    "`exec-start` has {count} commands, which only a `oneshot` runs in turn"
+                );
+                self.error(SettingId::ExecStart, message).hint = Some(
+                    "write commands that go before it in `exec-start-pre`, or set type = \"oneshot\""
+                        .into(),
+                );
+            }
+            _ => {}
+        }
+    }
+
+    fn restarts(&mut self) {
+        let unit = self.definition;
+        let policy = unit.restart();
+        let oneshot = unit.service_type() == ServiceType::Oneshot;
+        if oneshot && matches!(policy, Restart::Always | Restart::OnSuccess) {
+            let message = format!(
+                "`restart` is {policy}, which a `oneshot` that ends well would do for ever"
+            );
+            self.error(SettingId::Restart, message).hint =
+                Some("a `oneshot` can have restart = \"on-failure\"".into());
+        }
+        let (first, longest) = (unit.restart_sec(), unit.restart_max_delay_sec());
+        if unit.restart_steps() > 0 && longest.is_infinite() {
+            self.warn(
+                SettingId::RestartSteps,
+                "`restart-steps` does nothing without `restart-max-delay-sec`",
+            );
+        }
+        if unit.restart_steps() == 0 && unit.is_set(SettingId::RestartMaxDelaySec) {
+            self.warn(
+                SettingId::RestartMaxDelaySec,
+                "`restart-max-delay-sec` does nothing without `restart-steps`",
+            );
+        }
+        if unit.restart_steps() > 0 && first > longest {
+            let message = format!(
+                "`restart-max-delay-sec` is {longest}, less than `restart-sec`, which is {first}"
+            );
+            self.error(SettingId::RestartMaxDelaySec, message);
+        }
+    }
+
+    fn logs(&mut self) {
+        use SettingId as S;
+        let unit = self.definition;
+        let output = [
+            S::LogFile,
+            S::LogMaxSize,
+            S::LogBackups,
+            S::LogOwner,
+            S::LogMode,
+        ];
+        let error = [
+            S::ErrorLogFile,
+            S::ErrorLogMaxSize,
+            S::ErrorLogBackups,
+            S::ErrorLogOwner,
+            S::ErrorLogMode,
+        ];
+        for (stream, target, settings, has_file) in [
+            (
+                S::StandardOutput,
+                unit.standard_output(),
+                output,
+                unit.log_file().is_some(),
+            ),
+            (
+                S::StandardError,
+                unit.standard_error(),
+                error,
+                unit.error_log_file().is_some(),
+            ),
+        ] {
+            let file = settings[0].key();
+            let goes_elsewhere = target.is_some_and(|target| *target != Output::Log);
+            if target == Some(&Output::Log) && !has_file {
+                self.error(stream, format!("`{stream}` is `log`, which needs `{file}`"));
+            }
+            for id in settings {
+                let own_file = id == settings[0];
+                if !unit.is_set(id) {
+                    continue;
+                }
+                if goes_elsewhere {
+                    self.warn(
+                        id,
+                        format!("`{id}` does nothing, since `{stream}` goes elsewhere"),
+                    );
+                } else if !has_file && !own_file {
+                    self.warn(id, format!("`{id}` does nothing without `{file}`"));
+                }
+            }
+        }
+    }
+
+    fn others_of_service(&mut self) {
+        let unit = self.definition;
+        if unit.pid_file().is_some() && unit.service_type() != ServiceType::Forking {
+            self.warn(
+                SettingId::PidFile,
+                "`pid-file` is read only for type = \"forking\"",
+            );
+        }
+        if unit.group().is_some() && unit.user().is_none() {
+            // It works, and is rarely meant: the process keeps our own user.
+            self.warn(
+                SettingId::Group,
+                "`group` without `user` keeps the user of runnerd",
+            );
+        }
+    }
+
+    fn socket(&mut self) {
+        let unit = self.definition;
+        let name = unit.name();
+        if unit.listen().next().is_none() && !name.is_template() {
+            let message = format!("{name} listens on nothing");
+            self.error(SettingId::ListenStream, message).hint =
+                Some("set `listen-stream`, or another `listen-…`".into());
+        }
+        if let Some(service) = unit
+            .written_service()
+            .filter(|s| s.kind() != UnitKind::Service)
+        {
+            let message = format!("`service` is {service}, and a socket starts services only");
+            self.error(SettingId::Service, message);
+        }
+        if !unit.accept() {
+            if unit.is_set(SettingId::MaxConnections) {
+                self.warn(
+                    SettingId::MaxConnections,
+                    "`max-connections` does nothing without `accept = true`",
+                );
+            }
+            return;
+        }
+        if name.is_template() || name.instance().is_some() {
+            self.error(
+                SettingId::Accept,
+                "a socket with `accept = true` cannot be a template, since each connection makes an instance",
+            );
+        }
+        if unit.is_set(SettingId::Service) {
+            let message = format!(
+                "`service` cannot be set with `accept = true`, which starts {}@.service",
+                name.prefix()
+            );
+            self.error(SettingId::Service, message);
+        }
+        if unit.max_connections() == 0 {
+            self.error(
+                SettingId::MaxConnections,
+                "`max-connections` is 0, so every connection would be refused",
+            );
+        }
+        for id in [SettingId::ListenDatagram, SettingId::ListenFifo] {
+            if unit.is_set(id) {
+                let message = format!("`{id}` makes no connections for `accept = true` to accept");
+                self.error(id, message);
+            }
+        }
+    }
+
+    fn dependencies(&mut self) {
+        let unit = self.definition;
+        for id in Dependency::ALL.iter().filter_map(|word| word.setting()) {
+            if unit.names_of(id).contains(unit.name()) && !unit.name().is_template() {
+                let message = format!("`{id}` names the unit itself, which is left out");
+                self.warn(id, message);
+            }
+        }
+    }
+}

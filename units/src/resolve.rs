@@ -1,0 +1,181 @@
+//! Texts to values: the settings table applied to what was written about one unit.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::check;
+use crate::definition::{Definition, Entry, Item, LoadState, Origin, UnknownEntry};
+use crate::diagnostic::{Diagnostic, Place, Severity};
+use crate::name::UnitName;
+use crate::settings::SettingId;
+use crate::specifier::Specifiers;
+use crate::surroundings::Surroundings;
+
+/// What was written about one unit, its drop-ins merged in.
+#[derive(Debug, Clone)]
+pub(crate) struct Merged {
+    pub(crate) name: UnitName,
+    pub(crate) origin: Origin,
+    /// Where its table begins.
+    pub(crate) place: Place,
+    pub(crate) settings: BTreeMap<SettingId, Vec<Item>>,
+    pub(crate) unknown: Box<[UnknownEntry]>,
+    /// What is wrong with it so far.
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+impl Merged {
+    pub(crate) fn new(name: UnitName, origin: Origin, place: Place) -> Merged {
+        Merged {
+            name,
+            origin,
+            place,
+            settings: BTreeMap::new(),
+            unknown: Box::default(),
+            diagnostics: Vec::new(),
+        }
+    }
+
+    /// Lays items over what is there: a list grows, a scalar is replaced, an empty text starts over.
+    pub(crate) fn lay_over(&mut self, id: SettingId, items: &[Item]) {
+        let held = self.settings.entry(id).or_default();
+        if !id.row().is_list() {
+            held.clear();
+        }
+        for item in items {
+            if item.text.is_empty() {
+                held.clear();
+            } else {
+                held.push(item.clone());
+            }
+        }
+        if held.is_empty() {
+            self.settings.remove(&id);
+        }
+    }
+}
+
+/// Makes the definition. Its load state is [`LoadState::BadSetting`] when anything is an error;
+/// warnings come back beside it.
+pub(crate) fn resolve(merged: Merged, around: &Surroundings) -> (Definition, Vec<Diagnostic>) {
+    let file = merged.origin.fragment.clone().unwrap_or_default();
+    let specifiers = Specifiers::new(&merged.name, around, &file);
+    let mut diagnostics = merged.diagnostics;
+    let mut entries = Vec::with_capacity(merged.settings.len());
+    for (id, items) in merged.settings {
+        match read(id, &items, &specifiers) {
+            Ok(value) => entries.push(Arc::new(Entry {
+                id,
+                value,
+                items: items.into(),
+            })),
+            // Only an instance knows what the text will be.
+            Err(_) if merged.name.is_template() && depends_on_instance(&items) => {
+                let value = crate::settings::default_of(id).clone();
+                entries.push(Arc::new(Entry {
+                    id,
+                    value,
+                    items: items.into(),
+                }));
+            }
+            Err(problem) => diagnostics.push(problem.about(&merged.name)),
+        }
+    }
+    let mut definition = Definition {
+        name: merged.name,
+        load_state: LoadState::Loaded,
+        origin: merged.origin,
+        entries: entries.into(),
+        unknown: merged.unknown,
+    };
+    let sound = !diagnostics.iter().any(Diagnostic::is_error);
+    if sound {
+        // A setting that could not be read would only raise questions that are none.
+        diagnostics.extend(check::definition(&definition, &merged.place));
+    }
+    settle_load_state(&mut definition, &diagnostics);
+    (definition, diagnostics)
+}
+
+/// Marks a definition with the errors among `diagnostics`, if there are any.
+pub(crate) fn settle_load_state(definition: &mut Definition, diagnostics: &[Diagnostic]) {
+    let errors: Vec<Diagnostic> = diagnostics
+        .iter()
+        .filter(|d| d.severity == Severity::Error)
+        .cloned()
+        .collect();
+    if !errors.is_empty() {
+        definition.load_state = LoadState::BadSetting(errors.into());
+    }
+}
+
+fn read(
+    id: SettingId,
+    items: &[Item],
+    specifiers: &Specifiers<'_>,
+) -> Result<crate::settings::Value, Diagnostic> {
+    let texts: Vec<&str> = items.iter().map(|item| &*item.text).collect();
+    id.row()
+        .value
+        .read(&texts, &mut |text| specifiers.expand(text))
+        .map_err(|(at, problem)| {
+            // `at` is an index the reader was given; a setting in a definition has an item.
+            let place = items
+                .get(at)
+                .or(items.first())
+                .map(|item| item.place.clone());
+            let place = place.unwrap_or_else(|| Place::file(""));
+            Diagnostic {
+                hint: problem.hint,
+                ..Diagnostic::error(place, format!("`{}`: {}", id.key(), problem.message))
+            }
+        })
+}
+
+fn depends_on_instance(items: &[Item]) -> bool {
+    items
+        .iter()
+        .any(|item| Specifiers::depend_on_instance(&item.text))
+}
+
+/// The instance `name` of a template. Entries that are the same for every instance are shared with
+/// the template.
+pub(crate) fn instantiate(
+    template: &Definition,
+    name: &UnitName,
+    around: &Surroundings,
+) -> Definition {
+    let file = template.origin.fragment.clone().unwrap_or_default();
+    let specifiers = Specifiers::new(name, around, &file);
+    let mut diagnostics = Vec::new();
+    let mut entries = Vec::with_capacity(template.entries.len());
+    for entry in &template.entries {
+        if !depends_on_instance(&entry.items) {
+            entries.push(entry.clone());
+            continue;
+        }
+        match read(entry.id, &entry.items, &specifiers) {
+            Ok(value) => {
+                entries.push(Arc::new(Entry {
+                    value,
+                    ..Entry::clone(entry)
+                }));
+            }
+            Err(problem) => diagnostics.push(problem.about(name)),
+        }
+    }
+    let mut definition = Definition {
+        name: name.clone(),
+        load_state: template.load_state.clone(),
+        origin: template.origin.clone(),
+        entries: entries.into(),
+        unknown: template.unknown.clone(),
+    };
+    if definition.is_loaded() {
+        if diagnostics.is_empty() {
+            diagnostics = check::definition(&definition, &Place::file(file.clone()));
+        }
+        settle_load_state(&mut definition, &diagnostics);
+    }
+    definition
+}

@@ -1,0 +1,377 @@
+//! The set of all units: immutable definitions, what they mean to each other, and what changed
+//! between two sets.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use crate::check_set;
+use crate::definition::{Definition, LoadState};
+use crate::dependency::{Dependency, Effect};
+use crate::diagnostic::{Diagnostic, Place};
+use crate::name::{UnitKind, UnitName};
+use crate::resolve;
+use crate::settings::SettingId;
+use crate::surroundings::Surroundings;
+
+/// Where boot goes.
+pub const DEFAULT_TARGET: &str = "default.target";
+
+/// What a unit has to do with others.
+type Links = HashMap<UnitName, Vec<(Dependency, UnitName)>>;
+
+/// All units and their dependencies. Cheap to clone; the definitions never change, and instances
+/// of templates are added as they are needed.
+#[derive(Debug, Clone)]
+pub struct UnitSet {
+    base: Arc<Base>,
+    instances: Arc<Instances>,
+}
+
+/// What was loaded.
+#[derive(Debug, Default)]
+struct Base {
+    units: BTreeMap<UnitName, Arc<Definition>>,
+    links: Links,
+    surroundings: Surroundings,
+}
+
+/// What was made since.
+#[derive(Debug, Clone, Default)]
+struct Instances {
+    units: BTreeMap<UnitName, Arc<Definition>>,
+    links: Links,
+}
+
+/// How a unit differs between two sets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Difference {
+    /// It is only in the new set.
+    Added,
+    /// It is only in the old set.
+    Removed,
+    /// It is in both, and these settings differ; none where only its load state does.
+    Changed(Vec<SettingId>),
+}
+
+impl Default for UnitSet {
+    /// A set without any unit, not even the built-in ones.
+    fn default() -> UnitSet {
+        UnitSet {
+            base: Arc::default(),
+            instances: Arc::default(),
+        }
+    }
+}
+
+impl UnitSet {
+    /// Makes a set of definitions: adds the instances they name, ties the dependencies, and
+    /// checks the whole.
+    pub(crate) fn build(
+        definitions: impl Iterator<Item = Definition>,
+        around: &Surroundings,
+    ) -> (UnitSet, Vec<Diagnostic>) {
+        let mut units: BTreeMap<UnitName, Arc<Definition>> = definitions
+            .map(|unit| (unit.name().clone(), Arc::new(unit)))
+            .collect();
+        add_named_instances(&mut units, around);
+        let mut diagnostics = check_set::addresses(&mut units);
+        diagnostics.extend(check_set::triggers(&mut units));
+        let mut links = Links::new();
+        for unit in units.values() {
+            tie(unit, &mut links);
+        }
+        autostart(&units, &mut links);
+        order_targets(&units, &mut links);
+        for ties in links.values_mut() {
+            ties.sort_unstable();
+            ties.dedup();
+            ties.shrink_to_fit();
+        }
+        let base = Base {
+            units,
+            links,
+            surroundings: around.clone(),
+        };
+        let set = UnitSet {
+            base: Arc::new(base),
+            instances: Arc::default(),
+        };
+        diagnostics.extend(check_set::references(&set));
+        diagnostics.extend(check_set::cycles(&set));
+        (set, diagnostics)
+    }
+
+    /// The definition of a unit that was loaded, or made with [`UnitSet::instantiate`].
+    pub fn get(&self, name: &UnitName) -> Option<&Arc<Definition>> {
+        self.base
+            .units
+            .get(name)
+            .or_else(|| self.instances.units.get(name))
+    }
+
+    /// Every unit that was loaded or made, those loaded first, each part in the order of names.
+    /// Templates are among them.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Definition>> {
+        self.base
+            .units
+            .values()
+            .chain(self.instances.units.values())
+    }
+
+    /// How many units [`UnitSet::iter`] gives.
+    pub fn len(&self) -> usize {
+        self.base.units.len() + self.instances.units.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The definition of a unit, made from its template where it has no own. The set stays as it
+    /// is: see [`UnitSet::instantiate`].
+    pub fn resolve(&self, name: &UnitName) -> Option<Arc<Definition>> {
+        if let Some(found) = self.get(name) {
+            return Some(found.clone());
+        }
+        let template = self.get(&name.template()?)?;
+        Some(Arc::new(resolve::instantiate(
+            template,
+            name,
+            &self.base.surroundings,
+        )))
+    }
+
+    /// As [`UnitSet::resolve`], and what was made, and what it names, becomes part of the set with
+    /// its dependencies. A connection's instance comes after the socket that accepted it.
+    pub fn instantiate(&mut self, name: &UnitName) -> Option<Arc<Definition>> {
+        if let Some(found) = self.get(name) {
+            return Some(found.clone());
+        }
+        let made = self.resolve(name)?;
+        let accepting = Some(name)
+            .filter(|name| name.kind() == UnitKind::Service)
+            .and_then(|name| UnitName::build(name.prefix(), None, UnitKind::Socket).ok())
+            .filter(|socket| self.get(socket).is_some_and(|unit| unit.accept()));
+        let instances = Arc::make_mut(&mut self.instances);
+        instances.units.insert(name.clone(), made.clone());
+        tie(&made, &mut instances.links);
+        if let Some(socket) = accepting {
+            bind(&mut instances.links, &socket, Dependency::Before, name);
+            bind(&mut instances.links, &socket, Dependency::Triggers, name);
+        }
+        for named in names_in(&made) {
+            self.instantiate(&named);
+        }
+        Some(made)
+    }
+
+    /// Takes an instance out again that [`UnitSet::instantiate`] made. Units that were loaded stay.
+    pub fn forget(&mut self, name: &UnitName) {
+        if !self.instances.units.contains_key(name) {
+            return;
+        }
+        let instances = Arc::make_mut(&mut self.instances);
+        instances.units.remove(name);
+        for (word, other) in instances.links.remove(name).unwrap_or_default() {
+            let inverse = word.inverse();
+            if let Some(ties) = instances.links.get_mut(&other) {
+                ties.retain(|(word, end)| *word != inverse || end != name);
+                if ties.is_empty() {
+                    instances.links.remove(&other);
+                }
+            }
+        }
+    }
+
+    /// What a unit has to do with others: what it says itself, what others say of it (as inverses),
+    /// and what follows from sockets, targets and autostart. Units that are named need not exist.
+    pub fn dependencies(
+        &self,
+        name: &UnitName,
+    ) -> impl Iterator<Item = (Dependency, &UnitName)> + use<'_> {
+        let base = self.base.links.get(name).map_or(&[][..], Vec::as_slice);
+        let made = self
+            .instances
+            .links
+            .get(name)
+            .map_or(&[][..], Vec::as_slice);
+        base.iter().chain(made).map(|(word, other)| (*word, other))
+    }
+
+    /// The units a dependency of `name` with this effect leads to.
+    pub fn with_effect(
+        &self,
+        name: &UnitName,
+        effect: Effect,
+    ) -> impl Iterator<Item = &UnitName> + use<'_> {
+        self.dependencies(name)
+            .filter(move |(word, _)| word.has(effect))
+            .map(|(_, other)| other)
+    }
+
+    /// Where the dependency `word` of `from` on `to` was written; `None` for one that nobody wrote.
+    pub fn place_of(&self, from: &UnitName, word: Dependency, to: &UnitName) -> Option<&Place> {
+        let written = |unit: &UnitName, word: Dependency, other: &UnitName| {
+            let definition = self.get(unit)?;
+            let id = word.setting()?;
+            let named = definition.names_of(id).contains(other);
+            // An item can hold several names, or one with a specifier: the first that fits, or
+            // the first of all.
+            let items = definition.items(id);
+            let fits = |item: &&crate::definition::Item| {
+                item.text
+                    .split_ascii_whitespace()
+                    .any(|text| text == other.as_str())
+            };
+            named
+                .then(|| items.iter().find(fits).or(items.first()))?
+                .map(|item| &item.place)
+        };
+        written(from, word, to).or_else(|| written(to, word.inverse(), from))
+    }
+
+    /// What definitions are resolved for.
+    pub fn surroundings(&self) -> &Surroundings {
+        &self.base.surroundings
+    }
+
+    /// What is different in `new`, in the order of names. Only units that were loaded count, and
+    /// where they are written does not.
+    pub fn diff(&self, new: &UnitSet) -> Vec<(UnitName, Difference)> {
+        let mut differences = Vec::new();
+        for (name, definition) in &self.base.units {
+            match new.base.units.get(name) {
+                None => differences.push((name.clone(), Difference::Removed)),
+                Some(now) => {
+                    let changed = definition.changed_settings(now);
+                    let word = |state: &LoadState| state.as_str();
+                    let state_changed = word(&definition.load_state) != word(&now.load_state);
+                    if state_changed || !changed.is_empty() {
+                        differences.push((name.clone(), Difference::Changed(changed)));
+                    }
+                }
+            }
+        }
+        let added = new
+            .base
+            .units
+            .keys()
+            .filter(|name| !self.base.units.contains_key(*name));
+        differences.extend(added.map(|name| (name.clone(), Difference::Added)));
+        differences.sort_by(|a, b| a.0.cmp(&b.0));
+        differences
+    }
+}
+
+/// The units a definition names in its dependencies, and the one a socket starts.
+fn names_in(unit: &Definition) -> Vec<UnitName> {
+    let mut names = Vec::new();
+    if unit.name().is_template() {
+        return names;
+    }
+    for id in Dependency::ALL.iter().filter_map(|word| word.setting()) {
+        names.extend(unit.names_of(id).iter().cloned());
+    }
+    if !unit.accept() {
+        names.extend(unit.service());
+    }
+    names
+}
+
+/// Adds the instances that units of the set name, and those that they name in turn.
+fn add_named_instances(units: &mut BTreeMap<UnitName, Arc<Definition>>, around: &Surroundings) {
+    let mut wanted: Vec<UnitName> = units.values().flat_map(|unit| names_in(unit)).collect();
+    // A template that names an instance of itself by a longer name would never end; unit names do.
+    while let Some(name) = wanted.pop() {
+        if units.contains_key(&name) {
+            continue;
+        }
+        let Some(template) = name.template().and_then(|template| units.get(&template)) else {
+            continue;
+        };
+        let made = Arc::new(resolve::instantiate(template, &name, around));
+        wanted.extend(names_in(&made));
+        units.insert(name, made);
+    }
+}
+
+/// Ties two units, from both ends.
+fn bind(links: &mut Links, from: &UnitName, word: Dependency, to: &UnitName) {
+    if from != to {
+        links
+            .entry(from.clone())
+            .or_default()
+            .push((word, to.clone()));
+        links
+            .entry(to.clone())
+            .or_default()
+            .push((word.inverse(), from.clone()));
+    }
+}
+
+/// Ties a unit to those it names, and a socket to its service.
+fn tie(unit: &Definition, links: &mut Links) {
+    let name = unit.name();
+    if name.is_template() {
+        return;
+    }
+    for word in Dependency::ALL {
+        let Some(id) = word.setting() else { continue };
+        for other in unit.names_of(id) {
+            bind(links, name, *word, other);
+        }
+    }
+    if unit.kind() == UnitKind::Socket
+        && !unit.accept()
+        && let Some(service) = unit.service()
+    {
+        bind(links, name, Dependency::Triggers, &service);
+        bind(links, name, Dependency::Before, &service);
+    }
+}
+
+/// What starts at boot is wanted by the default target.
+fn autostart(units: &BTreeMap<UnitName, Arc<Definition>>, links: &mut Links) {
+    let Ok(target) = UnitName::parse(DEFAULT_TARGET) else {
+        return;
+    };
+    for (name, unit) in units {
+        let can = matches!(unit.kind(), UnitKind::Service | UnitKind::Socket)
+            && !name.is_template()
+            && unit.load_state != LoadState::Masked;
+        let said = unit.is_set(SettingId::Autostart);
+        let installed = !unit.wanted_by().is_empty() || !unit.required_by().is_empty();
+        let triggered = || {
+            let ties = links.get(name).map_or(&[][..], Vec::as_slice);
+            ties.iter()
+                .any(|(word, _)| *word == Dependency::TriggeredBy)
+        };
+        let wanted = match said {
+            true => unit.autostart(),
+            false => !installed && !triggered(),
+        };
+        if can && wanted {
+            bind(links, &target, Dependency::Wants, name);
+        }
+    }
+}
+
+/// A target is reached when what it wants and requires is up: it comes after them, except where
+/// they come after it.
+fn order_targets(units: &BTreeMap<UnitName, Arc<Definition>>, links: &mut Links) {
+    for name in units.keys().filter(|name| name.kind() == UnitKind::Target) {
+        let ties = links.get(name).cloned().unwrap_or_default();
+        let members = ties
+            .iter()
+            .filter(|(word, _)| word.has(Effect::OrderOfTarget));
+        for (_, member) in members {
+            let ordered = ties.iter().any(|(word, other)| {
+                other == member && (word.has(Effect::OrderBefore) || word.has(Effect::OrderAfter))
+            });
+            if !ordered {
+                bind(links, name, Dependency::After, member);
+            }
+        }
+    }
+}
