@@ -2,3 +2,6 @@
 //! from this one program; `main.rs` chooses which of them to be.
 
 pub mod keeper;
+pub mod options;
+pub mod runtime_dir;
+pub mod store;
