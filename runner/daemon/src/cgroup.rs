@@ -1,0 +1,292 @@
+//! Control groups (cgroup v2): one for each running unit, where we may make them.
+//!
+//! Only their tracking is used: which processes belong to a unit, whether any is left, and killing
+//! all of them at once. That needs no controller, so nobody has to be moved out of our own group.
+//! Everything here is a call on the kernel's own memory; none can hang on a disk.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
+use units::UnitName;
+
+/// The directory under which every unit has its group.
+#[derive(Debug)]
+pub struct Cgroups {
+    /// In the file system.
+    base: PathBuf,
+    /// As `/proc/PID/cgroup` shows it.
+    shown: String,
+}
+
+/// Where cgroup2 is mounted, the usual place and the one of machines that also use version 1.
+const MOUNTS: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
+
+impl Cgroups {
+    /// Makes the directory for the groups of the daemon with this runtime directory, inside the
+    /// group we are in. Every manager of one keeper finds the same one.
+    ///
+    /// # Errors
+    /// A sentence that says why there are none to be had; the daemon then tells processes apart by
+    /// session and descent.
+    pub fn detect(runtime_dir: &Path) -> Result<Cgroups, String> {
+        let mount = MOUNTS
+            .iter()
+            .map(Path::new)
+            .find(|mount| {
+                statfs(*mount).is_ok_and(|fs| fs.filesystem_type() == CGROUP2_SUPER_MAGIC)
+            })
+            .ok_or("cgroup version 2 is not mounted at /sys/fs/cgroup")?;
+        let own = path_of("self")
+            .map_err(|error| format!("cannot read /proc/self/cgroup: {error}"))?
+            .ok_or("this process is in no group of cgroup version 2")?;
+        if own.split('/').any(|part| part == "..") {
+            return Err(format!(
+                "our control group {own} is outside the mounted ones"
+            ));
+        }
+        let own = own.trim_end_matches('/');
+        let name = format!(
+            "runner-{:08x}",
+            fnv1a(runtime_dir.as_os_str().as_encoded_bytes())
+        );
+        let parent = mount.join(own.trim_start_matches('/'));
+        // A process can only be put into a group by somebody who may write to the group above both.
+        let procs = parent.join("cgroup.procs");
+        nix::unistd::access(&procs, nix::unistd::AccessFlags::W_OK)
+            .map_err(|errno| format!("cannot write to {}: {}", procs.display(), errno.desc()))?;
+        let base = parent.join(&name);
+        make_directory(&base)
+            .map_err(|error| format!("cannot make control group {}: {error}", base.display()))?;
+        let kind = fs::read_to_string(base.join("cgroup.type")).unwrap_or_default();
+        if !matches!(kind.trim(), "domain" | "domain threaded") {
+            return Err(format!(
+                "control group {} is of type {:?}",
+                base.display(),
+                kind.trim()
+            ));
+        }
+        Ok(Cgroups {
+            base,
+            shown: format!("{own}/{name}"),
+        })
+    }
+
+    /// The directory all units' groups are in.
+    #[must_use]
+    pub fn base(&self) -> &Path {
+        &self.base
+    }
+
+    /// The directory of a unit's group, whether or not it exists.
+    #[must_use]
+    pub fn directory(&self, unit: &UnitName) -> PathBuf {
+        self.base.join(directory_name(unit))
+    }
+
+    /// Makes the unit's group if it is not there, and opens its directory.
+    ///
+    /// # Errors
+    /// Whatever the kernel says.
+    pub fn enter(&self, unit: &UnitName) -> io::Result<OwnedFd> {
+        let directory = self.directory(unit);
+        let open = || {
+            let flags = rustix::fs::OFlags::PATH
+                | rustix::fs::OFlags::DIRECTORY
+                | rustix::fs::OFlags::CLOEXEC;
+            rustix::fs::open(&directory, flags, rustix::fs::Mode::empty())
+        };
+        match open() {
+            Err(rustix::io::Errno::NOENT) => {
+                // An ending manager may just have removed the directory of all groups.
+                make_directory(&self.base)?;
+                make_directory(&directory)?;
+                Ok(open()?)
+            }
+            opened => Ok(opened?),
+        }
+    }
+
+    /// Whether any process is in the unit's group or below it. A missing group has none.
+    #[must_use]
+    pub fn is_populated(&self, unit: &UnitName) -> bool {
+        fs::read_to_string(self.events_file(unit))
+            .is_ok_and(|text| text.lines().any(|line| line == "populated 1"))
+    }
+
+    /// The file that changes when the unit's group becomes populated or empty.
+    #[must_use]
+    pub fn events_file(&self, unit: &UnitName) -> PathBuf {
+        self.directory(unit).join("cgroup.events")
+    }
+
+    /// The processes of the unit's group and of every group below it.
+    #[must_use]
+    pub fn processes(&self, unit: &UnitName) -> Vec<u32> {
+        let mut pids = Vec::new();
+        for directory in subtree(self.directory(unit)) {
+            let text = fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
+            // 0 stands for a process of a pid namespace we cannot see into.
+            let listed = text.lines().filter_map(|line| line.parse::<u32>().ok());
+            pids.extend(listed.filter(|pid| *pid > 0));
+        }
+        pids
+    }
+
+    /// Whether the process is in the unit's group or below; `None` when it is gone.
+    #[must_use]
+    pub fn contains(&self, unit: &UnitName, pid: u32) -> Option<bool> {
+        let shown = path_of(&pid.to_string()).ok()??;
+        let below = shown
+            .strip_prefix(&self.shown)
+            .and_then(|below| below.strip_prefix('/'));
+        let first = below.and_then(|below| below.split('/').next());
+        Some(first.is_some_and(|first| directory_name(unit) == first))
+    }
+
+    /// Kills every process of the unit's group and below with SIGKILL, at once.
+    ///
+    /// # Errors
+    /// `NotFound` before Linux 5.14, which cannot, and when the group is gone.
+    pub fn kill(&self, unit: &UnitName) -> io::Result<()> {
+        fs::write(self.directory(unit).join("cgroup.kill"), "1")
+    }
+
+    /// Removes the unit's group and every group below it, which must be empty.
+    ///
+    /// # Errors
+    /// `ResourceBusy` while processes are left.
+    pub fn remove(&self, unit: &UnitName) -> io::Result<()> {
+        let directory = self.directory(unit);
+        match fs::remove_dir(&directory) {
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+                for below in subtree(directory).iter().rev() {
+                    fs::remove_dir(below)?;
+                }
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            result => result,
+        }
+    }
+}
+
+impl Drop for Cgroups {
+    /// Leaves nothing behind when no unit's group is left; else the next manager needs it.
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.base);
+    }
+}
+
+/// A directory and all below it, parents first.
+fn subtree(top: PathBuf) -> Vec<PathBuf> {
+    let mut found = vec![top];
+    let mut next = 0;
+    while let Some(directory) = found.get(next) {
+        let below = fs::read_dir(directory).into_iter().flatten().flatten();
+        let below: Vec<PathBuf> = below
+            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+            .map(|entry| entry.path())
+            .collect();
+        found.extend(below);
+        next += 1;
+    }
+    found
+}
+
+fn make_directory(path: &Path) -> io::Result<()> {
+    match fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        result => result,
+    }
+}
+
+/// The path of a process's group in version 2, from the line `0::PATH`.
+fn path_of(process: &str) -> io::Result<Option<String>> {
+    let text = fs::read_to_string(format!("/proc/{process}/cgroup"))?;
+    let path = text.lines().find_map(|line| line.strip_prefix("0::"));
+    // The kernel marks a removed group that still has processes.
+    Ok(path.map(|path| path.strip_suffix(" (deleted)").unwrap_or(path).to_owned()))
+}
+
+/// A unit's name as a directory: names that the kernel could take for its own files, or that begin
+/// as an escaped one, are escaped with `_` (as systemd does it).
+fn directory_name(unit: &UnitName) -> OsString {
+    let name = unit.as_str();
+    let reserved = name.starts_with(['_', '.']) || name.starts_with("cgroup.");
+    OsString::from(if reserved {
+        format!("_{name}")
+    } else {
+        name.to_owned()
+    })
+}
+
+/// FNV-1a, 32 bits: stable over releases, unlike the standard library's hash.
+fn fnv1a(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0x811c_9dc5, |hash, byte| {
+        (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> UnitName {
+        UnitName::parse(text).unwrap()
+    }
+
+    #[test]
+    fn names() {
+        assert_eq!(directory_name(&name("a@b:c.service")), "a@b:c.service");
+        assert_eq!(directory_name(&name("_a.service")), "__a.service");
+        assert_eq!(directory_name(&name("cgroup.service")), "_cgroup.service");
+        assert_eq!(fnv1a(b""), 0x811c_9dc5);
+        assert_eq!(fnv1a(b"foobar"), 0xbf9c_f968);
+    }
+
+    #[test]
+    fn life_of_a_group() {
+        let unique = format!("/test/{}", std::process::id());
+        let cgroups = match Cgroups::detect(Path::new(&unique)) {
+            Ok(cgroups) => cgroups,
+            // A machine without them still says why.
+            Err(why) => return assert!(!why.is_empty()),
+        };
+        let unit = name("life.service");
+        assert!(!cgroups.is_populated(&unit));
+        let directory = cgroups.enter(&unit).unwrap();
+        let again = cgroups.enter(&unit).unwrap();
+        drop((directory, again));
+        fs::create_dir(cgroups.directory(&unit).join("below")).unwrap();
+        let mut child = std::process::Command::new("sleep")
+            .arg("1000")
+            .spawn()
+            .unwrap();
+        fs::write(
+            cgroups.directory(&unit).join("below/cgroup.procs"),
+            child.id().to_string(),
+        )
+        .unwrap();
+        assert!(cgroups.is_populated(&unit));
+        assert_eq!(cgroups.processes(&unit), [child.id()]);
+        assert_eq!(cgroups.contains(&unit, child.id()), Some(true));
+        assert_eq!(
+            cgroups.contains(&name("other.service"), child.id()),
+            Some(false)
+        );
+        assert!(cgroups.remove(&unit).is_err());
+        if cgroups.kill(&unit).is_err() {
+            child.kill().unwrap();
+        }
+        child.wait().unwrap();
+        cgroups.remove(&unit).unwrap();
+        assert!(!cgroups.directory(&unit).exists());
+        let base = cgroups.base().to_owned();
+        drop(cgroups);
+        assert!(!base.exists());
+    }
+}

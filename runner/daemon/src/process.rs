@@ -1,0 +1,25 @@
+//! Processes: from an order to a running program, and what belongs to which unit afterwards.
+//!
+//! An [`order::Order`] goes to the [`spawner`], a thread that prepares everything that may block or
+//! fail (`plan`), clones (`launch`), and runs the prepared steps in the child (`child`). What comes
+//! back is entered into the [`table`], through which all signals go: by pidfd, never by number.
+
+pub mod adopt;
+mod child;
+mod environment;
+mod environment_file;
+pub mod launch;
+pub mod limits;
+mod open;
+pub mod order;
+mod plan;
+mod procfs;
+mod signal;
+pub mod spawner;
+pub mod step;
+pub mod table;
+mod watch;
+
+/// Where programs are looked for that a unit names without a path, and the `PATH` of every child
+/// whose unit sets none.
+pub const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

@@ -1,0 +1,127 @@
+//! The environment of a new program: what the manager gives, then what we say about the start, then
+//! what the unit says (systemd.exec(5), "Environment variables in spawned processes"). Later wins.
+
+use std::collections::BTreeMap;
+
+use engine::action::Role;
+use engine::event::SpawnFailure;
+
+use super::order::Order;
+use super::step::Step;
+use super::{SEARCH_PATH, environment_file, open};
+use crate::users::User;
+
+/// Variables whose value is the pid of the new process, which only it can fill in.
+pub(super) const PID_VARIABLES: [&str; 3] = ["LISTEN_PID", "WATCHDOG_PID", "SYSTEMD_EXEC_PID"];
+
+/// A variable's value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Value {
+    /// Known beforehand.
+    Text(String),
+    /// The pid of the new process.
+    Pid,
+}
+
+/// All variables, by name.
+#[derive(Debug, Default)]
+pub(super) struct Environment(BTreeMap<String, Value>);
+
+impl Environment {
+    /// Puts it together. `user` is the account the program runs as, where the unit chose one;
+    /// `passed` the names of the descriptors from 3 on.
+    ///
+    /// # Errors
+    /// When an environment file cannot be read.
+    pub(super) fn of(
+        order: &Order,
+        user: Option<&User>,
+        passed: &[&str],
+    ) -> Result<Environment, SpawnFailure> {
+        let (spawn, definition) = (&order.spawn, &order.definition);
+        let mut all = Environment::default();
+        all.set("PATH", SEARCH_PATH);
+        for (name, value) in &*order.environment {
+            all.set(name, value);
+        }
+        if let Some(user) = user {
+            all.set("HOME", &user.home);
+            all.set("LOGNAME", &user.name);
+            all.set("USER", &user.name);
+            all.set("SHELL", &user.shell);
+        }
+        all.set("INVOCATION_ID", spawn.invocation.to_string());
+        all.set_pid("SYSTEMD_EXEC_PID");
+        if let Some(path) = &order.notify_path {
+            all.set("NOTIFY_SOCKET", path.to_string_lossy());
+        }
+        if let Some(path) = definition.pid_file() {
+            all.set("PIDFILE", path);
+        }
+        if spawn.role == Role::Main {
+            if let Some(span) = definition.watchdog_sec() {
+                all.set("WATCHDOG_USEC", span.as_micros().to_string());
+                all.set_pid("WATCHDOG_PID");
+            }
+            if definition.file_descriptor_store_max() > 0 {
+                all.set(
+                    "FDSTORE",
+                    definition.file_descriptor_store_max().to_string(),
+                );
+            }
+        }
+        if !passed.is_empty() {
+            all.set("LISTEN_FDS", passed.len().to_string());
+            all.set("LISTEN_FDNAMES", passed.join(":"));
+            all.set_pid("LISTEN_PID");
+        }
+        for (name, value) in &spawn.environment {
+            all.set(name, value);
+        }
+        for assignment in definition.environment() {
+            all.set(&assignment.name, &*assignment.value);
+        }
+        for file in definition.environment_file() {
+            for (name, value) in read_file(&file.path, file.optional)? {
+                all.set(&name, value);
+            }
+        }
+        Ok(all)
+    }
+
+    fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.0.insert(name.to_owned(), Value::Text(value.into()));
+    }
+
+    fn set_pid(&mut self, name: &str) {
+        self.0.insert(name.to_owned(), Value::Pid);
+    }
+
+    /// A value for `$NAME` in a command line. A pid is not known yet, and so stays empty there.
+    pub(super) fn get(&self, name: &str) -> Option<String> {
+        match self.0.get(name)? {
+            Value::Text(text) => Some(text.clone()),
+            Value::Pid => Some(String::new()),
+        }
+    }
+
+    /// Where bare program names are looked for: the unit's own choice, since it may set `PATH`.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+}
+
+/// More than this is no file of variables.
+const MOST_BYTES: usize = 1 << 20;
+
+fn read_file(path: &str, optional: bool) -> Result<Vec<(String, String)>, SpawnFailure> {
+    let what = format!("cannot read environment file {path}");
+    match open::read_regular(path.as_ref(), MOST_BYTES) {
+        Ok(bytes) => match String::from_utf8(bytes) {
+            Ok(text) => Ok(environment_file::parse(&text)),
+            Err(_) => Err(Step::Execute.refused(format!("{what}: it is not valid UTF-8"))),
+        },
+        Err(error) if optional && error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(open::failure(Step::Execute, &what, &error)),
+    }
+}

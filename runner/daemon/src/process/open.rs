@@ -1,0 +1,306 @@
+//! Opening files that a unit names, with the daemon's rights.
+//!
+//! No open waits for anybody (a FIFO without a reader, a tape), none makes a terminal ours, and root
+//! does not follow a stranger's lead: a way that goes through something one user owns may only end
+//! at something the same user owns, so a link to `/etc/passwd` in a user's directory leads nowhere.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
+use std::path::{Component, Path, PathBuf};
+
+use engine::event::SpawnFailure;
+use rustix::fs::{FileType, Mode, OFlags};
+
+use super::order::FileMode;
+use super::step::{Step, reason_of};
+
+/// As many links as the kernel follows.
+const MOST_LINKS: u32 = 40;
+
+/// The failure of `step` for an error of this module.
+pub(super) fn failure(step: Step, what: &str, error: &io::Error) -> SpawnFailure {
+    match error.raw_os_error() {
+        Some(errno) => step.failed(what, errno),
+        None => step.refused(format!("{what}: {}", reason_of(error))),
+    }
+}
+
+/// Opens a file as a standard descriptor.
+pub(super) fn for_stdio(path: &Path, mode: FileMode) -> io::Result<OwnedFd> {
+    let flags = match mode {
+        FileMode::Read => OFlags::RDONLY,
+        FileMode::Write => OFlags::WRONLY | OFlags::CREATE,
+        FileMode::Append => OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND,
+        FileMode::Truncate => OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC,
+    };
+    let fd = match open_trusted(path, flags) {
+        // A FIFO nobody reads yet, or a socket in the file system.
+        Err(error) if error.raw_os_error() == Some(libc::ENXIO) => open_special(path)?,
+        opened => opened?,
+    };
+    // The program expects a descriptor that waits.
+    let flags = rustix::fs::fcntl_getfl(&fd)?;
+    rustix::fs::fcntl_setfl(&fd, flags - OFlags::NONBLOCK)?;
+    Ok(fd)
+}
+
+/// What can be written to although `open` for writing refuses it.
+fn open_special(path: &Path) -> io::Result<OwnedFd> {
+    match FileType::from_raw_mode(rustix::fs::stat(path)?.st_mode) {
+        // Linux lets both directions be opened at once, without another end.
+        FileType::Fifo => open_trusted(path, OFlags::RDWR),
+        FileType::Socket => Ok(std::os::unix::net::UnixStream::connect(path)?.into()),
+        _ => Err(io::Error::from_raw_os_error(libc::ENXIO)),
+    }
+}
+
+/// The content of a regular file of at most `most` bytes.
+pub(super) fn read_regular(path: &Path, most: usize) -> io::Result<Vec<u8>> {
+    let fd = open_trusted(path, OFlags::RDONLY)?;
+    read_bounded(fd, most)
+}
+
+/// The first bytes of a file, at most `most` of them.
+pub(super) fn read_head(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::from(open_trusted(path, OFlags::RDONLY)?)
+        .take(most)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The content behind a descriptor, which must be a regular file of at most `most` bytes.
+pub(super) fn read_bounded(fd: OwnedFd, most: usize) -> io::Result<Vec<u8>> {
+    if FileType::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode) != FileType::RegularFile {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    File::from(fd)
+        .take(most as u64 + 1)
+        .read_to_end(&mut bytes)?;
+    if bytes.len() > most {
+        return Err(io::Error::other(format!("it is longer than {most} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// Opens `path` without waiting; as root without following strangers.
+///
+/// # Errors
+/// The system's; one without a number where a stranger's lead was refused.
+pub(super) fn open_trusted(path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
+    let flags = flags | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let mode = Mode::from_raw_mode(0o644);
+    if !rustix::process::geteuid().is_root() {
+        return Ok(rustix::fs::open(path, flags, mode)?);
+    }
+    walk(path, flags, mode)
+}
+
+/// Who owns the last thing the way went through.
+#[derive(Clone, Copy)]
+struct Owner(u32);
+
+impl Owner {
+    /// Whether the way may go on to a thing of `next`'s.
+    fn may_lead_to(self, next: Owner, at: &Path) -> io::Result<Owner> {
+        if self.0 == 0 || self.0 == next.0 {
+            return Ok(next);
+        }
+        Err(io::Error::other(format!(
+            "at {} the way leads from something of user {} to something of user {}",
+            at.display(),
+            self.0,
+            next.0
+        )))
+    }
+}
+
+fn walk(path: &Path, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
+    let look = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let root = || rustix::fs::open("/", look | OFlags::DIRECTORY, Mode::empty());
+    let mut links = 0;
+    let mut at = root()?;
+    let mut owner = Owner(rustix::fs::fstat(&at)?.st_uid);
+    let mut shown = PathBuf::from("/");
+    let mut ahead: Vec<std::ffi::OsString> = parts(path);
+    while let Some(part) = ahead.pop() {
+        let last = ahead.is_empty();
+        shown.push(&part);
+        let here = match rustix::fs::openat(&at, &part, look, Mode::empty()) {
+            Err(rustix::io::Errno::NOENT) if last && flags.contains(OFlags::CREATE) => {
+                // Whoever puts something there in between makes this fail, and is told apart.
+                let created = flags | OFlags::EXCL | OFlags::NOFOLLOW;
+                match rustix::fs::openat(&at, &part, created, mode) {
+                    Err(rustix::io::Errno::EXIST) => {
+                        shown.pop();
+                        ahead.push(part);
+                        links += 1;
+                        if links > MOST_LINKS {
+                            return Err(io::Error::from_raw_os_error(libc::ELOOP));
+                        }
+                        continue;
+                    }
+                    created => return Ok(created?),
+                }
+            }
+            found => found?,
+        };
+        let stat = rustix::fs::fstat(&here)?;
+        owner = owner.may_lead_to(Owner(stat.st_uid), &shown)?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Symlink => {
+                links += 1;
+                if links > MOST_LINKS {
+                    return Err(io::Error::from_raw_os_error(libc::ELOOP));
+                }
+                let target = rustix::fs::readlinkat(&here, "", Vec::new())?;
+                let target = PathBuf::from(std::ffi::OsString::from(
+                    target.to_string_lossy().into_owned(),
+                ));
+                shown.pop();
+                if target.is_absolute() {
+                    at = root()?;
+                    shown = PathBuf::from("/");
+                }
+                ahead.extend(parts(&target));
+            }
+            _ if !last => at = here,
+            _ => return open_found(&stat, flags, &at, &part),
+        }
+    }
+    // The path was `/`, or only `.`.
+    Err(io::Error::from_raw_os_error(libc::EISDIR))
+}
+
+/// The parts of a path, the first one last.
+fn parts(path: &Path) -> Vec<std::ffi::OsString> {
+    path.components()
+        .rev()
+        .filter_map(|part| match part {
+            Component::Normal(name) => Some(name.to_owned()),
+            Component::ParentDir => Some("..".into()),
+            Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
+        })
+        .collect()
+}
+
+/// Opens what was looked at for reading or writing. `seen` is held open by the caller, so nothing
+/// else can have its inode number meanwhile.
+fn open_found(
+    seen: &rustix::fs::Stat,
+    flags: OFlags,
+    directory: &OwnedFd,
+    name: &std::ffi::OsStr,
+) -> io::Result<OwnedFd> {
+    let unharmful = (flags - OFlags::CREATE - OFlags::TRUNC) | OFlags::NOFOLLOW;
+    let opened = rustix::fs::openat(directory, name, unharmful, Mode::empty())?;
+    let now = rustix::fs::fstat(&opened)?;
+    if (now.st_dev, now.st_ino) != (seen.st_dev, seen.st_ino) {
+        return Err(io::Error::other("it was replaced while it was opened"));
+    }
+    let is_regular = FileType::from_raw_mode(now.st_mode) == FileType::RegularFile;
+    let writes = flags.intersects(OFlags::WRONLY | OFlags::RDWR);
+    if is_regular && writes && now.st_nlink > 1 && may_be_shared(directory)? {
+        return Err(io::Error::other(format!(
+            "it has {} names, and its directory belongs to others too",
+            now.st_nlink
+        )));
+    }
+    if is_regular && flags.contains(OFlags::TRUNC) {
+        rustix::fs::ftruncate(&opened, 0)?;
+    }
+    Ok(opened)
+}
+
+/// Whether somebody else than root can make names in this directory.
+fn may_be_shared(directory: &OwnedFd) -> io::Result<bool> {
+    let stat = rustix::fs::fstat(directory)?;
+    Ok(stat.st_uid != 0 || stat.st_mode & 0o022 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn chown(path: &Path, uid: u32) {
+        let uid = Some(rustix::fs::Uid::from_raw(uid));
+        rustix::fs::chownat(
+            rustix::fs::CWD,
+            path,
+            uid,
+            None,
+            rustix::fs::AtFlags::SYMLINK_NOFOLLOW,
+        )
+        .unwrap();
+    }
+
+    #[test]
+    fn modes() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        let write = |mode, text: &str| {
+            let mut file = File::from(for_stdio(&path, mode).unwrap());
+            io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+            std::fs::read_to_string(&path).unwrap()
+        };
+        assert_eq!(write(FileMode::Write, "long text"), "long text");
+        assert_eq!(write(FileMode::Write, "LONG"), "LONG text");
+        assert_eq!(write(FileMode::Append, "!"), "LONG text!");
+        assert_eq!(write(FileMode::Truncate, "new"), "new");
+        assert!(for_stdio(&directory.path().join("none"), FileMode::Read).is_err());
+        let link = directory.path().join("link");
+        symlink("file", &link).unwrap();
+        assert_eq!(read_regular(&link, 10).unwrap(), b"new");
+        assert!(read_regular(&link, 2).is_err());
+        assert!(read_regular(directory.path(), 10).is_err());
+    }
+
+    #[test]
+    fn a_fifo_does_not_wait() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("fifo");
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        for mode in [FileMode::Write, FileMode::Read] {
+            let fd = for_stdio(&path, mode).unwrap();
+            let flags = rustix::fs::fcntl_getfl(&fd).unwrap();
+            assert!(!flags.contains(OFlags::NONBLOCK));
+        }
+        assert!(read_regular(&path, 10).is_err());
+    }
+
+    #[test]
+    fn root_follows_no_stranger() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        std::fs::write(at("secret"), "root's").unwrap();
+        std::fs::create_dir(at("theirs")).unwrap();
+        chown(&at("theirs"), 65534);
+        symlink(at("secret"), at("theirs/link")).unwrap();
+        chown(&at("theirs/link"), 65534);
+        std::fs::write(at("theirs/file"), "their own").unwrap();
+        chown(&at("theirs/file"), 65534);
+        std::fs::hard_link(at("secret"), at("theirs/hard")).unwrap();
+
+        let read = |name: &str| read_regular(&at(name), 100);
+        assert_eq!(read("secret").unwrap(), b"root's");
+        assert_eq!(read("theirs/file").unwrap(), b"their own");
+        let refused = read("theirs/link").unwrap_err().to_string();
+        assert!(
+            refused.contains("user 65534 to something of user 0"),
+            "{refused}"
+        );
+        assert!(read("theirs/hard").is_err());
+        // Ours may lead to theirs.
+        symlink("theirs/file", at("ours")).unwrap();
+        assert_eq!(read("ours").unwrap(), b"their own");
+        symlink("loop", at("loop")).unwrap();
+        assert_eq!(read("loop").unwrap_err().raw_os_error(), Some(libc::ELOOP));
+    }
+}

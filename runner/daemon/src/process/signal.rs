@@ -1,0 +1,90 @@
+//! Signals by pidfd: a number that was given to somebody else meanwhile cannot be hit.
+#![allow(
+    unsafe_code,
+    reason = "pidfd system calls that no safe library has with all their flags"
+)]
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+use units::value::Signal;
+
+/// Signal the process group led by the process (Linux 6.9).
+const PIDFD_SIGNAL_PROCESS_GROUP: u32 = 1 << 2;
+
+fn pidfd_send(pidfd: &OwnedFd, signal: i32, flags: u32) -> io::Result<()> {
+    // SAFETY: a descriptor that is open, and no pointer.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            pidfd.as_raw_fd(),
+            signal,
+            0usize,
+            flags,
+        )
+    };
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
+}
+
+/// A descriptor for a process; `None` when there is none.
+pub(super) fn open(pid: u32) -> Option<OwnedFd> {
+    let pid = i32::try_from(pid).ok()?;
+    // SAFETY: no pointer.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0u32) };
+    // SAFETY: the kernel has just made it for us.
+    (fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
+
+/// Sends a signal, then SIGCONT if `wake` and it is of use. Whether the process was there.
+pub(super) fn send(pidfd: &OwnedFd, signal: Signal, wake: bool) -> io::Result<bool> {
+    match pidfd_send(pidfd, signal.number(), 0) {
+        Ok(()) => {}
+        Err(error) if error.raw_os_error() == Some(libc::ESRCH) => return Ok(false),
+        Err(error) => return Err(error),
+    }
+    if wake && signal != Signal::KILL && signal != Signal::CONT {
+        // It may have ended of the first one already.
+        let _ = pidfd_send(pidfd, Signal::CONT.number(), 0);
+    }
+    Ok(true)
+}
+
+/// Sends a signal to the process group that this process led or leads. Whether anybody was there;
+/// before Linux 6.9 nobody is, as the number alone could by now be somebody else's.
+pub(super) fn send_group(pidfd: &OwnedFd, signal: Signal, wake: bool) -> bool {
+    let sent = pidfd_send(pidfd, signal.number(), PIDFD_SIGNAL_PROCESS_GROUP).is_ok();
+    if sent && wake && signal != Signal::KILL && signal != Signal::CONT {
+        let _ = pidfd_send(pidfd, Signal::CONT.number(), PIDFD_SIGNAL_PROCESS_GROUP);
+    }
+    sent
+}
+
+/// Whether the process is there and was not reaped.
+pub(super) fn exists(pidfd: &OwnedFd) -> bool {
+    // A process we may not signal exists.
+    pidfd_send(pidfd, 0, 0).is_ok_or_denied()
+}
+
+/// Whether anybody is in the process group that this process led or leads. Where the kernel cannot
+/// say, somebody may be.
+pub(super) fn group_exists(pidfd: &OwnedFd) -> bool {
+    match pidfd_send(pidfd, 0, PIDFD_SIGNAL_PROCESS_GROUP) {
+        Err(error) if error.raw_os_error() == Some(libc::ESRCH) => false,
+        Ok(()) | Err(_) => true,
+    }
+}
+
+trait OkOrDenied {
+    fn is_ok_or_denied(&self) -> bool;
+}
+
+impl OkOrDenied for io::Result<()> {
+    fn is_ok_or_denied(&self) -> bool {
+        self.as_ref()
+            .map_or_else(|error| error.raw_os_error() == Some(libc::EPERM), |()| true)
+    }
+}

@@ -1,0 +1,340 @@
+//! The thread that makes processes.
+//!
+//! Preparing may block on a dead mount, and the cloning thread stands still until the child has
+//! executed its program, which may block there too. So one thread works at a time; when orders wait
+//! and it has been at one order for too long, another takes its place, and the slow one ends itself
+//! when it comes back. Idle, there is one sleeping thread and no wake-up.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use engine::Ticket;
+use engine::action::Spawn;
+use engine::event::SpawnFailure;
+use tokio::sync::mpsc::UnboundedSender;
+use units::UnitName;
+
+use super::launch::{self, KnownMethod, Method, Stack};
+use super::limits::OriginalLimits;
+use super::order::Order;
+use super::plan::Plan;
+use crate::cgroup::Cgroups;
+use crate::users::Accounts;
+
+/// How a child tells the keeper that it exists.
+pub struct Registrar {
+    /// The manager's socket to the keeper.
+    pub socket: OwnedFd,
+    /// The record to send on it for a process.
+    pub record: Box<dyn Fn(&Spawn) -> Vec<u8> + Send + Sync>,
+}
+
+impl fmt::Debug for Registrar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registrar")
+            .field("socket", &self.socket)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the spawner needs to know of its surroundings.
+#[derive(Debug)]
+pub struct Settings {
+    /// `None`: children are our own, for tests and for nothing else.
+    pub registrar: Option<Registrar>,
+    /// Where units have control groups.
+    pub cgroups: Option<Arc<Cgroups>>,
+    /// What children get whose unit sets no limits.
+    pub limits: OriginalLimits,
+    /// Where users and groups are looked up.
+    pub accounts: Accounts,
+    /// The best way to clone that is tried.
+    pub method: Method,
+    /// How long one order may take before another thread goes on with the rest.
+    pub patience: Duration,
+}
+
+impl Settings {
+    /// The usual ones.
+    #[must_use]
+    pub fn new(
+        registrar: Option<Registrar>,
+        cgroups: Option<Arc<Cgroups>>,
+        limits: OriginalLimits,
+    ) -> Settings {
+        Settings {
+            registrar,
+            cgroups,
+            limits,
+            accounts: Accounts::default(),
+            method: Method::IntoCgroup,
+            patience: Duration::from_millis(100),
+        }
+    }
+}
+
+/// The answer to an order; every order gets exactly one.
+#[derive(Debug)]
+pub enum Report {
+    /// The program runs, or ran.
+    Spawned(Spawned),
+    /// No program runs.
+    Failed {
+        /// Of the order.
+        ticket: Ticket,
+        /// Of the order.
+        unit: UnitName,
+        /// Why.
+        failure: SpawnFailure,
+    },
+    /// The keeper has given this manager up: nothing was run, and nothing more should be done.
+    Fenced {
+        /// Of the order.
+        ticket: Ticket,
+    },
+}
+
+/// A process that was made.
+#[derive(Debug)]
+pub struct Spawned {
+    /// Of the order; the instance.
+    pub ticket: Ticket,
+    /// Its unit.
+    pub unit: UnitName,
+    /// For display.
+    pub pid: u32,
+    /// For signals.
+    pub pidfd: OwnedFd,
+}
+
+/// The queue to the thread.
+#[derive(Debug)]
+pub struct Spawner {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    settings: Settings,
+    reports: UnboundedSender<Report>,
+    method: KnownMethod,
+    ignored_signals: u64,
+    reset_oom_score: bool,
+    queue: Mutex<Queue>,
+    /// The active thread waits here for orders.
+    work: Condvar,
+    /// The watching thread waits here for the active one to take too long.
+    progress: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    orders: VecDeque<Order>,
+    /// Which thread takes orders.
+    active: u64,
+    /// Since when it has been busy with one.
+    busy_since: Option<Instant>,
+    watched: bool,
+    closed: bool,
+}
+
+impl Spawner {
+    /// Starts the thread. Answers go to `reports`.
+    ///
+    /// # Errors
+    /// When no thread or no stack can be had.
+    pub fn start(settings: Settings, reports: UnboundedSender<Report>) -> io::Result<Spawner> {
+        let method = KnownMethod::starting_with(settings.method);
+        let own_score = std::fs::read_to_string("/proc/self/oom_score_adj").unwrap_or_default();
+        let shared = Arc::new(Shared {
+            method,
+            ignored_signals: launch::ignored_signals(),
+            // Only our own protection is taken back; a score that somebody raised stays.
+            reset_oom_score: own_score.trim().parse::<i32>().is_ok_and(|score| score < 0),
+            settings,
+            reports,
+            queue: Mutex::default(),
+            work: Condvar::new(),
+            progress: Condvar::new(),
+        });
+        start_worker(&shared, 0)?;
+        Ok(Spawner { shared })
+    }
+
+    /// Puts an order into the queue. Never blocks.
+    pub fn submit(&self, order: Order) {
+        let mut queue = self.shared.lock();
+        queue.orders.push_back(order);
+        let watch = queue.busy_since.is_some() && !queue.watched;
+        queue.watched |= watch;
+        drop(queue);
+        self.shared.work.notify_one();
+        if watch {
+            self.shared.start_watching();
+        }
+    }
+
+    /// How processes are made here, as far as is known by now.
+    #[must_use]
+    pub fn method(&self) -> Method {
+        self.shared.method.get()
+    }
+}
+
+impl Drop for Spawner {
+    fn drop(&mut self) {
+        self.shared.lock().closed = true;
+        self.shared.work.notify_all();
+        self.shared.progress.notify_all();
+    }
+}
+
+impl Shared {
+    /// The queue is plain data that is consistent between any two statements, so a poisoned lock
+    /// holds a usable one.
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts a thread that takes over when the active one hangs.
+    fn start_watching(self: &Arc<Shared>) {
+        let shared = Arc::clone(self);
+        let started = std::thread::Builder::new()
+            .name("spawner-watch".to_owned())
+            .stack_size(THREAD_STACK)
+            .spawn(move || watch(&shared));
+        if started.is_err() {
+            // The next order tries again.
+            self.lock().watched = false;
+        }
+    }
+}
+
+/// Enough for preparing; the kernel gives the memory only when it is touched.
+const THREAD_STACK: usize = 256 * 1024;
+
+fn start_worker(shared: &Arc<Shared>, number: u64) -> io::Result<()> {
+    let stack = Stack::new()?;
+    let shared = Arc::clone(shared);
+    std::thread::Builder::new()
+        .name("spawner".to_owned())
+        .stack_size(THREAD_STACK)
+        .spawn(move || work(&shared, number, &stack))?;
+    Ok(())
+}
+
+/// Takes orders until another thread is the active one.
+fn work(shared: &Arc<Shared>, number: u64, stack: &Stack) {
+    loop {
+        let mut queue = shared.lock();
+        let order = loop {
+            if queue.closed || queue.active != number {
+                return;
+            }
+            if let Some(order) = queue.orders.pop_front() {
+                break order;
+            }
+            queue = shared
+                .work
+                .wait(queue)
+                .unwrap_or_else(PoisonError::into_inner);
+        };
+        queue.busy_since = Some(Instant::now());
+        let watch = !queue.orders.is_empty() && !queue.watched;
+        queue.watched |= watch;
+        drop(queue);
+        if watch {
+            shared.start_watching();
+        }
+        let report = carry_out(shared, order, stack);
+        // A manager that stopped listening is ending.
+        let _ = shared.reports.send(report);
+        let mut queue = shared.lock();
+        if queue.active == number {
+            queue.busy_since = None;
+        }
+        let tell = queue.watched && queue.orders.is_empty();
+        drop(queue);
+        if tell {
+            shared.progress.notify_all();
+        }
+    }
+}
+
+/// Waits as long as orders wait; becomes the active thread when the present one hangs.
+fn watch(shared: &Arc<Shared>) {
+    let mut queue = shared.lock();
+    loop {
+        if queue.closed || queue.orders.is_empty() {
+            queue.watched = false;
+            return;
+        }
+        let busy = queue
+            .busy_since
+            .map_or(Duration::ZERO, |since| since.elapsed());
+        let Some(left) = shared
+            .settings
+            .patience
+            .checked_sub(busy)
+            .filter(|left| !left.is_zero())
+        else {
+            break;
+        };
+        queue = shared
+            .progress
+            .wait_timeout(queue, left)
+            .unwrap_or_else(PoisonError::into_inner)
+            .0;
+    }
+    queue.watched = false;
+    queue.active += 1;
+    queue.busy_since = None;
+    let number = queue.active;
+    drop(queue);
+    match Stack::new() {
+        Ok(stack) => work(shared, number, &stack),
+        Err(_) => {
+            // No memory for a stack: the slow thread stays the active one.
+            let mut queue = shared.lock();
+            queue.active -= 1;
+            queue.busy_since = Some(Instant::now());
+        }
+    }
+}
+
+fn carry_out(shared: &Shared, order: Order, stack: &Stack) -> Report {
+    let (ticket, unit) = (order.spawn.ticket, order.spawn.unit.clone());
+    let failed = |failure| Report::Failed {
+        ticket,
+        unit: unit.clone(),
+        failure,
+    };
+    let settings = &shared.settings;
+    let register = settings.registrar.as_ref().map(|registrar| {
+        (
+            registrar.socket.as_raw_fd(),
+            (registrar.record)(&order.spawn),
+        )
+    });
+    let mut plan = match Plan::prepare(&order, settings) {
+        Ok(plan) => plan,
+        Err(failure) => return failed(failure),
+    };
+    plan.register = register;
+    plan.ignored_signals = shared.ignored_signals;
+    plan.reset_oom_score = shared.reset_oom_score;
+    match plan.launch(stack, &shared.method) {
+        Ok(launched) => Report::Spawned(Spawned {
+            ticket,
+            unit,
+            pid: launched.pid.unsigned_abs(),
+            pidfd: launched.pidfd,
+        }),
+        Err(super::plan::Failed::Fenced) => Report::Fenced { ticket },
+        Err(super::plan::Failed::Step(failure)) => failed(failure),
+    }
+}

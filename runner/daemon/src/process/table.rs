@@ -1,0 +1,716 @@
+//! Which processes exist, whose they are, and every signal that is sent.
+//!
+//! A process is known by its instance and its pidfd; a number is only ever shown. A unit's other
+//! processes are those of its control group, else those that descend from the ones we made, share a
+//! session with one, or carry the mark of the unit's run (`INVOCATION_ID`) after their parents died
+//! and the keeper inherited them.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use engine::Ticket;
+use engine::action::Spawn;
+use engine::clock::Monotonic;
+use engine::event::ExitStatus;
+use engine::ticket::Invocation;
+use units::UnitName;
+use units::value::Signal;
+
+use super::procfs::{self, Stat};
+use super::signal;
+use super::spawner::Spawned;
+use super::watch::Watch;
+use crate::cgroup::Cgroups;
+
+/// All processes of all units.
+#[derive(Debug)]
+pub struct Processes {
+    keeper: u32,
+    cgroups: Option<Arc<Cgroups>>,
+    watch: Watch,
+    instances: HashMap<Ticket, Instance>,
+    units: HashMap<UnitName, Unit>,
+    /// `/proc` as it was at a moment; good for the signals of one turn of the loop.
+    seen: Option<(Instant, Arc<HashMap<u32, Stat>>)>,
+}
+
+/// A process we asked for.
+#[derive(Debug)]
+enum Instance {
+    /// The spawner has not answered yet; the keeper may already know how it ended.
+    Ordered {
+        unit: UnitName,
+        ended: Option<(ExitStatus, Monotonic)>,
+    },
+    /// It lives, as far as we know.
+    Lives {
+        unit: UnitName,
+        pid: u32,
+        pidfd: Arc<OwnedFd>,
+    },
+}
+
+/// What is known of a unit while it has, or had, processes.
+#[derive(Debug, Default)]
+struct Unit {
+    invocation: Option<Invocation>,
+    leaders: Vec<Leader>,
+    /// Processes of the unit that somebody else made, as far as we have met them.
+    others: Vec<Other>,
+    /// Somebody waits for it to be empty.
+    watched: bool,
+    /// It was sent SIGKILL as a whole: whoever turns up late gets it too.
+    killing: bool,
+}
+
+/// A process we made (or adopted), kept after its end: it may have left a process group behind.
+#[derive(Debug)]
+struct Leader {
+    ticket: Ticket,
+    pid: u32,
+    pidfd: Arc<OwnedFd>,
+    lives: bool,
+}
+
+#[derive(Debug)]
+struct Other {
+    pid: u32,
+    pidfd: OwnedFd,
+}
+
+/// What to do with an exit the keeper reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// Tell the engine.
+    Now,
+    /// The spawner has not answered yet: [`Processes::spawned`] gives it back.
+    Held,
+    /// No such instance: it was told before, or the spawner reported a failed step.
+    Unknown,
+}
+
+/// Whether a process belongs to a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Membership {
+    /// It does.
+    Member,
+    /// It does not.
+    Stranger,
+    /// There is no such process any more.
+    Gone,
+}
+
+/// A process of a unit, for display.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Its pid.
+    pub pid: u32,
+    /// Its command line.
+    pub command: String,
+}
+
+/// How long one look at `/proc` serves the signals of many units that stop together.
+const SEEN_FOR: Duration = Duration::from_millis(5);
+
+impl Processes {
+    /// An empty table. `keeper` is the parent of all our processes, `cgroups` where they live.
+    ///
+    /// # Errors
+    /// When the kernel gives no epoll, timer or inotify descriptor.
+    pub fn new(keeper: u32, cgroups: Option<Arc<Cgroups>>) -> io::Result<Processes> {
+        Ok(Processes {
+            keeper,
+            watch: Watch::new(cgroups.is_some())?,
+            cgroups,
+            instances: HashMap::new(),
+            units: HashMap::new(),
+            seen: None,
+        })
+    }
+
+    /// Notes an order that goes to the spawner, before it does.
+    pub fn ordered(&mut self, spawn: &Spawn) {
+        let unit = spawn.unit.clone();
+        let entry = self.units.entry(unit.clone()).or_default();
+        entry.invocation = Some(spawn.invocation);
+        entry.killing = false;
+        self.instances
+            .insert(spawn.ticket, Instance::Ordered { unit, ended: None });
+    }
+
+    /// Enters what the spawner made. Gives the exit back that was reported meanwhile: it is to be
+    /// told to the engine right after the start.
+    pub fn spawned(&mut self, spawned: Spawned) -> Option<(ExitStatus, Monotonic)> {
+        let Spawned {
+            ticket,
+            unit,
+            pid,
+            pidfd,
+        } = spawned;
+        let ended = match self.instances.remove(&ticket) {
+            Some(Instance::Ordered { ended, .. }) => ended,
+            _ => None,
+        };
+        self.enter(ticket, unit, pid, pidfd);
+        if ended.is_some() {
+            self.end(ticket);
+        }
+        ended
+    }
+
+    /// Forgets an order for which no program runs.
+    pub fn failed(&mut self, ticket: Ticket) {
+        self.instances.remove(&ticket);
+    }
+
+    /// Enters a process that exists already: after a recovery, or one that was adopted.
+    pub fn restore(&mut self, ticket: Ticket, unit: UnitName, pid: u32, pidfd: OwnedFd) {
+        self.enter(ticket, unit, pid, pidfd);
+    }
+
+    /// Says which run of the unit its processes are marked with: after a recovery.
+    pub fn mark(&mut self, unit: &UnitName, invocation: Invocation) {
+        self.units.entry(unit.clone()).or_default().invocation = Some(invocation);
+    }
+
+    fn enter(&mut self, ticket: Ticket, unit: UnitName, pid: u32, pidfd: OwnedFd) {
+        let pidfd = Arc::new(pidfd);
+        let entry = self.units.entry(unit.clone()).or_default();
+        entry.others.retain(|other| other.pid != pid);
+        entry.leaders.push(Leader {
+            ticket,
+            pid,
+            pidfd: Arc::clone(&pidfd),
+            lives: true,
+        });
+        self.instances
+            .insert(ticket, Instance::Lives { unit, pid, pidfd });
+    }
+
+    /// Notes an exit the keeper reports, and says whether it is to be told to the engine now.
+    pub fn exited(&mut self, ticket: Ticket, status: ExitStatus, at: Monotonic) -> Delivery {
+        match self.instances.get_mut(&ticket) {
+            Some(Instance::Ordered { ended, .. }) => {
+                *ended = Some((status, at));
+                Delivery::Held
+            }
+            Some(Instance::Lives { .. }) => {
+                self.end(ticket);
+                Delivery::Now
+            }
+            None => Delivery::Unknown,
+        }
+    }
+
+    fn end(&mut self, ticket: Ticket) {
+        let Some(Instance::Lives { unit, .. }) = self.instances.remove(&ticket) else {
+            return;
+        };
+        let Some(unit) = self.units.get_mut(&unit) else {
+            return;
+        };
+        for leader in unit
+            .leaders
+            .iter_mut()
+            .filter(|leader| leader.ticket == ticket)
+        {
+            leader.lives = false;
+        }
+        if unit.watched {
+            self.watch.look_soon();
+        } else {
+            // Without a group of its own left it can be forgotten at once: a unit that restarts
+            // for ever must not fill the table.
+            unit.leaders
+                .retain(|leader| leader.lives || signal::group_exists(&leader.pidfd));
+        }
+    }
+
+    /// The pid of an instance that lives.
+    #[must_use]
+    pub fn pid(&self, ticket: Ticket) -> Option<u32> {
+        match self.instances.get(&ticket)? {
+            Instance::Lives { pid, .. } => Some(*pid),
+            Instance::Ordered { .. } => None,
+        }
+    }
+
+    /// The unit of an instance that lives or was ordered.
+    #[must_use]
+    pub fn unit(&self, ticket: Ticket) -> Option<&UnitName> {
+        match self.instances.get(&ticket)? {
+            Instance::Lives { unit, .. } | Instance::Ordered { unit, .. } => Some(unit),
+        }
+    }
+
+    /// How many processes live that we made or adopted.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.instances
+            .values()
+            .filter(|one| matches!(one, Instance::Lives { .. }))
+            .count()
+    }
+
+    /// Sends a signal to one process, and SIGCONT after it if `wake`. Whether it was there.
+    ///
+    /// # Errors
+    /// When we may not: the process changed its user, and we are not root.
+    pub fn signal(&self, ticket: Ticket, signal: Signal, wake: bool) -> io::Result<bool> {
+        match self.instances.get(&ticket) {
+            Some(Instance::Lives { pidfd, .. }) => signal::send(pidfd, signal, wake),
+            Some(Instance::Ordered { .. }) | None => Ok(false),
+        }
+    }
+
+    /// Sends a signal to every process of the unit, and SIGCONT after it if `wake`. How many were
+    /// there, at least.
+    pub fn signal_all(&mut self, unit: &UnitName, signal: Signal, wake: bool) -> usize {
+        let kill = signal == Signal::KILL;
+        if let Some(entry) = self.units.get_mut(unit) {
+            entry.killing |= kill;
+        }
+        let mut reached = HashSet::new();
+        if let Some(cgroups) = self.cgroups.clone() {
+            if kill && cgroups.is_populated(unit) && cgroups.kill(unit).is_ok() {
+                reached.extend(cgroups.processes(unit));
+            } else {
+                signal_group(&cgroups, unit, signal, wake, &mut reached);
+            }
+        } else {
+            self.find_others(unit);
+        }
+        let Some(entry) = self.units.get(unit) else {
+            return reached.len();
+        };
+        // The ones we know are reached one by one too: they may have left the control group.
+        for leader in &entry.leaders {
+            if leader.lives && !reached.contains(&leader.pid) {
+                let sent = signal::send_group(&leader.pidfd, signal, wake)
+                    | signal::send(&leader.pidfd, signal, wake).unwrap_or(false);
+                reached.extend(sent.then_some(leader.pid));
+            } else if !leader.lives {
+                signal::send_group(&leader.pidfd, signal, wake);
+            }
+        }
+        for other in &entry.others {
+            if !reached.contains(&other.pid)
+                && signal::send(&other.pidfd, signal, wake).unwrap_or(false)
+            {
+                reached.insert(other.pid);
+            }
+        }
+        reached.len()
+    }
+
+    /// Begins to watch for the unit's last process to end; true when none is left already. Later
+    /// [`Processes::look`] says so.
+    pub fn watch_empty(&mut self, unit: &UnitName) -> bool {
+        self.units.entry(unit.clone()).or_default().watched = true;
+        let empty = self.find_empty(&[unit.clone()]);
+        for unit in &empty {
+            self.stop_watching(unit);
+        }
+        !empty.is_empty()
+    }
+
+    /// The watched units that have become empty. To be called when the descriptor
+    /// ([`AsFd`]) is readable, and at the end of a turn in which something has exited.
+    pub fn look(&mut self) -> Vec<UnitName> {
+        if !self.watch.is_due() {
+            return Vec::new();
+        }
+        let watched: Vec<UnitName> = self
+            .units
+            .iter()
+            .filter(|(_, unit)| unit.watched && !unit.leaders.iter().any(|leader| leader.lives))
+            .map(|(name, _)| name.clone())
+            .collect();
+        if watched.is_empty() {
+            return Vec::new();
+        }
+        let began = Instant::now();
+        let empty = self.find_empty(&watched);
+        for unit in &empty {
+            self.stop_watching(unit);
+        }
+        self.watch.took(began.elapsed());
+        empty
+    }
+
+    fn stop_watching(&mut self, name: &UnitName) {
+        if let Some(unit) = self.units.get_mut(name) {
+            unit.watched = false;
+        }
+        self.watch.forget_group(name);
+    }
+
+    /// Those of the units that have no process left. Everybody found is watched from then on.
+    fn find_empty(&mut self, units: &[UnitName]) -> Vec<UnitName> {
+        if let Some(cgroups) = self.cgroups.clone() {
+            return self.find_empty_groups(&cgroups, units);
+        }
+        let mut in_doubt = Vec::new();
+        let mut empty = Vec::new();
+        let strays = self.has_strays();
+        for name in units {
+            let Some(unit) = self.units.get_mut(name) else {
+                empty.push(name.clone());
+                continue;
+            };
+            unit.others.retain(|other| signal::exists(&other.pidfd));
+            if unit.leaders.iter().any(|leader| leader.lives) || !unit.others.is_empty() {
+                continue;
+            }
+            unit.leaders
+                .retain(|leader| signal::group_exists(&leader.pidfd));
+            if unit.leaders.is_empty() && !strays {
+                empty.push(name.clone());
+            } else {
+                in_doubt.push(name.clone());
+            }
+        }
+        if in_doubt.is_empty() {
+            return empty;
+        }
+        self.seen = None;
+        for name in in_doubt {
+            self.find_others(&name);
+            let Some(unit) = self.units.get(&name) else {
+                continue;
+            };
+            if unit.others.is_empty() {
+                empty.push(name);
+            } else if unit.killing {
+                for other in &unit.others {
+                    // Whoever is gone by now needs no signal.
+                    let _ = signal::send(&other.pidfd, Signal::KILL, false);
+                }
+            }
+        }
+        empty
+    }
+
+    fn find_empty_groups(&mut self, cgroups: &Cgroups, units: &[UnitName]) -> Vec<UnitName> {
+        let mut empty = Vec::new();
+        for name in units {
+            let lives = self
+                .units
+                .get(name)
+                .is_some_and(|unit| unit.leaders.iter().any(|leader| leader.lives));
+            if lives {
+                continue;
+            }
+            if cgroups.is_populated(name) {
+                // The second look is for a process that ended before the watch began.
+                self.watch.watch_group(name, &cgroups.events_file(name));
+                if cgroups.is_populated(name) {
+                    continue;
+                }
+            }
+            empty.push(name.clone());
+        }
+        empty
+    }
+
+    /// Whether the keeper has children that we have not made: whoever outlived its parent.
+    fn has_strays(&self) -> bool {
+        let Some(children) = procfs::children(self.keeper) else {
+            return true;
+        };
+        let known: HashSet<u32> = self
+            .units
+            .values()
+            .flat_map(|unit| &unit.leaders)
+            .filter(|leader| leader.lives)
+            .map(|leader| leader.pid)
+            .chain([std::process::id()])
+            .collect();
+        children.iter().any(|pid| !known.contains(pid))
+    }
+
+    /// A look at `/proc`, at most [`SEEN_FOR`] old.
+    fn processes_now(&mut self) -> Arc<HashMap<u32, Stat>> {
+        match &self.seen {
+            Some((at, seen)) if at.elapsed() < SEEN_FOR => Arc::clone(seen),
+            _ => {
+                let seen = Arc::new(procfs::all());
+                self.seen = Some((Instant::now(), Arc::clone(&seen)));
+                seen
+            }
+        }
+    }
+
+    /// Enters the unit's processes that we have not made into its list, by pidfd.
+    fn find_others(&mut self, name: &UnitName) {
+        let seen = self.processes_now();
+        let Some(unit) = self.units.get(name) else {
+            return;
+        };
+        let found: Vec<u32> = self.belonging(unit, &seen);
+        let Some(unit) = self.units.get_mut(name) else {
+            return;
+        };
+        unit.others.retain(|other| signal::exists(&other.pidfd));
+        for pid in found {
+            if unit.others.iter().any(|other| other.pid == pid) {
+                continue;
+            }
+            let Some(pidfd) = signal::open(pid) else {
+                continue;
+            };
+            // The number may have been given to somebody else since the look.
+            if procfs::stat(pid).map(|now| now.started) != seen.get(&pid).map(|then| then.started) {
+                continue;
+            }
+            self.watch.watch_process(&pidfd);
+            unit.others.push(Other { pid, pidfd });
+        }
+    }
+
+    /// All processes of the unit that are not leaders that live.
+    fn belonging(&self, unit: &Unit, seen: &HashMap<u32, Stat>) -> Vec<u32> {
+        let leading: HashSet<u32> = unit
+            .leaders
+            .iter()
+            .filter(|leader| leader.lives)
+            .map(|leader| leader.pid)
+            .collect();
+        let of_others: HashSet<u32> = self
+            .units
+            .values()
+            .filter(|other| !std::ptr::eq(*other, unit))
+            .flat_map(|other| other.leaders.iter().filter(|leader| leader.lives))
+            .map(|leader| leader.pid)
+            .collect();
+        let mut verdicts: HashMap<u32, bool> = HashMap::new();
+        seen.iter()
+            .filter(|(pid, stat)| !stat.is_zombie && !leading.contains(pid))
+            .map(|(pid, _)| *pid)
+            .filter(|pid| {
+                let known = (&leading, &of_others);
+                self.is_of(unit, *pid, known, seen, &mut verdicts)
+            })
+            .collect()
+    }
+
+    /// Climbs from a process towards the keeper until its unit is clear.
+    fn is_of(
+        &self,
+        unit: &Unit,
+        pid: u32,
+        (leading, of_others): (&HashSet<u32>, &HashSet<u32>),
+        seen: &HashMap<u32, Stat>,
+        verdicts: &mut HashMap<u32, bool>,
+    ) -> bool {
+        let mut climbed = Vec::new();
+        let mut at = pid;
+        let verdict = loop {
+            if let Some(known) = verdicts.get(&at) {
+                break *known;
+            }
+            if leading.contains(&at) {
+                break true;
+            }
+            if of_others.contains(&at) || at == std::process::id() {
+                break false;
+            }
+            let Some(stat) = seen.get(&at) else {
+                break false;
+            };
+            if unit.owns_session(stat.session, seen) {
+                break true;
+            }
+            climbed.push(at);
+            if stat.parent == self.keeper {
+                let mark = procfs::variable(at, "INVOCATION_ID");
+                break mark.is_some() && mark == unit.invocation.map(|run| run.to_string());
+            }
+            if stat.parent == 0 || climbed.len() > seen.len() {
+                break false;
+            }
+            at = stat.parent;
+        };
+        verdicts.extend(climbed.into_iter().map(|pid| (pid, verdict)));
+        verdict
+    }
+
+    /// Whether a process belongs to the unit, for those who decide whom to believe. `uid` is the
+    /// unit's user: a process that nobody's descent vouches for must at least run as it, or as root.
+    #[must_use]
+    pub fn membership(&self, name: &UnitName, pid: u32, uid: u32) -> Membership {
+        let Some(unit) = self.units.get(name) else {
+            return Membership::Stranger;
+        };
+        if unit
+            .leaders
+            .iter()
+            .any(|leader| leader.lives && leader.pid == pid)
+        {
+            return Membership::Member;
+        }
+        if let Some(cgroups) = &self.cgroups {
+            return match cgroups.contains(name, pid) {
+                Some(true) => Membership::Member,
+                Some(false) => Membership::Stranger,
+                None => Membership::Gone,
+            };
+        }
+        let mut at = pid;
+        let mut seen = HashMap::new();
+        // Longer than any tree of processes people make; a circle cannot hold us for ever.
+        for _ in 0..1000 {
+            let Some(stat) = procfs::stat(at) else {
+                return if at == pid {
+                    Membership::Gone
+                } else {
+                    Membership::Stranger
+                };
+            };
+            seen.insert(at, stat);
+            let leads = |leader: &Leader| leader.lives && leader.pid == stat.parent;
+            if unit.leaders.iter().any(leads) || unit.owns_live_session(stat.session) {
+                return Membership::Member;
+            }
+            if stat.parent == self.keeper {
+                let mark = procfs::variable(at, "INVOCATION_ID");
+                let marked = mark.is_some() && mark == unit.invocation.map(|run| run.to_string());
+                let trusted = procfs::uid(at).is_some_and(|owner| owner == uid || owner == 0);
+                return if marked && trusted {
+                    Membership::Member
+                } else {
+                    Membership::Stranger
+                };
+            }
+            if stat.parent == 0 {
+                break;
+            }
+            at = stat.parent;
+        }
+        Membership::Stranger
+    }
+
+    /// The pids of every process of the unit, in order.
+    pub fn pids(&mut self, name: &UnitName) -> Vec<u32> {
+        let mut pids = match self.cgroups.clone() {
+            Some(cgroups) => cgroups.processes(name),
+            None => {
+                let seen = self.processes_now();
+                self.units
+                    .get(name)
+                    .map(|unit| self.belonging(unit, &seen))
+                    .unwrap_or_default()
+            }
+        };
+        let leaders = self
+            .units
+            .get(name)
+            .into_iter()
+            .flat_map(|unit| &unit.leaders);
+        pids.extend(
+            leaders
+                .filter(|leader| leader.lives)
+                .map(|leader| leader.pid),
+        );
+        pids.sort_unstable();
+        pids.dedup();
+        pids
+    }
+
+    /// Every process of the unit with its command line, in order of pid. For people: reading the
+    /// command line of a process that hangs in the kernel can take long.
+    pub fn members(&mut self, name: &UnitName) -> Vec<Member> {
+        let pids = self.pids(name).into_iter();
+        pids.filter_map(|pid| {
+            Some(Member {
+                pid,
+                command: procfs::command(pid)?,
+            })
+        })
+        .collect()
+    }
+
+    /// Whether the keeper would learn how this process ends.
+    #[must_use]
+    pub fn is_child_of_keeper(&self, pid: u32) -> bool {
+        procfs::stat(pid).is_some_and(|stat| stat.parent == self.keeper && !stat.is_zombie)
+    }
+
+    /// The unit's run is over: forgets its past, and removes its control group if it is empty.
+    pub fn release(&mut self, name: &UnitName) {
+        self.stop_watching(name);
+        if let Some(unit) = self.units.get_mut(name) {
+            unit.leaders.retain(|leader| leader.lives);
+            unit.others.clear();
+            unit.killing = false;
+            let ordered = self
+                .instances
+                .values()
+                .any(|one| matches!(one, Instance::Ordered { unit, .. } if unit == name));
+            if unit.leaders.is_empty() && !ordered {
+                self.units.remove(name);
+                if let Some(cgroups) = &self.cgroups {
+                    // Leftovers keep it; the next run of the unit finds them there.
+                    let _ = cgroups.remove(name);
+                }
+            }
+        }
+    }
+}
+
+impl Unit {
+    /// Whether the session was made by one of the unit's processes. The number is not given to
+    /// another session while this one has members, but may be once it had none.
+    fn owns_session(&self, session: u32, seen: &HashMap<u32, Stat>) -> bool {
+        self.leaders
+            .iter()
+            .any(|leader| leader.pid == session && (leader.lives || !seen.contains_key(&session)))
+    }
+
+    fn owns_live_session(&self, session: u32) -> bool {
+        self.leaders.iter().any(|leader| {
+            leader.pid == session && (leader.lives || procfs::stat(session).is_none())
+        })
+    }
+}
+
+/// Readable when [`Processes::look`] has something to look at.
+impl AsFd for Processes {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.watch.as_fd()
+    }
+}
+
+/// Sends a signal to all processes of a control group, and to those that were forked meanwhile.
+fn signal_group(
+    cgroups: &Cgroups,
+    unit: &UnitName,
+    signal: Signal,
+    wake: bool,
+    reached: &mut HashSet<u32>,
+) {
+    // A program that forks without end is ended by SIGKILL, which the kernel does at once.
+    for _ in 0..8 {
+        let mut news = false;
+        for pid in cgroups.processes(unit) {
+            if reached.contains(&pid) {
+                continue;
+            }
+            let Some(pidfd) = signal::open(pid) else {
+                continue;
+            };
+            // Only now the number is held fast.
+            if cgroups.contains(unit, pid) == Some(true)
+                && signal::send(&pidfd, signal, wake).unwrap_or(false)
+            {
+                news |= reached.insert(pid);
+            }
+        }
+        if !news {
+            return;
+        }
+    }
+}
