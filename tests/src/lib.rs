@@ -26,12 +26,14 @@
 mod board;
 mod bus;
 mod client;
+mod journal;
 mod place;
 mod process;
 mod world;
 
 pub use board::{Ended, Event};
 pub use client::{Client, Tally, get};
+pub use journal::{Entry, Journal};
 pub use place::{actor, needs_root, program, repository, tool};
 pub use process::{Process, children_running};
 pub use world::{Identity, Outcome, World};

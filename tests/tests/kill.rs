@@ -74,6 +74,7 @@ fn load(world: &World) {
         ),
         ("ring", 1000, "standard-output = \"ring\""),
         ("console", 500, ""),
+        ("journal", 500, "standard-output = \"journal\""),
     ] {
         world.unit(
             &format!("{name}.toml"),
@@ -112,11 +113,13 @@ fn load(world: &World) {
 fn hundreds_of_kills_under_load() {
     let mut random = Random::new();
     let mut world = World::new();
+    let journal = tests::Journal::of(&mut world);
     load(&world);
     world.start();
     let mut pids = BTreeMap::new();
     for tag in [
-        "file", "turn", "ring", "console", "still0", "still1", "still2", "still3", "still4",
+        "file", "turn", "ring", "console", "journal", "still0", "still1", "still2", "still3",
+        "still4",
     ] {
         pids.insert(tag, world.event(tag, "up").pid);
     }
@@ -216,7 +219,7 @@ fn hundreds_of_kills_under_load() {
 
     // Every line, in every sink.
     let mut written = BTreeMap::new();
-    for tag in ["file", "turn", "ring", "console"] {
+    for tag in ["file", "turn", "ring", "console", "journal"] {
         world.ctl(&["stop", tag]).ok();
         written.insert(tag, world.event(tag, "lines").detail.as_u64().unwrap());
     }
@@ -240,7 +243,17 @@ fn hundreds_of_kills_under_load() {
     exactly_once("turn", &text, 0, written["turn"]);
     exactly_once("ring", &ring, written["ring"] - 500, written["ring"]);
     exactly_once("console", &last, written["console"] - 1, written["console"]);
-    console_complete(&world, written["console"]);
+    let console = world.console();
+    let console = console
+        .iter()
+        .filter_map(|line| line.split_once("]: console "))
+        .map(|line| line.1);
+    nothing_missing("console", console, written["console"]);
+    let entries = journal.entries();
+    let messages = entries
+        .iter()
+        .filter_map(|entry| entry.get("MESSAGE")?.strip_prefix("journal "));
+    nothing_missing("journal", messages, written["journal"]);
 }
 
 /// `text` has the lines `TAG first` to `TAG end - 1`, in order, each once.
@@ -257,24 +270,18 @@ fn exactly_once(tag: &str, text: &str, first: u64, end: u64) {
     assert_eq!(expected, end, "{tag}: the end is missing");
 }
 
-/// The console may repeat one chunk per kill, and lose nothing.
-fn console_complete(world: &World, end: u64) {
+/// These sinks may repeat one chunk per kill, and lose nothing.
+fn nothing_missing<'a>(sink: &str, numbers: impl Iterator<Item = &'a str>, end: u64) {
     let mut expected = 0;
-    let mut repeats = 0;
-    for line in world.console() {
-        let Some((_, number)) = line.split_once("]: console ") else {
-            continue;
-        };
-        let number: u64 = number.parse().expect("a torn line on the console");
-        assert!(
-            number <= expected,
-            "lost on the console: {expected} to {number}"
-        );
-        repeats += u64::from(number < expected && number + 1 != expected);
+    let mut repeated = 0;
+    for number in numbers {
+        let number: u64 = number.parse().expect("a torn line");
+        assert!(number <= expected, "{sink}: lost {expected} to {number}");
+        repeated += u64::from(number < expected);
         expected = expected.max(number + 1);
     }
-    assert_eq!(expected, end, "the end is missing on the console");
-    println!("console: {repeats} lines came twice");
+    assert_eq!(expected, end, "{sink}: the end is missing");
+    println!("{sink}: {repeated} of {end} lines came twice");
 }
 
 #[test]

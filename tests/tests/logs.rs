@@ -315,3 +315,39 @@ fn a_child_that_outlives_its_service_is_still_heard() {
         .contains("late")
     {}
 }
+
+#[test]
+fn the_journal() {
+    let mut world = World::new();
+    let journal = tests::Journal::of(&mut world);
+    world.unit(
+        "x.toml",
+        "[service]\nstandard-output = \"journal\"\nexec-start = \"@actor@ as=x print=hello print=<3>bad obey\"\n",
+    );
+    world.start();
+    let pid = world.event("x", "obeys").pid.to_string();
+    let find = |message: &str| {
+        let wanted =
+            |entry: &tests::Entry| entry.get("MESSAGE").is_some_and(|text| text == message);
+        loop {
+            if let Some(entry) = journal.entries().into_iter().find(wanted) {
+                return entry;
+            }
+        }
+    };
+    let hello = find("hello");
+    assert_eq!(
+        hello.get("UNIT").map(String::as_str),
+        Some("x.service"),
+        "{hello:?}"
+    );
+    assert_eq!(
+        hello.get("PRIORITY").map(String::as_str),
+        Some("6"),
+        "{hello:?}"
+    );
+    assert!(hello.values().any(|value| *value == pid), "{hello:?}");
+    assert_eq!(find("bad").get("PRIORITY").map(String::as_str), Some("3"));
+    // The ring has it too.
+    assert!(world.ctl(&["logs", "x"]).ok().contains("hello"));
+}
