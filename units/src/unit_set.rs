@@ -118,6 +118,11 @@ impl UnitSet {
             .chain(self.instances.units.values())
     }
 
+    /// Every unit that was loaded, in the order of names.
+    pub(crate) fn loaded(&self) -> impl Iterator<Item = &Arc<Definition>> {
+        self.base.units.values()
+    }
+
     /// How many units [`UnitSet::iter`] gives.
     pub fn len(&self) -> usize {
         self.base.units.len() + self.instances.units.len()
