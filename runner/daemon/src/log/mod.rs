@@ -1,0 +1,325 @@
+//! Logs: what services write, and what we have to say ourselves.
+//!
+//! One thread, the *log writer*, owns every pipe that a service writes to. The loop only sends it
+//! commands through [`Logs`], so no slow disk, terminal or journal ever holds up the loop.
+//!
+//! # No line lost, none doubled
+//!
+//! The pipes are held by the keeper, so what is in one outlives us. A byte leaves its pipe in one
+//! way only: by `splice(2)` into its **deposit**, and a splice takes out of the pipe exactly what it
+//! wrote, even when SIGKILL comes in its middle. So each output has exactly one deposit, which gets
+//! each byte once:
+//!
+//! | sink | shown while passing by | deposit |
+//! |---|---|---|
+//! | a log file | – | the file |
+//! | console, journal | each whole line | the unit's ring |
+//! | ring | – | the unit's ring |
+//! | null | – | `/dev/null` |
+//!
+//! Two deposits cannot both get each byte once, since nothing joins two splices into one. Therefore
+//! the ring does not repeat a log file: `runnerctl logs` reads the file itself where there is one.
+//! Both are the same idea, a file whose *size is the position*: there is no record of how far we
+//! are that could disagree with the bytes.
+//!
+//! Console and journal change the form of a line, which splice cannot. They are shown a copy
+//! (`tee(2)` into a scratch pipe) of the whole lines at the front of the pipe; when they have them,
+//! as many bytes are spliced into the ring. A kill between the two shows one chunk again and loses
+//! none.
+//!
+//! # Trouble
+//!
+//! A sink that takes nothing (a full disk, a stopped terminal, no journald) first holds up its
+//! services, as a pipe does, for [`PATIENCE`]. After that its lines pass it by: they are counted, go
+//! to the ring, and where they are missing a mark says how many there were and why.
+
+mod console;
+mod file;
+mod journal;
+mod lines;
+mod outlets;
+pub mod own;
+mod pipe;
+mod ring;
+mod source;
+mod tail;
+mod trouble;
+mod writer;
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use tokio::sync::mpsc::{Receiver, UnboundedSender};
+use tokio::sync::oneshot;
+use units::UnitName;
+
+pub use ring::{CAPACITY as RING_CAPACITY, create as create_ring};
+
+use own::OwnLine;
+
+/// How long a sink that takes nothing holds up its services before lines pass it by.
+pub const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Where the daemon's own lines go, and the output of units whose sink is [`Sink::Target`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogTarget {
+    /// Our standard output.
+    Console(Format),
+    /// The journal of systemd-journald.
+    Journal,
+    /// Lines as on the console, appended to a file.
+    File(PathBuf, Format),
+}
+
+/// What a line on the console looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// `unit[pid]: message`
+    Text,
+    /// One JSON object with `time`, `unit`, `pid` and `message`.
+    Json,
+}
+
+/// Which of a service's outputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stream {
+    /// Standard output, and standard error unless it has a sink of its own.
+    Out,
+    /// Standard error.
+    Err,
+}
+
+/// Where a service's output goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sink {
+    /// A log file that we write and rotate (`log-file`).
+    File(FileSink),
+    /// The journal.
+    Journal,
+    /// Our standard output, in the console's format, or as text where the target is none.
+    Console,
+    /// What `--log-target` says.
+    Target,
+    /// Only the ring.
+    Ring,
+    /// Nowhere.
+    Null,
+}
+
+/// A log file of a unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileSink {
+    /// Absolute.
+    pub path: PathBuf,
+    /// Rotate when it would become longer, in bytes; 0: never. A file ends with a whole line, so it
+    /// may be longer by the rest of one.
+    pub max_size: u64,
+    /// How many old files stay beside it, named `PATH.1` (the newest) and so on. 0: it is emptied.
+    pub backups: u32,
+    /// Uid and gid of the file; ours if absent.
+    pub owner: Option<(u32, u32)>,
+    /// Permission bits of the file.
+    pub mode: u32,
+}
+
+/// One output to follow.
+#[derive(Debug)]
+pub struct Follow {
+    /// Whose output.
+    pub unit: UnitName,
+    /// Which.
+    pub stream: Stream,
+    /// The pipe's read end: a duplicate of the one the keeper holds.
+    pub read_end: OwnedFd,
+    /// Where it goes.
+    pub sink: Sink,
+    /// The unit's ring, from [`create_ring`], held by the keeper. A unit whose outputs all go to
+    /// files or nowhere needs none.
+    pub ring: Option<OwnedFd>,
+    /// The main process, for display beside its lines.
+    pub pid: Option<u32>,
+}
+
+/// What the log writer tells the loop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogEvent {
+    /// The last write end of a pipe is closed and all that was in it has gone where it should.
+    Drained {
+        /// Whose output.
+        unit: UnitName,
+        /// Which.
+        stream: Stream,
+    },
+}
+
+/// One line of a unit's output, without its newline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Whose.
+    pub unit: UnitName,
+    /// As it was written: any bytes.
+    pub text: Vec<u8>,
+}
+
+/// What a subscriber hears.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    /// A line.
+    Line(Line),
+    /// So many lines are missing here, because the subscriber did not keep up.
+    Missed(u64),
+}
+
+/// What the log writer can tell about a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Losses {
+    /// Lines that did not reach their sink since this manager started.
+    pub lines: u64,
+}
+
+/// How many lines wait for a subscriber before it counts as too slow.
+const SUBSCRIBER_QUEUE: usize = 1024;
+
+/// A command to the log writer.
+#[derive(Debug)]
+enum Command {
+    Follow(Box<Follow>),
+    Forget(UnitName),
+    Tail {
+        unit: UnitName,
+        lines: usize,
+        reply: oneshot::Sender<Vec<Line>>,
+    },
+    Subscribe {
+        units: Vec<UnitName>,
+        lines: usize,
+        to: tokio::sync::mpsc::Sender<Heard>,
+    },
+    Losses {
+        unit: UnitName,
+        reply: oneshot::Sender<Losses>,
+    },
+    Own(OwnLine),
+    Reopen,
+    Flush(oneshot::Sender<()>),
+}
+
+/// The handle of the log writer. Clones reach the same one; it ends when the last one is dropped,
+/// leaving what it has not moved where it is: in the pipes.
+#[derive(Debug, Clone)]
+pub struct Logs {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    /// `None` only while being dropped.
+    commands: Option<mpsc::Sender<Command>>,
+    wake: Arc<EventFd>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // First the end of the queue, then the wake-up that makes the writer look.
+        self.commands = None;
+        wake(&self.wake);
+    }
+}
+
+/// Wakes the log writer. This can only fail when 2^64-2 wake-ups are pending.
+fn wake(writer: &EventFd) {
+    let _ = writer.write(1);
+}
+
+impl Logs {
+    /// Starts the log writer with nothing to follow. What it finds out is sent to `events`.
+    ///
+    /// # Errors
+    /// When the thread or its descriptors cannot be made.
+    pub fn start(target: LogTarget, events: UnboundedSender<LogEvent>) -> io::Result<Logs> {
+        Logs::start_with(writer::Surroundings::new(target), events)
+    }
+
+    fn start_with(
+        surroundings: writer::Surroundings,
+        events: UnboundedSender<LogEvent>,
+    ) -> io::Result<Logs> {
+        let wake = Arc::new(EventFd::from_flags(
+            EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK,
+        )?);
+        let (commands, queue) = mpsc::channel();
+        writer::start(surroundings, events, queue, wake.clone())?;
+        Ok(Logs {
+            inner: Arc::new(Inner {
+                commands: Some(commands),
+                wake,
+            }),
+        })
+    }
+
+    fn send(&self, command: Command) {
+        if let Some(commands) = &self.inner.commands {
+            // The writer ends only after its last handle, or by a panic, which ends the process.
+            let _ = commands.send(command);
+            wake(&self.inner.wake);
+        }
+    }
+
+    /// Follows an output: at each start of its service and once at a recovery. Idempotent. A pipe
+    /// that is followed already gets the new sink and pid; another one than before is read beside
+    /// the old one until that is drained.
+    pub fn follow(&self, follow: Follow) {
+        self.send(Command::Follow(Box::new(follow)));
+    }
+
+    /// Stops to follow a unit and drops its ring; to be called when the unit is unloaded, after its
+    /// outputs were [`LogEvent::Drained`].
+    pub fn forget(&self, unit: UnitName) {
+        self.send(Command::Forget(unit));
+    }
+
+    /// The last `lines` lines of a unit, oldest first, from its log file or its ring.
+    pub fn tail(&self, unit: UnitName, lines: usize) -> oneshot::Receiver<Vec<Line>> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Tail { unit, lines, reply });
+        answer
+    }
+
+    /// The last `lines` lines of each of these units, then every further one, until the receiver
+    /// is dropped.
+    pub fn subscribe(&self, units: Vec<UnitName>, lines: usize) -> Receiver<Heard> {
+        let (to, heard) = tokio::sync::mpsc::channel(SUBSCRIBER_QUEUE);
+        self.send(Command::Subscribe { units, lines, to });
+        heard
+    }
+
+    /// How much of a unit's output did not reach its sink.
+    pub fn losses(&self, unit: UnitName) -> oneshot::Receiver<Losses> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Losses { unit, reply });
+        answer
+    }
+
+    /// Says something to the administrator on the log target.
+    pub fn own(&self, line: impl Into<OwnLine>) {
+        self.send(Command::Own(line.into()));
+    }
+
+    /// Opens all log files again, after somebody moved them away.
+    pub fn reopen(&self) {
+        self.send(Command::Reopen);
+    }
+
+    /// Resolves when all that was in the pipes and all own lines said before have gone where they
+    /// should, or where [`PATIENCE`] says.
+    pub fn flush(&self) -> oneshot::Receiver<()> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Flush(reply));
+        answer
+    }
+}

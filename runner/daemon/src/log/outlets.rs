@@ -1,0 +1,481 @@
+//! Everything that outputs go into, and that they share.
+
+use std::collections::{HashMap, VecDeque};
+use std::fs::File;
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::error::TrySendError;
+use units::UnitName;
+
+use super::console::{Console, Offered, Speaker};
+use super::journal::{Journal, Record};
+use super::lines::{self, Break};
+use super::own::{self, OwnLine, Severity};
+use super::pipe::Scratch;
+use super::ring::Ring;
+use super::source::open_null;
+use super::trouble::Advice;
+use super::{FileSink, Format, Heard, Line, LogTarget, tail};
+
+/// So many own lines wait for a target that takes none.
+const OWN_QUEUE: usize = 1000;
+/// The owner of what a console has parked, when it is an own line.
+const OURSELVES: u64 = 0;
+
+/// A console.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Screen {
+    /// Our standard output.
+    Standard,
+    /// The file of `--log-target file:PATH`.
+    File,
+}
+
+/// Where our own lines go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Target {
+    Screen(Screen),
+    Journal,
+}
+
+/// What is kept of a unit's logs.
+#[derive(Debug, Default)]
+pub(super) struct UnitLog {
+    ring: Option<Ring>,
+    /// The log file of its standard output.
+    pub(super) file: Option<FileSink>,
+    /// Lines that passed their sink by.
+    pub(super) missing: u64,
+}
+
+impl UnitLog {
+    /// The ring; one of our own where the keeper holds none.
+    pub(super) fn ring(&mut self) -> io::Result<&mut Ring> {
+        match &mut self.ring {
+            Some(ring) => Ok(ring),
+            empty => Ok(empty.insert(Ring::private()?)),
+        }
+    }
+
+    /// Takes up the ring that the keeper holds, unless there is one.
+    pub(super) fn take_up(&mut self, memory: OwnedFd) -> io::Result<()> {
+        if self.ring.is_none() {
+            self.ring = Some(Ring::open(memory)?);
+        }
+        Ok(())
+    }
+
+    /// The last lines. A log file's own, and after them what passed it by.
+    fn tail(&self, wanted: usize) -> Vec<Vec<u8>> {
+        let mut last = match &self.file {
+            Some(sink) => tail::of_file(sink, wanted).unwrap_or_default(),
+            None => Vec::new(),
+        };
+        if let Some(ring) = &self.ring
+            && (self.file.is_none() || self.missing > 0)
+            && let Ok((text, from_start)) = ring.contents()
+        {
+            last.append(&mut lines::last(&text, wanted, from_start));
+        }
+        last.split_off(last.len().saturating_sub(wanted))
+    }
+}
+
+#[derive(Debug)]
+struct Subscriber {
+    units: Vec<UnitName>,
+    to: Sender<Heard>,
+    missed: u64,
+}
+
+impl Subscriber {
+    /// Says whether anybody still listens.
+    fn hear(&mut self, line: Line) -> bool {
+        if self.missed > 0 {
+            match self.to.try_send(Heard::Missed(self.missed)) {
+                Ok(()) => self.missed = 0,
+                Err(TrySendError::Full(_)) => {
+                    self.missed += 1;
+                    return true;
+                }
+                Err(TrySendError::Closed(_)) => return false,
+            }
+        }
+        match self.to.try_send(Heard::Line(line)) {
+            Ok(()) => true,
+            Err(TrySendError::Full(_)) => {
+                self.missed += 1;
+                true
+            }
+            Err(TrySendError::Closed(_)) => false,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Outlets {
+    standard: Console,
+    file: Option<Console>,
+    pub(super) journal: Journal,
+    pub(super) target: Target,
+    pub(super) null: File,
+    units: HashMap<UnitName, UnitLog>,
+    subscribers: Vec<Subscriber>,
+    scratch: Scratch,
+    own: VecDeque<OwnLine>,
+    own_missing: u64,
+    /// The pid that the world knows us by.
+    pid: u32,
+    /// When this round of turns began.
+    pub(super) now: Instant,
+    /// A buffer for formatted lines.
+    pub(super) text: Vec<u8>,
+}
+
+impl Outlets {
+    pub(super) fn new(
+        target: LogTarget,
+        standard: Option<Console>,
+        journal: Journal,
+        pid: u32,
+    ) -> io::Result<Outlets> {
+        let format = match &target {
+            LogTarget::Console(format) | LogTarget::File(_, format) => *format,
+            LogTarget::Journal => Format::Text,
+        };
+        let standard = match standard {
+            Some(console) => console,
+            None => Console::standard(format)?,
+        };
+        let (target, file) = match target {
+            LogTarget::Console(_) => (Target::Screen(Screen::Standard), None),
+            LogTarget::Journal => (Target::Journal, None),
+            LogTarget::File(path, format) => (
+                Target::Screen(Screen::File),
+                Some(Console::file(path, format)),
+            ),
+        };
+        Ok(Outlets {
+            standard,
+            file,
+            journal,
+            target,
+            null: open_null()?,
+            units: HashMap::new(),
+            subscribers: Vec::new(),
+            scratch: Scratch::new()?,
+            own: VecDeque::new(),
+            own_missing: 0,
+            pid,
+            now: Instant::now(),
+            text: Vec::new(),
+        })
+    }
+
+    pub(super) fn screen(&mut self, screen: Screen) -> &mut Console {
+        match (screen, &mut self.file) {
+            (Screen::File, Some(file)) => file,
+            (Screen::Standard | Screen::File, _) => &mut self.standard,
+        }
+    }
+
+    pub(super) fn reopen(&mut self) {
+        if let Some(file) = &mut self.file {
+            file.reopen();
+        }
+    }
+
+    /// The descriptor to wait on until standard output takes more, if somebody waits for it.
+    pub(super) fn blocked(&self) -> Option<BorrowedFd<'_>> {
+        match self.standard.health {
+            super::trouble::Health::Well => None,
+            _ => self.standard.pollable(),
+        }
+    }
+
+    /// Standard output can be written to again.
+    pub(super) fn unblocked(&mut self) {
+        self.standard.health.stirred(self.now);
+    }
+
+    pub(super) fn log_of(&mut self, unit: &UnitName) -> &mut UnitLog {
+        if !self.units.contains_key(unit) {
+            self.units.insert(unit.clone(), UnitLog::default());
+        }
+        self.units.entry(unit.clone()).or_default()
+    }
+
+    pub(super) fn missing(&self, unit: &UnitName) -> u64 {
+        self.units.get(unit).map_or(0, |log| log.missing)
+    }
+
+    pub(super) fn forget(&mut self, unit: &UnitName) {
+        self.units.remove(unit);
+    }
+
+    /// The last lines of a unit.
+    pub(super) fn tail(&self, unit: &UnitName, wanted: usize) -> Vec<Line> {
+        let texts = self
+            .units
+            .get(unit)
+            .map(|log| log.tail(wanted))
+            .unwrap_or_default();
+        texts
+            .into_iter()
+            .map(|text| Line {
+                unit: unit.clone(),
+                text,
+            })
+            .collect()
+    }
+
+    pub(super) fn subscribe(&mut self, units: Vec<UnitName>, wanted: usize, to: Sender<Heard>) {
+        let mut subscriber = Subscriber {
+            units,
+            to,
+            missed: 0,
+        };
+        let past: Vec<_> = subscriber
+            .units
+            .iter()
+            .flat_map(|unit| self.tail(unit, wanted))
+            .collect();
+        if past.into_iter().all(|line| subscriber.hear(line)) {
+            self.subscribers.push(subscriber);
+        }
+    }
+
+    pub(super) fn has_subscriber(&mut self, unit: &UnitName) -> bool {
+        self.subscribers
+            .retain(|subscriber| !subscriber.to.is_closed());
+        self.subscribers
+            .iter()
+            .any(|subscriber| subscriber.units.contains(unit))
+    }
+
+    /// Tells who follows a unit about lines of its.
+    pub(super) fn publish(&mut self, unit: &UnitName, chunk: &[u8], rest: Break) {
+        if self.subscribers.is_empty() {
+            return;
+        }
+        self.subscribers.retain_mut(|subscriber| {
+            !subscriber.units.contains(unit)
+                || lines::pieces(chunk, rest).all(|piece| {
+                    subscriber.hear(Line {
+                        unit: unit.clone(),
+                        text: piece.text.to_vec(),
+                    })
+                })
+        });
+    }
+
+    /// Copies the front of a pipe into a buffer, to be given back by [`Self::looked`].
+    pub(super) fn look(&mut self, pipe: BorrowedFd<'_>, bytes: usize) -> io::Result<Vec<u8>> {
+        self.scratch.look(pipe, bytes)
+    }
+
+    pub(super) fn looked(&mut self, chunk: Vec<u8>) {
+        self.scratch.give_back(chunk);
+    }
+
+    /// How much of a pipe one look is certain to show.
+    pub(super) fn sight(&self) -> usize {
+        self.scratch.sight
+    }
+
+    /// Says something on the log target, as soon as that takes it.
+    pub(super) fn say(&mut self, line: OwnLine) {
+        if self.own.len() < OWN_QUEUE {
+            self.own.push_back(line);
+        } else {
+            self.own_missing += 1;
+        }
+    }
+
+    /// Whether there are own lines to say.
+    pub(super) fn has_own(&self) -> bool {
+        !self.own.is_empty() || self.own_is_parked()
+    }
+
+    fn own_is_parked(&self) -> bool {
+        let parked = |console: &Console| console.parked == Some(OURSELVES);
+        parked(&self.standard) || self.file.as_ref().is_some_and(parked)
+    }
+
+    /// Says what there is to say, as far as the target takes it.
+    pub(super) fn say_own(&mut self) {
+        while let Some(line) = self.own.pop_front() {
+            let mark = (self.own_missing > 0).then(|| OwnLine {
+                level: Severity::Warning,
+                text: format!("{} lines of our own are missing here", self.own_missing),
+                unit: None,
+                message_id: None,
+            });
+            let said = match self.target {
+                Target::Screen(screen) => self.own_to_screen(screen, mark.as_ref(), &line),
+                Target::Journal => self.own_to_journal(mark.as_ref(), &line),
+            };
+            match said {
+                Advice::Try => self.own_missing = 0,
+                Advice::Skip => self.own_missing += 1,
+                Advice::Wait => {
+                    self.own.push_front(line);
+                    return;
+                }
+            }
+        }
+        if let Target::Screen(screen) = self.target
+            && self.screen(screen).parked == Some(OURSELVES)
+        {
+            self.settle_own(screen);
+        }
+    }
+
+    fn own_to_screen(&mut self, screen: Screen, mark: Option<&OwnLine>, line: &OwnLine) -> Advice {
+        if self.screen(screen).parked == Some(OURSELVES) && !self.settle_own(screen) {
+            return Advice::Wait;
+        }
+        let now = self.now;
+        let advice = self.screen(screen).health.advice(now);
+        if advice != Advice::Try {
+            return advice;
+        }
+        if self.screen(screen).parked.is_some() {
+            return Advice::Wait;
+        }
+        let time = self.time();
+        let mut text = Vec::new();
+        for line in mark.into_iter().chain([line]) {
+            self.own_text(screen, line, &time, &mut text);
+        }
+        let console = self.screen(screen);
+        match console.offer(&text) {
+            Offered::Taken => console.health.took(),
+            Offered::Parked => {
+                console.parked = Some(OURSELVES);
+                console.health.refused(now);
+            }
+            Offered::Refused(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return console.health.refused(now).0;
+            }
+            Offered::Refused(_) => {
+                console.health.give_up(now);
+                return Advice::Skip;
+            }
+        }
+        Advice::Try
+    }
+
+    /// Goes on with an own line that is written in part; says whether the console is free then.
+    fn settle_own(&mut self, screen: Screen) -> bool {
+        let now = self.now;
+        let console = self.screen(screen);
+        match console.settle() {
+            Ok(()) => console.health.took(),
+            Err(error) => {
+                let given_up = error.kind() != io::ErrorKind::WouldBlock
+                    || console.health.refused(now).0 == Advice::Skip;
+                if !given_up {
+                    return false;
+                }
+                let lost = console.abandon();
+                self.own_missing += lost;
+            }
+        }
+        self.screen(screen).parked = None;
+        true
+    }
+
+    fn own_to_journal(&mut self, mark: Option<&OwnLine>, line: &OwnLine) -> Advice {
+        let now = self.now;
+        let advice = self.journal.health.advice(now);
+        if advice != Advice::Try {
+            return advice;
+        }
+        for line in mark.into_iter().chain([line]) {
+            match self.journal_own(line) {
+                Ok(()) => self.journal.health.took(),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return self.journal.health.refused(now).0;
+                }
+                // A journald that is away for a moment loses nothing of ours.
+                Err(_) => return self.journal.health.refused(now).0,
+            }
+        }
+        Advice::Try
+    }
+
+    /// Sends one line of our own to the journal.
+    pub(super) fn journal_own(&mut self, line: &OwnLine) -> io::Result<()> {
+        self.journal.send(&Record {
+            message: line.text.as_bytes(),
+            priority: line.level as u8,
+            identifier: own::IDENTIFIER,
+            unit: line.unit.as_ref().map(UnitName::as_str),
+            pid: Some(self.pid),
+            message_id: line.message_id,
+            line_break: None,
+        })
+    }
+
+    /// Formats one line of our own for a console.
+    pub(super) fn own_text(
+        &mut self,
+        screen: Screen,
+        line: &OwnLine,
+        time: &str,
+        text: &mut Vec<u8>,
+    ) {
+        let who = Speaker {
+            name: own::IDENTIFIER,
+            pid: Some(self.pid),
+        };
+        self.screen(screen).own_line(text, time, who, line);
+    }
+
+    /// The time of day for JSON lines (RFC 3339, UTC, microseconds).
+    pub(super) fn time(&self) -> String {
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        rfc3339(since.as_secs(), since.subsec_micros())
+    }
+}
+
+/// Seconds and microseconds since the epoch as text.
+fn rfc3339(seconds: u64, micros: u32) -> String {
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    // Howard Hinnant's civil_from_days: years begin in March, so that the leap day is the last.
+    let day = days + 719_468;
+    let (era, of_era) = (day / 146_097, day % 146_097);
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year + era * 400 + u64::from(month <= 2);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_the_time() {
+        assert_eq!(rfc3339(0, 0), "1970-01-01T00:00:00.000000Z");
+        assert_eq!(
+            rfc3339(951_782_400 + 86_399, 7),
+            "2000-02-29T23:59:59.000007Z"
+        );
+        assert_eq!(
+            rfc3339(1_767_225_599, 999_999),
+            "2025-12-31T23:59:59.999999Z"
+        );
+        assert_eq!(rfc3339(4_102_444_800, 0), "2100-01-01T00:00:00.000000Z");
+    }
+}

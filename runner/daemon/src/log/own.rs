@@ -1,0 +1,291 @@
+//! What we have to say ourselves: the engine's entries and the daemon's `tracing` events.
+
+use std::fmt::Write as _;
+use std::os::unix::net::UnixDatagram;
+use std::sync::Mutex;
+
+use engine::action::{Entry, Level, MessageId};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::layer::{Context, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
+use units::UnitName;
+
+use super::{LogTarget, Logs, journal};
+
+/// The name our own lines carry.
+pub(super) const IDENTIFIER: &str = "runnerd";
+
+/// A line of our own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnLine {
+    /// How bad it is.
+    pub level: Severity,
+    /// The sentence.
+    pub text: String,
+    /// The unit it is about.
+    pub unit: Option<UnitName>,
+    /// The catalog id (systemd.journal-fields(7), `MESSAGE_ID=`).
+    pub message_id: Option<&'static str>,
+}
+
+/// How bad an own line is, with syslog's numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// 3
+    Error = 3,
+    /// 4
+    Warning = 4,
+    /// 5
+    Notice = 5,
+    /// 6
+    Info = 6,
+    /// 7
+    Debug = 7,
+}
+
+impl Severity {
+    /// Its name, as JSON lines have it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Notice => "notice",
+            Severity::Info => "info",
+            Severity::Debug => "debug",
+        }
+    }
+}
+
+impl From<Level> for Severity {
+    fn from(level: Level) -> Severity {
+        match level {
+            Level::Error => Severity::Error,
+            Level::Warning => Severity::Warning,
+            Level::Notice => Severity::Notice,
+            Level::Info => Severity::Info,
+            Level::Debug => Severity::Debug,
+        }
+    }
+}
+
+impl From<&tracing::Level> for Severity {
+    fn from(level: &tracing::Level) -> Severity {
+        match *level {
+            tracing::Level::ERROR => Severity::Error,
+            tracing::Level::WARN => Severity::Warning,
+            tracing::Level::INFO => Severity::Info,
+            tracing::Level::DEBUG | tracing::Level::TRACE => Severity::Debug,
+        }
+    }
+}
+
+impl From<Entry> for OwnLine {
+    fn from(entry: Entry) -> OwnLine {
+        OwnLine {
+            level: entry.level.into(),
+            text: entry.text,
+            unit: entry.unit,
+            message_id: catalog_id(entry.id),
+        }
+    }
+}
+
+impl OwnLine {
+    /// A warning about a unit.
+    pub(super) fn warning(unit: &UnitName, text: String) -> OwnLine {
+        OwnLine {
+            level: Severity::Warning,
+            text,
+            unit: Some(unit.clone()),
+            message_id: None,
+        }
+    }
+}
+
+/// The catalog id of a kind of message: systemd's own (`sd-messages.h`) where it has one for the
+/// same thing, so that `journalctl --catalog` explains it.
+fn catalog_id(id: MessageId) -> Option<&'static str> {
+    match id {
+        MessageId::Starting => Some("7d4958e842da4a758f6c1cdc7b36dcc5"),
+        MessageId::Started => Some("39f53479d3a045ac8e11786248231fbf"),
+        MessageId::Stopping => Some("de5b426a63be47a7b6ac3eaac82e2f6f"),
+        MessageId::Stopped => Some("9d1aaa27d60140bd96365438aad20286"),
+        MessageId::Failed => Some("be02cf6855d2428ba40df7e9d022f03d"),
+        MessageId::Restarting => Some("5eb03494b6584870a536b337290809b3"),
+        MessageId::ProcessExited => Some("98e322203f7a4ed290d09fe03c09fe15"),
+        MessageId::SpawnFailed => Some("641257651c1b4ec9a8624d7a40a9e1e7"),
+        MessageId::Shortage => Some("3a1f4f0c5f2e4a0f9c3b6f5f0f2f7c61"),
+        MessageId::JobFailed => Some("c2f6b8a1f55b4f7fa7a93d04c6a4f1d2"),
+        MessageId::Reloaded => Some("9f0e1dcb5d0b4bb9a8f3c7cf5be0a4e7"),
+        MessageId::CycleBroken => Some("5d6d7e0d0cbb4d2bb9a6a65d8c2f8a13"),
+        MessageId::Unexpected => Some("e8a1c3be7a6f4a61a3f0f34d0d7f9b58"),
+        MessageId::Other => None,
+    }
+}
+
+/// Makes the daemon's `tracing` events, those of at least `level`, appear on the log target. To the
+/// journal they go with all their fields; everything else gets the sentence. To be called once.
+///
+/// # Errors
+/// When there is a global subscriber already.
+pub fn install(
+    logs: &Logs,
+    target: &LogTarget,
+    level: tracing::Level,
+) -> Result<(), tracing::subscriber::SetGlobalDefaultError> {
+    let journal = match target {
+        LogTarget::Journal => journal_layer(),
+        LogTarget::Console(_) | LogTarget::File(..) => None,
+    };
+    let filter = tracing_subscriber::filter::LevelFilter::from_level(level);
+    let layer = OwnLayer {
+        logs: logs.clone(),
+        journal,
+    };
+    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(filter).with(layer))
+}
+
+fn journal_layer() -> Option<JournalLayer> {
+    let layer = tracing_journald::layer().ok()?;
+    let probe = UnixDatagram::unbound().ok()?;
+    probe.connect(journal::SOCKET).ok()?;
+    let layer = layer
+        .with_field_prefix(None)
+        .with_syslog_identifier(IDENTIFIER.to_owned());
+    Some(JournalLayer {
+        layer,
+        probe: Mutex::new(probe),
+    })
+}
+
+/// The journal, and a socket to it that tells whether a datagram would have to wait.
+struct JournalLayer {
+    layer: tracing_journald::Layer,
+    probe: Mutex<UnixDatagram>,
+}
+
+impl JournalLayer {
+    fn takes(&self) -> bool {
+        use std::os::fd::AsFd;
+        let Ok(probe) = self.probe.lock() else {
+            return false;
+        };
+        let mut asked = [PollFd::new(probe.as_fd(), PollFlags::POLLOUT)];
+        matches!(poll(&mut asked, PollTimeout::ZERO), Ok(ready) if ready > 0)
+            && asked
+                .iter()
+                .all(|fd| fd.revents() == Some(PollFlags::POLLOUT))
+    }
+}
+
+/// Hands events to the journal's layer while journald keeps up, otherwise to the log writer, which
+/// can wait.
+struct OwnLayer {
+    logs: Logs,
+    journal: Option<JournalLayer>,
+}
+
+impl<S> tracing_subscriber::Layer<S> for OwnLayer
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+{
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        if let Some(journal) = &self.journal {
+            journal.layer.on_new_span(attributes, id, context);
+        }
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
+        if let Some(journal) = &self.journal {
+            journal.layer.on_record(id, values, context);
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        match &self.journal {
+            Some(journal) if journal.takes() => journal.layer.on_event(event, context),
+            _ => self.logs.own(sentence(event)),
+        }
+    }
+}
+
+/// The message of an event, followed by its other fields.
+fn sentence(event: &Event<'_>) -> OwnLine {
+    #[derive(Default)]
+    struct Words {
+        message: String,
+        fields: String,
+    }
+    impl Visit for Words {
+        fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+            // Writing to a string cannot fail.
+            let _ = match field.name() {
+                "message" => write!(self.message, "{value:?}"),
+                name => write!(self.fields, " {name}={value:?}"),
+            };
+        }
+    }
+    let mut words = Words::default();
+    event.record(&mut words);
+    OwnLine {
+        level: event.metadata().level().into(),
+        text: words.message + &words.fields,
+        unit: None,
+        message_id: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_keeps_its_meaning() {
+        let entry = Entry {
+            unit: Some(UnitName::parse("web.service").unwrap()),
+            level: Level::Notice,
+            id: MessageId::Started,
+            text: "started web.service".into(),
+        };
+        let line = OwnLine::from(entry.clone());
+        assert_eq!(
+            (line.level as u8, line.text.as_str()),
+            (5, "started web.service")
+        );
+        assert_eq!(line.unit, entry.unit);
+        assert_eq!(line.message_id, Some("39f53479d3a045ac8e11786248231fbf"));
+    }
+
+    #[test]
+    fn catalog_ids_are_distinct_and_well_formed() {
+        use MessageId::*;
+        let ids = [
+            Starting,
+            Started,
+            Stopping,
+            Stopped,
+            Failed,
+            Restarting,
+            ProcessExited,
+            SpawnFailed,
+            Shortage,
+            JobFailed,
+            Reloaded,
+            CycleBroken,
+            Unexpected,
+        ];
+        let mut texts: Vec<_> = ids.iter().filter_map(|id| catalog_id(*id)).collect();
+        assert!(
+            texts
+                .iter()
+                .all(|text| text.len() == 32 && u128::from_str_radix(text, 16).is_ok())
+        );
+        texts.sort_unstable();
+        texts.dedup();
+        assert_eq!(texts.len(), ids.len());
+    }
+}

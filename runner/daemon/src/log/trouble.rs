@@ -1,0 +1,118 @@
+//! How a sink is: it takes lines, or it has not for a while, or it is given up for now.
+
+use std::time::{Duration, Instant};
+
+use super::PATIENCE;
+
+/// How often a sink that cannot tell when it is ready is tried while its services wait.
+pub(super) const RETRY: Duration = Duration::from_millis(50);
+/// How often a sink that was given up is tried, when there is something to say.
+const REVIVE: Duration = Duration::from_secs(1);
+
+/// How a sink is.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) enum Health {
+    /// It takes lines.
+    #[default]
+    Well,
+    /// It takes none since `since`; its services wait.
+    Stuck { since: Instant, next: Instant },
+    /// It was given up; it is tried again at `next`.
+    Down { next: Instant },
+}
+
+/// What to do with lines for a sink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Advice {
+    /// Offer them.
+    Try,
+    /// Keep them.
+    Wait,
+    /// Let them pass it by.
+    Skip,
+}
+
+impl Health {
+    /// What to do now.
+    pub(super) fn advice(&self, now: Instant) -> Advice {
+        match self {
+            Health::Well => Advice::Try,
+            Health::Stuck { next, .. } | Health::Down { next } if now >= *next => Advice::Try,
+            Health::Stuck { .. } => Advice::Wait,
+            Health::Down { .. } => Advice::Skip,
+        }
+    }
+
+    /// It took something.
+    pub(super) fn took(&mut self) {
+        *self = Health::Well;
+    }
+
+    /// It took nothing. Says what to do instead, and whether it was given up just now.
+    pub(super) fn refused(&mut self, now: Instant) -> (Advice, bool) {
+        match *self {
+            Health::Well => {
+                *self = Health::Stuck {
+                    since: now,
+                    next: now + RETRY,
+                };
+                (Advice::Wait, false)
+            }
+            Health::Stuck { since, .. } if now < since + PATIENCE => {
+                *self = Health::Stuck {
+                    since,
+                    next: now + RETRY,
+                };
+                (Advice::Wait, false)
+            }
+            Health::Stuck { .. } => {
+                *self = Health::Down { next: now + REVIVE };
+                (Advice::Skip, true)
+            }
+            Health::Down { .. } => {
+                *self = Health::Down { next: now + REVIVE };
+                (Advice::Skip, false)
+            }
+        }
+    }
+
+    /// It may take something again: it is worth a try before its time.
+    pub(super) fn stirred(&mut self, now: Instant) {
+        match self {
+            Health::Well => {}
+            Health::Stuck { next, .. } | Health::Down { next } => *next = now,
+        }
+    }
+
+    /// It took nothing and will take nothing soon. Says whether it was not given up before.
+    pub(super) fn give_up(&mut self, now: Instant) -> bool {
+        let before = matches!(self, Health::Down { .. });
+        *self = Health::Down { next: now + REVIVE };
+        !before
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_then_gives_up_then_recovers() {
+        let start = Instant::now();
+        let mut health = Health::default();
+        assert_eq!(health.advice(start), Advice::Try);
+        assert_eq!(health.refused(start), (Advice::Wait, false));
+        assert_eq!(health.advice(start), Advice::Wait);
+        assert_eq!(health.advice(start + RETRY), Advice::Try);
+        assert_eq!(health.refused(start + RETRY), (Advice::Wait, false));
+        assert_eq!(health.refused(start + PATIENCE), (Advice::Skip, true));
+        let later = start + PATIENCE;
+        assert_eq!(health.advice(later), Advice::Skip);
+        assert_eq!(health.advice(later + REVIVE), Advice::Try);
+        assert_eq!(health.refused(later + REVIVE), (Advice::Skip, false));
+        health.took();
+        assert!(health.give_up(later) && !health.give_up(later));
+        health.took();
+        assert_eq!(health.advice(later), Advice::Try);
+    }
+}

@@ -1,0 +1,427 @@
+//! The log writer: one thread, one epoll, each output in its turn.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::path::PathBuf;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::{Duration, Instant};
+
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::eventfd::EventFd;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
+use units::UnitName;
+
+use super::console::Console;
+use super::file::LogFile;
+use super::journal::{self, Journal};
+use super::outlets::{Outlets, Screen, Target};
+use super::own::OwnLine;
+use super::source::{Route, Show, Source, Turn, identity};
+use super::trouble::RETRY;
+use super::{Command, FileSink, Follow, LogEvent, LogTarget, Losses, Sink, Stream};
+use crate::reason::reason;
+
+/// What epoll says for the command queue.
+const WAKE: u64 = 0;
+/// What epoll says for standard output.
+const STANDARD: u64 = 1;
+/// The first token of an output.
+const FIRST: u64 = 2;
+/// How long a pipe keeps its size without need.
+const SHRINK_AFTER: Duration = Duration::from_secs(1);
+
+/// What the log writer has to know of the place it works in.
+#[derive(Debug)]
+pub(super) struct Surroundings {
+    pub(super) target: LogTarget,
+    /// Where journald listens.
+    pub(super) journal: PathBuf,
+    /// In place of our standard output.
+    pub(super) standard: Option<Console>,
+    /// The pid that the world knows us by: the keeper's, our parent's.
+    pub(super) pid: u32,
+}
+
+impl Surroundings {
+    pub(super) fn new(target: LogTarget) -> Surroundings {
+        Surroundings {
+            target,
+            journal: PathBuf::from(journal::SOCKET),
+            standard: None,
+            pid: std::os::unix::process::parent_id(),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Writer {
+    events: UnboundedSender<LogEvent>,
+    commands: Receiver<Command>,
+    epoll: Epoll,
+    wake: Arc<EventFd>,
+    out: Outlets,
+    sources: HashMap<u64, Source>,
+    next: u64,
+    /// Outputs that may have something to move.
+    ready: VecDeque<u64>,
+    /// Outputs whose sink takes nothing just now.
+    waiting: Vec<u64>,
+    /// Outputs whose pipe is larger than usual, and when to look at them.
+    grown: Vec<u64>,
+    shrink_at: Option<Instant>,
+    /// Open log files: units may share one.
+    files: HashMap<PathBuf, Weak<RefCell<LogFile>>>,
+    flushes: Vec<oneshot::Sender<()>>,
+}
+
+/// Starts the thread. Everything it needs is made first, so that a failure is the caller's to see.
+pub(super) fn start(
+    surroundings: Surroundings,
+    events: UnboundedSender<LogEvent>,
+    commands: Receiver<Command>,
+    wake: Arc<EventFd>,
+) -> io::Result<()> {
+    let journal = Journal::new(surroundings.journal);
+    let out = Outlets::new(
+        surroundings.target,
+        surroundings.standard,
+        journal,
+        surroundings.pid,
+    )?;
+    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+    epoll.add(&*wake, EpollEvent::new(EpollFlags::EPOLLIN, WAKE))?;
+    std::thread::Builder::new()
+        .name("logs".into())
+        .spawn(move || {
+            // Files are shared by reference count, which stays in this thread.
+            let writer = Writer {
+                events,
+                commands,
+                epoll,
+                wake,
+                out,
+                sources: HashMap::new(),
+                next: FIRST,
+                ready: VecDeque::new(),
+                waiting: Vec::new(),
+                grown: Vec::new(),
+                shrink_at: None,
+                files: HashMap::new(),
+                flushes: Vec::new(),
+            };
+            writer.run();
+        })?;
+    Ok(())
+}
+
+impl Writer {
+    fn run(mut self) {
+        let mut events = [EpollEvent::empty(); 64];
+        loop {
+            self.watch_standard();
+            let count = match self.epoll.wait(&mut events, self.timeout()) {
+                Ok(count) => count,
+                Err(nix::errno::Errno::EINTR) => 0,
+                // Only a bad descriptor or pointer: nothing to wait for any more.
+                Err(_) => return,
+            };
+            self.out.now = Instant::now();
+            for event in events.iter().take(count) {
+                match event.data() {
+                    WAKE => {
+                        // Nothing to read means somebody else's wake-up came with an earlier one.
+                        let _ = self.wake.read();
+                    }
+                    STANDARD => {
+                        self.out.unblocked();
+                        self.retry();
+                    }
+                    token => self.stir(token, event.events()),
+                }
+            }
+            if !self.obey() {
+                return;
+            }
+            if count == 0 && (!self.waiting.is_empty() || self.out.has_own()) {
+                self.retry();
+            }
+            self.out.say_own();
+            for _ in 0..self.ready.len() {
+                if let Some(token) = self.ready.pop_front() {
+                    self.turn(token);
+                }
+            }
+            self.out.say_own();
+            self.shrink();
+            self.answer_flushes();
+        }
+    }
+
+    fn timeout(&self) -> EpollTimeout {
+        if !self.ready.is_empty() {
+            return EpollTimeout::ZERO;
+        }
+        let retry = (!self.waiting.is_empty() || self.out.has_own()).then_some(RETRY);
+        let shrink = self
+            .shrink_at
+            .map(|at| at.saturating_duration_since(Instant::now()));
+        match retry.into_iter().chain(shrink).min() {
+            // Rounded up: to wake a moment too early would be to wake twice.
+            Some(wait) => EpollTimeout::try_from(wait + Duration::from_millis(1))
+                .unwrap_or(EpollTimeout::ZERO),
+            None => EpollTimeout::NONE,
+        }
+    }
+
+    /// Does what was commanded. Says whether to go on: not when nobody can command any more.
+    fn obey(&mut self) -> bool {
+        loop {
+            match self.commands.try_recv() {
+                Ok(command) => self.command(command),
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) => return false,
+            }
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        // A receiver that is gone does not want the answer any more.
+        match command {
+            Command::Follow(follow) => self.follow(*follow),
+            Command::Forget(unit) => self.forget(&unit),
+            Command::Tail { unit, lines, reply } => {
+                let _ = reply.send(self.out.tail(&unit, lines));
+            }
+            Command::Subscribe { units, lines, to } => self.out.subscribe(units, lines, to),
+            Command::Losses { unit, reply } => {
+                let _ = reply.send(Losses {
+                    lines: self.out.missing(&unit),
+                });
+            }
+            Command::Own(line) => self.out.say(line),
+            Command::Reopen => {
+                self.out.reopen();
+                for file in self.files.values().filter_map(Weak::upgrade) {
+                    file.borrow_mut().reopen();
+                }
+            }
+            Command::Flush(reply) => {
+                let all: Vec<u64> = self.sources.keys().copied().collect();
+                for token in all {
+                    self.enqueue(token);
+                }
+                self.flushes.push(reply);
+            }
+        }
+    }
+
+    fn follow(&mut self, follow: Follow) {
+        let Follow {
+            unit,
+            stream,
+            read_end,
+            sink,
+            ring,
+            pid,
+        } = follow;
+        if let Some(ring) = ring
+            && let Err(error) = self.out.log_of(&unit).take_up(ring)
+        {
+            let text = format!("cannot use the ring of {unit}: {}", reason(&error));
+            self.out.say(OwnLine::warning(&unit, text));
+        }
+        if stream == Stream::Out {
+            self.out.log_of(&unit).file = match &sink {
+                Sink::File(file) => Some(file.clone()),
+                _ => None,
+            };
+        }
+        let route = self.route(sink);
+        let known = identity(&read_end).ok();
+        for source in self.sources.values_mut() {
+            if source.unit == unit && source.stream == stream && !source.replaced {
+                if Some(source.identity) == known {
+                    source.reroute(route);
+                    source.pid = pid;
+                    let token = source.token;
+                    self.enqueue(token);
+                    return;
+                }
+                source.replaced = true;
+            }
+        }
+        let token = self.next;
+        self.next += 1;
+        let added = Source::new(token, unit.clone(), stream, read_end, route).and_then(|source| {
+            let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLET;
+            self.epoll
+                .add(&source.pipe, EpollEvent::new(flags, token))?;
+            Ok(source)
+        });
+        match added {
+            Ok(mut source) => {
+                source.pid = pid;
+                if source.capacity > super::pipe::USUAL {
+                    self.grown.push(token);
+                }
+                self.sources.insert(token, source);
+                self.enqueue(token);
+            }
+            Err(error) => {
+                let text = format!("cannot follow the output of {unit}: {}", reason(&error));
+                self.out.say(OwnLine::warning(&unit, text));
+            }
+        }
+    }
+
+    fn route(&mut self, sink: Sink) -> Route {
+        match sink {
+            Sink::File(sink) => Route::File(self.file(sink)),
+            Sink::Journal => Route::Shown(Show::Journal),
+            Sink::Console => Route::Shown(Show::Screen(Screen::Standard)),
+            Sink::Target => match self.out.target {
+                Target::Screen(screen) => Route::Shown(Show::Screen(screen)),
+                Target::Journal => Route::Shown(Show::Journal),
+            },
+            Sink::Ring => Route::Shown(Show::Nobody),
+            Sink::Null => Route::Null,
+        }
+    }
+
+    /// The open file of a path; the last one to follow decides about its settings.
+    fn file(&mut self, sink: FileSink) -> Rc<RefCell<LogFile>> {
+        self.files.retain(|_, file| file.strong_count() > 0);
+        if let Some(file) = self.files.get(&sink.path).and_then(Weak::upgrade) {
+            let mut known = file.borrow_mut();
+            if known.sink != sink {
+                known.sink = sink;
+                known.reopen();
+            }
+            drop(known);
+            return file;
+        }
+        let path = sink.path.clone();
+        let file = Rc::new(RefCell::new(LogFile::new(sink)));
+        self.files.insert(path, Rc::downgrade(&file));
+        file
+    }
+
+    fn forget(&mut self, unit: &UnitName) {
+        let tokens: Vec<u64> = self
+            .sources
+            .values()
+            .filter(|s| s.unit == *unit)
+            .map(|s| s.token)
+            .collect();
+        for token in tokens {
+            if let Some(mut source) = self.sources.remove(&token) {
+                source.abandon(&mut self.out);
+            }
+        }
+        self.out.forget(unit);
+    }
+
+    /// Something happened at a pipe.
+    fn stir(&mut self, token: u64, events: EpollFlags) {
+        if let Some(source) = self.sources.get_mut(&token) {
+            source.hung_up |= events.intersects(EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR);
+            self.enqueue(token);
+        }
+    }
+
+    fn enqueue(&mut self, token: u64) {
+        if let Some(source) = self.sources.get_mut(&token)
+            && !std::mem::replace(&mut source.queued, true)
+        {
+            self.ready.push_back(token);
+        }
+    }
+
+    /// Lets everybody try again who waits for a sink.
+    fn retry(&mut self) {
+        for token in std::mem::take(&mut self.waiting) {
+            self.enqueue(token);
+        }
+    }
+
+    fn turn(&mut self, token: u64) {
+        // It is taken out for its turn, so that it and the outlets can both be changed.
+        let Some(mut source) = self.sources.remove(&token) else {
+            return;
+        };
+        source.queued = false;
+        let before = source.capacity;
+        match source.turn(&mut self.out) {
+            Turn::Again => {
+                source.queued = true;
+                self.ready.push_back(token);
+            }
+            Turn::Idle => {}
+            Turn::Waiting => {
+                if !self.waiting.contains(&token) {
+                    self.waiting.push(token);
+                }
+            }
+            Turn::Drained => {
+                source.end(&mut self.out);
+                if !source.replaced {
+                    let Source { unit, stream, .. } = source;
+                    // The loop that does not listen any more is about to end.
+                    let _ = self.events.send(LogEvent::Drained { unit, stream });
+                }
+                return;
+            }
+        }
+        if source.capacity > before && !self.grown.contains(&token) {
+            self.grown.push(token);
+        }
+        self.sources.insert(token, source);
+    }
+
+    /// Gives pipes that need it no longer their usual size again.
+    fn shrink(&mut self) {
+        if self.grown.is_empty() {
+            self.shrink_at = None;
+            return;
+        }
+        let now = self.out.now;
+        match self.shrink_at {
+            None => self.shrink_at = Some(now + SHRINK_AFTER),
+            Some(at) if now >= at => {
+                let sources = &mut self.sources;
+                self.grown
+                    .retain(|token| sources.get_mut(token).is_some_and(Source::shrink));
+                self.shrink_at = (!self.grown.is_empty()).then_some(now + SHRINK_AFTER);
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// Standard output is looked at only while somebody waits for it.
+    fn watch_standard(&mut self) {
+        if self.waiting.is_empty() && !self.out.has_own() {
+            return;
+        }
+        if let Some(fd) = self.out.blocked() {
+            let flags = EpollFlags::EPOLLOUT | EpollFlags::EPOLLONESHOT;
+            let mut event = EpollEvent::new(flags, STANDARD);
+            // What cannot be polled is tried again by the clock.
+            if self.epoll.modify(fd, &mut event).is_err() {
+                let _ = self.epoll.add(fd, event);
+            }
+        }
+    }
+
+    fn answer_flushes(&mut self) {
+        if self.ready.is_empty() && self.waiting.is_empty() && !self.out.has_own() {
+            for reply in self.flushes.drain(..) {
+                // Nobody waits any more: nobody is told.
+                let _ = reply.send(());
+            }
+        }
+    }
+}
