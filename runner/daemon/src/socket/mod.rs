@@ -1,0 +1,9 @@
+//! The sockets of socket units: opened, taken over from whoever started us, accepted on.
+
+pub mod accept;
+pub mod inherit;
+pub mod open;
+
+pub use accept::{Accepted, Acceptor};
+pub use inherit::Inherited;
+pub use open::{Listeners, open, remove_nodes};
