@@ -21,7 +21,7 @@ pub enum Exit {
     Refused,
     /// A job for a unit that does not exist.
     NoSuchUnit,
-    /// The unit's files cannot be read.
+    /// The unit's file has an error.
     NotLoaded,
     /// `wait`: the time is over.
     TimedOut,
@@ -52,7 +52,7 @@ pub const TABLE: &[(Exit, &str)] = &[
         Exit::NoSuchUnit,
         "start, stop and other jobs: there is no such unit",
     ),
-    (Exit::NotLoaded, "the unit's files could not be loaded"),
+    (Exit::NotLoaded, "the unit's file has an error"),
     (Exit::TimedOut, "wait: the time is over"),
 ];
 

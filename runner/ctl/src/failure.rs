@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+use dbus::client::{Error, Kind};
+
 use crate::exit::Exit;
 
 /// What a verb comes to.
@@ -61,10 +63,14 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// The manager said no, or has gone. Verbs that queue jobs tell the kinds of no apart.
-impl From<dbus::client::Error> for Failure {
-    fn from(error: dbus::client::Error) -> Failure {
-        Failure::because(error.to_string())
+/// The manager said no, or has gone. Verbs that queue jobs tell more kinds of no apart.
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        let exit = match error.kind() {
+            Some(Kind::AccessDenied) => Exit::Refused,
+            _ => Exit::Failed,
+        };
+        Failure::new(exit, error.to_string())
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) struct Place {
 /// Why there is nobody to talk to.
 #[derive(Debug)]
 pub(crate) enum Silence {
-    /// Nobody answers in any of these directories; the first is where a daemon of ours would be.
+    /// Nobody answers in any of these directories.
     Nobody {
         /// Where we looked, and what came back.
         asked: Vec<(PathBuf, io::Error)>,
@@ -49,17 +49,20 @@ impl Place {
         run: &Path,
         answers: &dyn Fn(&Path) -> io::Result<()>,
     ) -> Result<PathBuf, Silence> {
-        let directory = match &self.told {
-            Some(told) => told.clone(),
-            None => self.usual(run),
-        };
-        let socket = directory.join(SOCKET);
-        let error = match answers(&socket) {
-            Ok(()) => return Ok(socket),
-            Err(error) => error,
-        };
+        let candidates = self.candidates(run);
+        let mut asked = Vec::new();
+        for directory in &candidates {
+            let socket = directory.join(SOCKET);
+            match answers(&socket) {
+                Ok(()) => return Ok(socket),
+                Err(error) => asked.push((directory.clone(), error)),
+            }
+        }
         if self.told.is_none() {
-            let mut live = live_below(&directory, answers);
+            let mut live: Vec<PathBuf> = candidates
+                .iter()
+                .flat_map(|directory| live_below(directory, answers))
+                .collect();
             match (live.pop(), live.is_empty()) {
                 (Some(only), true) => return Ok(only.join(SOCKET)),
                 (Some(last), false) => {
@@ -70,23 +73,30 @@ impl Place {
             }
         }
         let roots = run.join("runner");
-        let elsewhere =
-            Some(roots).filter(|roots| *roots != directory && answers(&roots.join(SOCKET)).is_ok());
-        Err(Silence::Nobody {
-            asked: vec![(directory, error)],
-            elsewhere,
-        })
+        let elsewhere = Some(roots)
+            .filter(|roots| !candidates.contains(roots) && answers(&roots.join(SOCKET)).is_ok());
+        Err(Silence::Nobody { asked, elsewhere })
     }
 
-    /// Where a daemon of ours is when nobody said otherwise.
-    fn usual(&self, run: &Path) -> PathBuf {
+    /// Where a daemon of ours can be, in the order it chooses.
+    fn candidates(&self, run: &Path) -> Vec<PathBuf> {
+        if let Some(told) = &self.told {
+            return vec![told.clone()];
+        }
         if self.uid == 0 {
-            return run.join("runner");
+            return vec![run.join("runner")];
         }
-        match &self.xdg_runtime_dir {
-            Some(directory) if directory.is_absolute() => directory.join("runner"),
-            _ => run.join("user").join(self.uid.to_string()).join("runner"),
-        }
+        let xdg = self
+            .xdg_runtime_dir
+            .iter()
+            .filter(|directory| directory.is_absolute())
+            .cloned();
+        let mut all: Vec<PathBuf> = xdg
+            .chain([run.join("user").join(self.uid.to_string())])
+            .map(|directory| directory.join("runner"))
+            .collect();
+        all.dedup();
+        all
     }
 }
 

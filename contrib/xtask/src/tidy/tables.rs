@@ -38,3 +38,39 @@ fn help_fits_a_terminal() {
         assert!(line.chars().count() <= 80, "too wide: {line}");
     }
 }
+
+/// The manual of runnerd is written by hand; its options are not allowed to drift.
+#[test]
+fn the_manual_of_runnerd_has_its_options() {
+    let root = crate::outputs::root();
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
+    let manual = read("man/runnerd.8").replace("\\-", "-");
+    let options = read("runner/daemon/src/options.rs");
+    let help = options
+        .split("HELP: &str")
+        .nth(1)
+        .unwrap()
+        .split("\";")
+        .next()
+        .unwrap();
+    let named = |text: &str| -> std::collections::BTreeSet<String> {
+        text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-')
+            .filter(|word| word.starts_with("--") && word.len() > 2)
+            .map(str::to_owned)
+            .collect()
+    };
+    let text = manual
+        .split(".SH OPTIONS")
+        .nth(1)
+        .unwrap()
+        .split(".SH ")
+        .next()
+        .unwrap();
+    // Roff's font changes stick to the words: `fB--check`.
+    let text = text.replace("\\fB", " ").replace("\\fR", " ");
+    assert_eq!(
+        named(help),
+        named(&text),
+        "runnerd --help and man/runnerd.8 differ"
+    );
+}

@@ -1,12 +1,86 @@
 //! `check`: what is wrong with unit files, without anybody running them.
 
+use std::env;
+use std::path::Path;
+
+use units::{Surroundings, disk};
+
 use crate::cli::CheckArgs;
 use crate::exit::Exit;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::runtime::Place;
-use crate::terminal::Terminal;
+use crate::terminal::{Finding, Terminal};
 
 /// `check`
-pub(super) fn check(_args: &CheckArgs, _place: &Place, _terminal: &mut Terminal) -> Outcome {
-    Ok(Exit::Done)
+pub(super) fn check(args: &CheckArgs, place: &Place, terminal: &mut Terminal) -> Outcome {
+    let (around, data_home) = surroundings(place);
+    let named = !args.paths.is_empty();
+    let (sources, mut findings) = if named {
+        disk::read(&args.paths, true, &around)
+    } else {
+        disk::read(&disk::search_path(&around, &data_home), false, &around)
+    };
+    let (_, more) = units::load(&sources, &around);
+    findings.extend(more);
+    if terminal.json() {
+        let findings: Vec<_> = findings
+            .iter()
+            .map(|found| {
+                serde_json::json!({
+                    "severity": found.severity,
+                    "path": found.place.path,
+                    "line": found.place.line,
+                    "column": found.place.column,
+                    "message": found.message,
+                    "hint": found.hint,
+                    "unit": found.unit,
+                })
+            })
+            .collect();
+        terminal.value(&findings)?;
+    } else {
+        for found in &findings {
+            terminal.finding(&Finding::from(found));
+        }
+    }
+    match findings.iter().filter(|found| found.is_error()).count() {
+        0 => Ok(Exit::Done),
+        _ => Err(Failure::Told(Exit::Failed)),
+    }
+}
+
+/// The place units would be loaded in, and where a user's own data lie. Only what decides whether
+/// a file is right has to be true: who we are, and where our directories are.
+fn surroundings(place: &Place) -> (Surroundings, String) {
+    let text = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+    let home = text("HOME").unwrap_or_else(|| "/".to_owned());
+    let below_home = |name: &str, default: &str| {
+        text(name)
+            .filter(|path| path.starts_with('/'))
+            .unwrap_or_else(|| Path::new(&home).join(default).display().to_string())
+    };
+    let data_home = below_home("XDG_DATA_HOME", ".local/share");
+    let example = Surroundings {
+        uid: place.uid,
+        ..Surroundings::example()
+    };
+    if place.uid == 0 {
+        return (example, data_home);
+    }
+    let runtime = place
+        .xdg_runtime_dir
+        .as_ref()
+        .map(|path| path.display().to_string());
+    let around = Surroundings {
+        is_root: false,
+        user: text("USER").unwrap_or_else(|| place.uid.to_string()),
+        runtime_directory: runtime.unwrap_or_else(|| format!("/run/user/{}", place.uid)),
+        configuration_directory: below_home("XDG_CONFIG_HOME", ".config"),
+        state_directory: below_home("XDG_STATE_HOME", ".local/state"),
+        cache_directory: below_home("XDG_CACHE_HOME", ".cache"),
+        log_directory: below_home("XDG_STATE_HOME", ".local/state") + "/log",
+        home,
+        ..example
+    };
+    (around, data_home)
 }

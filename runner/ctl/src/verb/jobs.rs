@@ -51,7 +51,7 @@ pub(super) async fn queue(
                 None | Some("done" | "skipped") => None,
                 Some(result) => Some(explain(client, unit, verb, result).await),
             },
-            Err(error) => Some(refusal(client, unit, verb, error).await),
+            Err(error) => Some(refusal(unit, verb, error)),
         };
         reports.push(Report {
             unit,
@@ -89,16 +89,12 @@ pub(super) async fn queue(
 }
 
 /// The sentence for a job that was not even queued.
-async fn refusal(client: &Client, unit: &str, verb: &str, error: &Error) -> Failure {
+fn refusal(unit: &str, verb: &str, error: &Error) -> Failure {
     let exit = match error.kind() {
         Some(Kind::NoSuchUnit) => Exit::NoSuchUnit,
+        Some(Kind::BadUnitSetting) => Exit::NotLoaded,
         Some(Kind::AccessDenied | Kind::TransactionIsDestructive) => Exit::Refused,
         Some(Kind::JobTypeNotApplicable | Kind::NotSupported) => Exit::NotApplicable,
-        // A file with a mistake can be read, this one could not: scripts tell the two apart.
-        Some(Kind::BadUnitSetting) => match client.unit(unit).await {
-            Ok(properties) if properties.text("LoadState") == "error" => Exit::NotLoaded,
-            _ => Exit::Failed,
-        },
         _ => Exit::Failed,
     };
     let failure = Failure::new(exit, format!("cannot {verb} {unit}: {error}"));
@@ -171,7 +167,7 @@ pub(super) fn why_failed(properties: &Properties) -> String {
         "success" | "" => "it failed".to_owned(),
         other => other.to_owned(),
     };
-    match properties.text("FailureText") {
+    match properties.text("Failure") {
         "" => sentence,
         text => format!("{sentence}: {text}"),
     }

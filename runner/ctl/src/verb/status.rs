@@ -38,7 +38,7 @@ pub(super) async fn status(client: &Client, terminal: &mut Terminal, args: &Stat
                         .iter()
                         .map(|process| json!({ "pid": process.pid, "command": process.command }))
                         .collect::<Vec<_>>(),
-                    "log": unit.log,
+                    "log": unit.log.iter().map(logs::record).collect::<Vec<_>>(),
                 })
             })
             .collect();
@@ -160,9 +160,9 @@ impl Unit {
         facts.push(("Docs", lines("Documentation")));
         facts.push(("Listen", listen(properties)));
         facts.push(("Connections", connections(properties)));
-        facts.push(("Main process", self.main_process()));
+        facts.push(("Main PID", self.main_pid()));
         facts.push(("Status", properties.text("StatusText").replace('\n', " ")));
-        facts.push(("Restarts", self.restarts(now)));
+        facts.push(("Restarts", self.restarts()));
         facts.push(("Failure", self.failure()));
         facts.push(("Stored fds", stored(properties)));
         facts.push(("Tasks", number(properties, "TasksCurrent")));
@@ -222,7 +222,7 @@ impl Unit {
         text
     }
 
-    fn main_process(&self) -> String {
+    fn main_pid(&self) -> String {
         let properties = &self.properties;
         match properties.number("MainPID").unwrap_or_default() {
             0 => {
@@ -244,25 +244,25 @@ impl Unit {
         }
     }
 
-    fn restarts(&self, now: u64) -> String {
+    fn restarts(&self) -> String {
         let count = self.properties.number("NRestarts").unwrap_or_default();
-        let next = self
-            .properties
-            .number("NextRestartTimestamp")
-            .filter(|at| *at > 0 && self.properties.text("SubState") == "auto-restart");
-        match (count, next) {
-            (0, None) => String::new(),
-            (count, None) => count.to_string(),
-            (count, Some(at)) if at > now => {
-                format!("{count}; next in {}", time::rough(at - now))
-            }
-            (count, Some(_)) => format!("{count}; next is due"),
+        // Infinity, which is no number here, when it does not wait for a restart.
+        let Some(at) = self.properties.number("NextRestartUSecMonotonic") else {
+            return if count == 0 {
+                String::new()
+            } else {
+                count.to_string()
+            };
+        };
+        match at.saturating_sub(monotonic()) {
+            0 => format!("{count}; next is due"),
+            left => format!("{count}; next in {}", time::rough(left)),
         }
     }
 
     fn failure(&self) -> String {
         match self.properties.text("Result") {
-            "" | "success" => self.properties.text("FailureText").to_owned(),
+            "" | "success" => self.properties.text("Failure").to_owned(),
             result => format!("{result}: {}", jobs::why_failed(&self.properties)),
         }
     }
@@ -374,6 +374,16 @@ fn now() -> u64 {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// The monotonic clock, which the manager's is too.
+fn monotonic() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let micros = now
+        .tv_sec
+        .saturating_mul(1_000_000)
+        .saturating_add(now.tv_nsec / 1_000);
+    u64::try_from(micros).unwrap_or_default()
 }
 
 /// `status` without units: the manager, then what is up or failed.
