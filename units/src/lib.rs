@@ -34,3 +34,6 @@ pub use settings::{Section, Setting, SettingId, Value};
 pub use source::{Content, Source};
 pub use surroundings::Surroundings;
 pub use unit_set::{DEFAULT_TARGET, Difference, UnitSet};
+pub use value::{
+    ExecLine, Input, KillMode, NotifyAccess, Output, Owner, Restart, ServiceType, Signal, Span,
+};
