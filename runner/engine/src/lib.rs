@@ -1,1 +1,220 @@
-//! Skeleton.
+//! What should happen: pure decisions. No clock, no I/O, no async, no randomness.
+//!
+//! ```text
+//! engine.handle(now, event) -> Vec<Action>
+//! ```
+//!
+//! One owner of all state. Facts come in as [`Event`]s, wishes go out as [`Action`]s, and both are
+//! closed enums. An action's result comes back only as a later event with the action's [`Ticket`].
+
+//!
+//! Inside: an event goes to the machine of its unit ([`dispatch`](mod@dispatch)), which changes its
+//! own state only. What that means for jobs and for other units is put into queues, and
+//! [`settle`](mod@settle) drains them in one written order until nothing moves.
+
+pub mod action;
+mod activation;
+pub mod change;
+pub mod clock;
+pub mod command;
+mod definitions;
+mod dispatch;
+pub mod event;
+pub mod job;
+mod jobs;
+mod limit;
+mod machine;
+pub mod notify;
+mod rank;
+mod react;
+mod record;
+mod recover;
+mod reload;
+mod requests;
+mod service;
+mod settle;
+mod shutdown;
+mod socket;
+mod state;
+mod target;
+pub mod ticket;
+mod timer;
+mod transaction;
+pub mod view;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use units::{Definition, Diagnostic, UnitName, UnitSet};
+
+pub use action::Action;
+pub use change::Change;
+pub use clock::Now;
+pub use command::{Answer, Command, Refusal};
+pub use event::Event;
+pub use ticket::Ticket;
+
+use clock::Monotonic;
+use definitions::Definitions;
+use event::ExitStatus;
+use job::queue::Queue;
+use job::{JobId, JobResult};
+use machine::{Move, Wish};
+use state::State;
+use ticket::RequestId;
+use view::systemd::{JobView, SystemState, UnitView};
+
+/// The owner of all state.
+#[derive(Debug)]
+pub struct Engine {
+    definitions: Definitions,
+    /// What there was to say about them when they were read.
+    diagnostics: Arc<Vec<Diagnostic>>,
+    state: State,
+    /// Everything below can be computed again, or is drained before [`Engine::handle`] returns.
+    now: Now,
+    /// The units that wait for an answer.
+    routes: BTreeMap<Ticket, UnitName>,
+    queue: Queue,
+    actions: Vec<Action>,
+    moves: VecDeque<(UnitName, Move)>,
+    wishes: VecDeque<(UnitName, Wish)>,
+    finishing: VecDeque<(JobId, JobResult)>,
+    /// Units to be looked at again, once jobs have settled.
+    revisit: BTreeSet<UnitName>,
+    /// Units that are shown differently now.
+    refresh: BTreeSet<UnitName>,
+    tokens: BTreeMap<String, JobId>,
+    waiters: BTreeMap<JobId, Vec<RequestId>>,
+    readings: BTreeMap<Ticket, (RequestId, bool)>,
+    ranks: BTreeMap<UnitName, u32>,
+    boot_jobs: usize,
+    halted: bool,
+}
+
+/// What is still there when a manager starts: everything the keeper held, or nothing at the first start.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The records that [`Engine::take_records`] gave out, the last one of each key.
+    pub records: Vec<(String, String)>,
+    /// The definitions of [`Engine::kept`].
+    pub kept: Vec<Arc<Definition>>,
+    /// Processes that live: instance, unit, pid.
+    pub processes: Vec<(Ticket, UnitName, u32)>,
+    /// Exits that the keeper holds and nobody acknowledged yet. Here they only say that the
+    /// process existed; the shell feeds them as `Exited` events afterwards.
+    pub exits: Vec<(Ticket, ExitStatus, Monotonic)>,
+    /// The highest instance the keeper has ever seen: tickets go on above it.
+    pub highest: u64,
+    /// Socket units whose listeners are held.
+    pub listeners: Vec<UnitName>,
+    /// Names of stored descriptors of each unit, newest first.
+    pub stored: Vec<(UnitName, Vec<String>)>,
+    /// 128 random bits, used when there are no records yet.
+    pub seed: u128,
+}
+
+impl Engine {
+    /// Takes up where the records end. With empty `found` this is the first start.
+    ///
+    /// Right after this the shell feeds what waited meanwhile: the notify messages that were not
+    /// consumed first, then every exit of `found.exits` as an `Exited` event.
+    pub fn resume(
+        now: Now,
+        units: Arc<UnitSet>,
+        diagnostics: Arc<Vec<Diagnostic>>,
+        found: Found,
+    ) -> (Engine, Vec<Action>) {
+        let mut engine = Engine {
+            definitions: Definitions::new(units),
+            diagnostics,
+            state: State::default(),
+            now,
+            routes: BTreeMap::new(),
+            queue: Queue::default(),
+            actions: Vec::new(),
+            moves: VecDeque::new(),
+            wishes: VecDeque::new(),
+            finishing: VecDeque::new(),
+            revisit: BTreeSet::new(),
+            refresh: BTreeSet::new(),
+            tokens: BTreeMap::new(),
+            waiters: BTreeMap::new(),
+            readings: BTreeMap::new(),
+            ranks: BTreeMap::new(),
+            boot_jobs: 0,
+            halted: false,
+        };
+        engine.take_up(found);
+        let actions = engine.settle();
+        (engine, actions)
+    }
+
+    /// The one door in. Actions are to be performed in order, after [`Self::take_records`] was written.
+    pub fn handle(&mut self, now: Now, event: Event) -> Vec<Action> {
+        self.now = now;
+        self.dispatch(event);
+        self.settle()
+    }
+
+    /// Records that changed since the last call; `None` deletes the key. One write per settle.
+    pub fn take_records(&mut self) -> Vec<(String, Option<String>)> {
+        record::write_changed(&mut self.state)
+    }
+
+    /// The definitions in force, instances that were made of templates among them. A unit that
+    /// runs on a definition that is in no file any more is not: see [`Engine::definition`].
+    #[must_use]
+    pub fn definitions(&self) -> &Arc<UnitSet> {
+        self.definitions.set()
+    }
+
+    /// The definition a unit runs on, wherever it comes from.
+    #[must_use]
+    pub fn definition(&self, name: &UnitName) -> Option<Arc<Definition>> {
+        self.definitions.get(name)
+    }
+
+    /// Definitions that are in force although no file says so any more: the shell keeps them with
+    /// the set and hands them back in [`Found::kept`].
+    pub fn kept(&self) -> impl Iterator<Item = &Arc<Definition>> {
+        self.definitions.kept().values()
+    }
+
+    /// One unit. A valid name that is not loaded gives a view with no definition.
+    #[must_use]
+    pub fn unit(&self, name: &UnitName) -> Option<UnitView> {
+        Some(self.view(name))
+    }
+
+    /// All loaded units, in order of name.
+    pub fn units(&self) -> Vec<UnitView> {
+        let defined = self
+            .definitions
+            .set()
+            .iter()
+            .map(|definition| definition.name());
+        let names: BTreeSet<&UnitName> = defined
+            .chain(self.definitions.kept().keys())
+            .chain(self.state.units().keys())
+            .filter(|name| !name.is_template())
+            .collect();
+        names.into_iter().map(|name| self.view(name)).collect()
+    }
+
+    /// All queued and running jobs, in order of number.
+    #[must_use]
+    pub fn jobs(&self) -> Vec<JobView> {
+        self.state
+            .jobs()
+            .keys()
+            .filter_map(|id| self.job_view(*id))
+            .collect()
+    }
+
+    /// The state of the whole.
+    #[must_use]
+    pub fn system_state(&self) -> SystemState {
+        self.view_of_system()
+    }
+}

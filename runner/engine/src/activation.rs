@@ -1,0 +1,224 @@
+//! Sockets and their services: triggers, connections, descriptors to hand over.
+
+use units::{Effect, UnitKind, UnitName};
+
+use crate::action::{Action, Level, MessageId};
+use crate::change::Change;
+use crate::event::Peer;
+use crate::job::{JobKind, JobMode};
+use crate::machine::Closing;
+use crate::socket::SocketEvent;
+use crate::state::{Connection, UnitState};
+use crate::ticket::ConnectionId;
+use crate::view::systemd::ActiveState;
+use crate::{Engine, Ticket};
+
+impl Engine {
+    /// A connection waits at a socket: its service is started.
+    pub(crate) fn trigger(&mut self, socket: &UnitName) {
+        if self.state.meta().closing != Closing::No {
+            return;
+        }
+        for service in self.definitions.related(socket, Effect::Trigger) {
+            let on_its_way = matches!(
+                self.state.active(&service),
+                ActiveState::Active | ActiveState::Reloading | ActiveState::Activating
+            );
+            if on_its_way {
+                self.revisit.insert(service);
+                continue;
+            }
+            if let Err(refusal) = self.submit(&service, JobKind::Start, JobMode::Replace) {
+                self.socket_step(socket, SocketEvent::TriggerRefused(refusal.to_string()));
+            }
+        }
+    }
+
+    /// The sockets whose descriptors a service gets: every open one that triggers it, by name.
+    pub(crate) fn open_sockets_of(&self, service: &UnitName) -> Vec<UnitName> {
+        let is_open = |socket: &UnitName| {
+            let state = self.state.unit(socket).and_then(UnitState::socket);
+            let accepts = self
+                .definitions
+                .get(socket)
+                .is_some_and(|definition| definition.accept());
+            state.is_some_and(|state| state.phase.is_open()) && !accepts
+        };
+        let mut sockets = self.definitions.related(service, Effect::TriggeredBy);
+        sockets.retain(is_open);
+        sockets
+    }
+
+    /// Why this socket cannot start now: its service runs without it.
+    pub(crate) fn socket_start_refused(&self, unit: &UnitName) -> Option<String> {
+        if unit.kind() != UnitKind::Socket
+            || self.definitions.get(unit).is_some_and(|unit| unit.accept())
+        {
+            return None;
+        }
+        let service = self
+            .definitions
+            .related(unit, Effect::Trigger)
+            .into_iter()
+            .find(|service| {
+                let phase = self
+                    .state
+                    .unit(service)
+                    .and_then(UnitState::service)
+                    .map(|service| &service.phase);
+                !matches!(
+                    phase,
+                    None | Some(
+                        crate::service::Phase::Dead { .. }
+                            | crate::service::Phase::Failed { .. }
+                            | crate::service::Phase::AutoRestart { .. }
+                    )
+                )
+            })?;
+        Some(format!(
+            "{unit} cannot start: its service {service} runs already"
+        ))
+    }
+
+    /// A connection was accepted: an instance of its own serves it.
+    pub(crate) fn accepted(&mut self, socket: &UnitName, id: ConnectionId, peer: &Peer) {
+        let open = self
+            .state
+            .unit(socket)
+            .and_then(UnitState::socket)
+            .filter(|socket| socket.phase.is_open());
+        let template = self.definitions.get(socket).and_then(|definition| {
+            Some((
+                definition.service().filter(UnitName::is_template)?,
+                definition.max_connections(),
+            ))
+        });
+        let (Some(open), Some((template, most)), Closing::No) =
+            (open, template, self.state.meta().closing)
+        else {
+            return self
+                .actions
+                .push(Action::CloseConnection { connection: id });
+        };
+        if open.connections >= most {
+            let text = format!("a connection is refused: {most} are being served");
+            self.log(Some(socket), Level::Warning, MessageId::Other, text);
+            if let crate::state::Machine::Socket(state) = &mut self.state.unit_mut(socket).machine {
+                state.refused = state.refused.wrapping_add(1);
+            }
+            self.refresh.insert(socket.clone());
+            return self
+                .actions
+                .push(Action::CloseConnection { connection: id });
+        }
+        let Some(instance) = instance_name(&template, open.accepted, peer) else {
+            return self
+                .actions
+                .push(Action::CloseConnection { connection: id });
+        };
+        self.socket_step(socket, SocketEvent::Accepted);
+        let still_open = self
+            .state
+            .unit(socket)
+            .and_then(UnitState::socket)
+            .is_some_and(|socket| socket.phase.is_open());
+        self.definitions.ensure(&instance);
+        let state = self.state.unit_mut(&instance);
+        state.connection = Some(Connection {
+            socket: socket.clone(),
+            id,
+            environment: peer_variables(peer),
+            handed_over: false,
+        });
+        self.actions
+            .push(Action::Publish(Change::UnitNew(instance.clone())));
+        if still_open && let Err(refusal) = self.submit(&instance, JobKind::Start, JobMode::Replace)
+        {
+            self.log(
+                Some(socket),
+                Level::Warning,
+                MessageId::JobFailed,
+                refusal.to_string(),
+            );
+        }
+        // Where nothing was started, this closes the connection.
+        self.revisit.insert(instance);
+    }
+
+    /// The process that got the connection is there.
+    pub(crate) fn connection_handed_over(&mut self, ticket: Ticket) {
+        let Some(unit) = self.routes.get(&ticket).cloned() else {
+            return;
+        };
+        let is_main = self.state.unit(&unit).is_some_and(|state| {
+            let main = state
+                .service()
+                .and_then(|service| service.main.as_ref()?.ticket());
+            state.connection.is_some() && main == Some(ticket)
+        });
+        if is_main && let Some(connection) = &mut self.state.unit_mut(&unit).connection {
+            connection.handed_over = true;
+        }
+    }
+
+    /// The instance of a connection is down: nothing is left of it.
+    pub(crate) fn end_connection(&mut self, unit: &UnitName) {
+        let Some(connection) = self
+            .state
+            .unit(unit)
+            .and_then(|state| state.connection.clone())
+        else {
+            return;
+        };
+        if !connection.handed_over {
+            self.actions.push(Action::CloseConnection {
+                connection: connection.id,
+            });
+        }
+        self.state.remove_unit(unit);
+        self.definitions.forget(unit);
+        self.refresh.remove(unit);
+        self.actions
+            .push(Action::Publish(Change::UnitRemoved(unit.clone())));
+        self.socket_step(&connection.socket, SocketEvent::ConnectionEnded);
+    }
+}
+
+/// systemd's name for the instance: the number of the connection, then who is at both ends.
+fn instance_name(template: &UnitName, number: u32, peer: &Peer) -> Option<UnitName> {
+    let text = match peer {
+        Peer::Inet {
+            local,
+            local_port,
+            remote,
+            remote_port,
+        } => {
+            format!("{number}-{local}:{local_port}-{remote}:{remote_port}")
+        }
+        Peer::Unix { pid: 0, .. } | Peer::Unknown => format!("{number}-unknown"),
+        Peer::Unix { pid, uid } => format!("{number}-{pid}-{uid}"),
+    };
+    // A scope (`fe80::1%eth0`) is no part of a name.
+    let legal = text.replace(
+        |letter: char| !(letter.is_ascii_alphanumeric() || ":-_.".contains(letter)),
+        "_",
+    );
+    template
+        .instantiate(&legal)
+        .ok()
+        .or_else(|| template.instantiate(&format!("{number}-unknown")).ok())
+}
+
+fn peer_variables(peer: &Peer) -> Vec<(String, String)> {
+    match peer {
+        Peer::Inet {
+            remote,
+            remote_port,
+            ..
+        } => vec![
+            ("REMOTE_ADDR".to_owned(), remote.clone()),
+            ("REMOTE_PORT".to_owned(), remote_port.to_string()),
+        ],
+        Peer::Unix { .. } | Peer::Unknown => Vec::new(),
+    }
+}

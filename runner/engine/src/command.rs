@@ -1,0 +1,167 @@
+//! What a client can ask the engine to do. Questions are not here: they are read from a view.
+
+use serde::{Deserialize, Serialize};
+use units::UnitName;
+use units::value::Signal;
+
+use crate::job::{JobId, JobMode};
+
+/// A wish of a client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    /// Queue a job. Answered at once with [`Answer::Job`], or refused.
+    Submit {
+        /// For which unit.
+        unit: UnitName,
+        /// What for.
+        verb: Verb,
+        /// How it deals with jobs that are in its way.
+        mode: JobMode,
+        /// Chosen by the client: the same token again is answered with the same job, so a client
+        /// may ask again after it lost its connection.
+        token: Option<String>,
+    },
+    /// Wait for a job to end. Answered with [`Answer::Ended`] when it has, for 60 s afterwards too.
+    AwaitJob {
+        /// The job.
+        job: JobId,
+    },
+    /// Take a queued or running job back.
+    CancelJob {
+        /// The job.
+        job: JobId,
+    },
+    /// Send a signal to processes of a unit.
+    Kill {
+        /// The unit.
+        unit: UnitName,
+        /// Which of them.
+        whom: Whom,
+        /// The signal.
+        signal: Signal,
+    },
+    /// Forget failures and start limits, of one unit or of all.
+    ResetFailed {
+        /// Of this one only.
+        unit: Option<UnitName>,
+    },
+    /// Read all unit files again (`daemon-reload`). Answered with [`Answer::Reloaded`].
+    Reload {
+        /// Apply what is good, keep the last good definition of the rest.
+        keep_going: bool,
+    },
+    /// Stop everything in order and end the program with this exit status.
+    Shutdown {
+        /// Exit status of the whole program.
+        status: u8,
+    },
+}
+
+/// What a submitted job is to achieve (systemctl's verbs).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Verb {
+    /// `start`
+    Start,
+    /// `stop`
+    Stop,
+    /// `restart`: start it if it does not run.
+    Restart,
+    /// `try-restart`: nothing if it does not run.
+    TryRestart,
+    /// `reload`: its own configuration, by exec-reload.
+    Reload,
+    /// `reload-or-restart`
+    ReloadOrRestart,
+    /// `try-reload-or-restart`
+    TryReloadOrRestart,
+}
+
+/// Which processes of a unit a signal is for (`systemctl kill --kill-whom=`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Whom {
+    /// Every process of the unit.
+    #[default]
+    All,
+    /// The main process.
+    Main,
+    /// The control process (a start-pre, reload, stop … command).
+    Control,
+}
+
+/// The answer to a [`Command`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Done, nothing more to say.
+    Done,
+    /// The job that was queued or joined.
+    Job(JobId),
+    /// The job has ended.
+    Ended(crate::job::JobResult),
+    /// The definitions are the new ones; what there was to say about them.
+    Reloaded(std::sync::Arc<Vec<units::Diagnostic>>),
+}
+
+/// A documented no. Each maps to a D-Bus error name, an exit status and (later) an XML-RPC fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// No such unit is loaded or can be loaded.
+    NoSuchUnit(UnitName),
+    /// The unit's file has an error: what and where.
+    BadSetting(UnitName, std::sync::Arc<Vec<units::Diagnostic>>),
+    /// The unit is masked.
+    Masked(UnitName),
+    /// This kind of job makes no sense for the unit (a reload without exec-reload).
+    NotApplicable(UnitName, String),
+    /// The transaction would contradict itself; the sentence names both sides.
+    Conflicting(String),
+    /// The requested ordering is a circle of jobs that all matter; names the circle.
+    Cyclic(String),
+    /// A job is in the way, and the mode forbids to replace it.
+    Destructive(String),
+    /// No job of that number, running or recently ended.
+    NoSuchJob(JobId),
+    /// The unit has no such process.
+    NoProcess(UnitName, Whom),
+    /// A unit file is broken: nothing was applied.
+    ReloadRefused(std::sync::Arc<Vec<units::Diagnostic>>),
+    /// Everything is being stopped: nothing new is started.
+    ShuttingDown,
+    /// The caller may not do this.
+    AccessDenied(String),
+    /// The request makes no sense as it stands.
+    Invalid(String),
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Refusal::NoSuchUnit(unit) => write!(f, "unit {unit} not found"),
+            Refusal::BadSetting(unit, diagnostics) => {
+                write!(f, "unit {unit} has a bad setting")?;
+                match diagnostics.iter().find(|diagnostic| diagnostic.is_error()) {
+                    Some(first) => write!(f, ": {first}"),
+                    None => Ok(()),
+                }
+            }
+            Refusal::Masked(unit) => write!(f, "unit {unit} is masked"),
+            Refusal::NotApplicable(unit, why) => write!(f, "not possible for {unit}: {why}"),
+            Refusal::Conflicting(why) | Refusal::Cyclic(why) | Refusal::Destructive(why) => {
+                f.write_str(why)
+            }
+            Refusal::NoSuchJob(job) => write!(f, "no job {}", job.0),
+            Refusal::NoProcess(unit, Whom::All) => write!(f, "{unit} has no process"),
+            Refusal::NoProcess(unit, Whom::Main) => write!(f, "{unit} has no main process"),
+            Refusal::NoProcess(unit, Whom::Control) => write!(f, "{unit} has no control process"),
+            Refusal::ReloadRefused(diagnostics) => {
+                let errors = diagnostics
+                    .iter()
+                    .filter(|diagnostic| diagnostic.is_error())
+                    .count();
+                write!(f, "nothing was reloaded: {errors} error(s) in unit files")
+            }
+            Refusal::ShuttingDown => f.write_str("everything is being stopped"),
+            Refusal::AccessDenied(why) => write!(f, "access denied: {why}"),
+            Refusal::Invalid(why) => f.write_str(why),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The definitions in force: the loaded set, and what is kept beside it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use units::{Definition, Dependency, Effect, UnitName, UnitSet};
+
+/// The loaded set, and definitions that are in no file any more but still needed: those of
+/// running units whose file is gone, and the last good ones of units whose file is broken.
+#[derive(Debug, Default)]
+pub(crate) struct Definitions {
+    set: Arc<UnitSet>,
+    kept: BTreeMap<UnitName, Arc<Definition>>,
+    kept_links: BTreeMap<UnitName, Vec<(Dependency, UnitName)>>,
+}
+
+impl Definitions {
+    pub(crate) fn new(set: Arc<UnitSet>) -> Definitions {
+        Definitions {
+            set,
+            ..Definitions::default()
+        }
+    }
+
+    pub(crate) fn set(&self) -> &Arc<UnitSet> {
+        &self.set
+    }
+
+    /// Puts another set in force, and other kept definitions.
+    pub(crate) fn replace(&mut self, set: Arc<UnitSet>, kept: BTreeMap<UnitName, Arc<Definition>>) {
+        self.set = set;
+        self.kept = kept;
+        self.tie_kept();
+    }
+
+    pub(crate) fn kept(&self) -> &BTreeMap<UnitName, Arc<Definition>> {
+        &self.kept
+    }
+
+    /// Lets go of a kept definition: its unit is down.
+    pub(crate) fn drop_kept(&mut self, name: &UnitName) {
+        if self.kept.remove(name).is_some() {
+            self.tie_kept();
+        }
+    }
+
+    fn tie_kept(&mut self) {
+        let mut links: BTreeMap<UnitName, Vec<(Dependency, UnitName)>> = BTreeMap::new();
+        for (name, definition) in &self.kept {
+            for (word, other) in words_of(definition) {
+                links
+                    .entry(other.clone())
+                    .or_default()
+                    .push((word.inverse(), name.clone()));
+                links.entry(name.clone()).or_default().push((word, other));
+            }
+        }
+        self.kept_links = links;
+    }
+
+    /// Makes an instance part of the set, if that is what the name asks for.
+    pub(crate) fn ensure(&mut self, name: &UnitName) {
+        let is_new_instance = name.instance().is_some()
+            && self.set.get(name).is_none()
+            && !self.kept.contains_key(name)
+            && name
+                .template()
+                .is_some_and(|template| self.set.get(&template).is_some());
+        if is_new_instance {
+            Arc::make_mut(&mut self.set).instantiate(name);
+        }
+    }
+
+    /// Takes an instance out of the set that was made for one connection.
+    pub(crate) fn forget(&mut self, name: &UnitName) {
+        Arc::make_mut(&mut self.set).forget(name);
+    }
+
+    pub(crate) fn get(&self, name: &UnitName) -> Option<Arc<Definition>> {
+        self.kept
+            .get(name)
+            .cloned()
+            .or_else(|| self.set.resolve(name))
+    }
+
+    /// The units that a dependency of `name` with this effect leads to, each once.
+    pub(crate) fn related(&self, name: &UnitName, effect: Effect) -> Vec<UnitName> {
+        let kept = self.kept_links.get(name).map_or(&[][..], Vec::as_slice);
+        let kept = kept
+            .iter()
+            .filter(|(word, _)| word.has(effect))
+            .map(|(_, other)| other);
+        let mut found: Vec<UnitName> = self
+            .set
+            .with_effect(name, effect)
+            .chain(kept)
+            .cloned()
+            .collect();
+        // The set's own list is sorted by word: one unit can stand in it twice.
+        if found.len() > 1 {
+            found.sort_unstable();
+            found.dedup();
+        }
+        found
+    }
+}
+
+/// What a definition itself says about others.
+fn words_of(definition: &Definition) -> Vec<(Dependency, UnitName)> {
+    let lists = [
+        (Dependency::Requires, definition.requires()),
+        (Dependency::Wants, definition.wants()),
+        (Dependency::BindsTo, definition.binds_to()),
+        (Dependency::PartOf, definition.part_of()),
+        (Dependency::Conflicts, definition.conflicts()),
+        (Dependency::Before, definition.before()),
+        (Dependency::After, definition.after()),
+        (Dependency::OnFailure, definition.on_failure()),
+    ];
+    let mut words: Vec<_> = lists
+        .into_iter()
+        .flat_map(|(word, names)| names.iter().map(move |name| (word, name.clone())))
+        .collect();
+    if let Some(service) = definition.service() {
+        words.push((Dependency::Before, service.clone()));
+        words.push((Dependency::Triggers, service));
+    }
+    words
+}

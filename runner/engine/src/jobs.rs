@@ -1,0 +1,387 @@
+//! Jobs: queued, run, ended.
+
+use units::{SettingId, UnitKind, UnitName};
+
+use crate::Engine;
+use crate::action::{Action, Level, MessageId};
+use crate::change::Change;
+use crate::clock::Monotonic;
+use crate::command::{Answer, Refusal};
+use crate::job::merge::{collapsed, conflicting, covers, merged};
+use crate::job::{JobId, JobKind, JobMode, JobResult};
+use crate::machine::Closing;
+use crate::service::{Phase, ServiceEvent};
+use crate::socket::SocketEvent;
+use crate::state::{EndedJob, Job};
+use crate::target::TargetEvent;
+use crate::transaction::{self, World};
+use crate::view::systemd::ActiveState;
+
+impl Engine {
+    /// Queues a job and all that it pulls in.
+    pub(crate) fn submit(
+        &mut self,
+        unit: &UnitName,
+        kind: JobKind,
+        mode: JobMode,
+    ) -> Result<JobId, Refusal> {
+        self.submit_marked(unit, kind, mode, false)
+    }
+
+    pub(crate) fn submit_marked(
+        &mut self,
+        unit: &UnitName,
+        kind: JobKind,
+        mode: JobMode,
+        boot: bool,
+    ) -> Result<JobId, Refusal> {
+        self.definitions.ensure(unit);
+        let world = World {
+            definitions: &self.definitions,
+            state: &self.state,
+        };
+        let plan = transaction::build(world, unit, kind, mode)?;
+        for note in plan.notes {
+            self.log(Some(unit), Level::Warning, MessageId::CycleBroken, note);
+        }
+        let mut anchor = None;
+        for (unit, kind) in plan.jobs {
+            let id = self.install(&unit, kind, mode, boot);
+            anchor.get_or_insert(id);
+        }
+        anchor.ok_or_else(|| Refusal::Invalid("nothing is left of the transaction".to_owned()))
+    }
+
+    /// Puts a job into its unit's slot; joins the one that is there if it does the same.
+    pub(crate) fn install(
+        &mut self,
+        unit: &UnitName,
+        kind: JobKind,
+        mode: JobMode,
+        boot: bool,
+    ) -> JobId {
+        let irreversible = mode == JobMode::ReplaceIrreversibly;
+        if let Some((id, queued)) = self.state.job_of(unit) {
+            if conflicting(queued.kind, kind) {
+                self.finish_job(id, JobResult::Canceled);
+            } else {
+                let together = merged(queued.kind, kind).unwrap_or(kind);
+                let together = collapsed(together, self.state.active(unit));
+                let joined = queued.running && covers(queued.kind, kind) || together == queued.kind;
+                if let Some(job) = self.state.job_mut(id) {
+                    job.irreversible |= irreversible;
+                    if !joined {
+                        job.kind = together;
+                        job.running = false;
+                    }
+                }
+                if !joined {
+                    self.queue.tie(&self.definitions, &self.state, id);
+                }
+                return id;
+            }
+        }
+        let id = self.state.add_job(Job {
+            unit: unit.clone(),
+            kind,
+            mode,
+            running: false,
+            irreversible,
+            ignores_order: mode == JobMode::IgnoreDependencies,
+            boot,
+            tokens: std::collections::BTreeSet::new(),
+            asked_for: false,
+        });
+        self.boot_jobs += usize::from(boot);
+        self.queue.tie(&self.definitions, &self.state, id);
+        self.refresh.insert(unit.clone());
+        self.actions.push(Action::Publish(Change::JobNew {
+            job: id,
+            unit: unit.clone(),
+            kind,
+        }));
+        id
+    }
+
+    /// A job's turn has come.
+    pub(crate) fn run_job(&mut self, id: JobId) {
+        let Some(job) = self.state.job(id) else {
+            return;
+        };
+        let unit = job.unit.clone();
+        let active = self.state.active(&unit);
+        let kind = collapsed(job.kind, active);
+        if kind != job.kind
+            && let Some(job) = self.state.job_mut(id)
+        {
+            job.kind = kind;
+        }
+        let is_down = matches!(active, ActiveState::Inactive | ActiveState::Failed);
+        match (kind, active) {
+            (JobKind::Nop, _) => self.finish_job(id, JobResult::Done),
+            (JobKind::VerifyActive, ActiveState::Active | ActiveState::Reloading) => {
+                self.finish_job(id, JobResult::Done);
+            }
+            (JobKind::VerifyActive, ActiveState::Activating) => self.set_running(id),
+            (JobKind::VerifyActive, _) => self.finish_job(id, JobResult::Failed),
+            (JobKind::Start, ActiveState::Active | ActiveState::Reloading) => {
+                self.finish_job(id, JobResult::Done);
+            }
+            // As systemd: what is about to restart is left to do so.
+            (JobKind::Start, ActiveState::Activating) => {
+                if !self.waits_to_restart(&unit) {
+                    self.set_running(id);
+                }
+            }
+            (JobKind::Start, ActiveState::Deactivating) => {}
+            (JobKind::Start, ActiveState::Inactive | ActiveState::Failed) => {
+                self.begin_start(id, &unit)
+            }
+            (JobKind::Stop, _) if is_down => self.finish_job(id, JobResult::Done),
+            (JobKind::Restart | JobKind::TryRestart, _) if is_down => {
+                self.restart_becomes_start(id);
+            }
+            (JobKind::Stop | JobKind::Restart | JobKind::TryRestart, _) => {
+                self.set_running(id);
+                self.stop_unit(&unit);
+            }
+            (JobKind::Reload, ActiveState::Active) => {
+                self.set_running(id);
+                self.service_step(&unit, ServiceEvent::Reload);
+                if self.state.active(&unit) == ActiveState::Active && self.moves.is_empty() {
+                    // It has no exec-reload any more.
+                    self.finish_job(id, JobResult::Invalid);
+                }
+            }
+            (
+                JobKind::Reload,
+                ActiveState::Reloading | ActiveState::Activating | ActiveState::Deactivating,
+            ) => {}
+            (JobKind::Reload, ActiveState::Inactive | ActiveState::Failed) => {
+                self.finish_job(id, JobResult::Invalid);
+            }
+            (JobKind::ReloadOrStart | JobKind::TryReload, _) => {
+                self.finish_job(id, JobResult::Invalid)
+            }
+        }
+    }
+
+    fn set_running(&mut self, id: JobId) {
+        if let Some(job) = self.state.job_mut(id) {
+            job.running = true;
+            let unit = job.unit.clone();
+            self.refresh.insert(unit);
+        }
+    }
+
+    fn waits_to_restart(&self, unit: &UnitName) -> bool {
+        let service = self
+            .state
+            .unit(unit)
+            .and_then(crate::state::UnitState::service);
+        service.is_some_and(|service| matches!(service.phase, Phase::AutoRestart { .. }))
+    }
+
+    pub(crate) fn stop_unit(&mut self, unit: &UnitName) {
+        match unit.kind() {
+            UnitKind::Service => self.service_step(unit, ServiceEvent::Stop),
+            UnitKind::Socket => self.socket_step(unit, SocketEvent::Stop),
+            UnitKind::Target | UnitKind::Timer | UnitKind::Path | UnitKind::Slice => {
+                self.target_step(unit, TargetEvent::Stop);
+            }
+        }
+    }
+
+    /// The stop half of a restart is done.
+    pub(crate) fn restart_becomes_start(&mut self, id: JobId) {
+        if let Some(job) = self.state.job_mut(id) {
+            job.kind = JobKind::Start;
+            job.running = false;
+            self.queue.tie(&self.definitions, &self.state, id);
+        }
+    }
+
+    /// A start job's turn has come, and the unit is down.
+    fn begin_start(&mut self, id: JobId, unit: &UnitName) {
+        if self.state.meta().closing != Closing::No {
+            return self.finish_job(id, JobResult::Canceled);
+        }
+        let Some(definition) = self
+            .definitions
+            .get(unit)
+            .filter(|definition| definition.is_loaded())
+        else {
+            // Its file went away, or broke, since the job was queued.
+            self.log(
+                Some(unit),
+                Level::Error,
+                MessageId::JobFailed,
+                format!("{unit} cannot be loaded"),
+            );
+            return self.finish_job(id, JobResult::Invalid);
+        };
+        if let Some(why) = self.socket_start_refused(unit) {
+            self.log(Some(unit), Level::Error, MessageId::JobFailed, why);
+            return self.finish_job(id, JobResult::Failed);
+        }
+        self.set_running(id);
+        let limited = matches!(unit.kind(), UnitKind::Service | UnitKind::Socket);
+        let (interval, burst) = (
+            definition.start_limit_interval_sec(),
+            definition.start_limit_burst(),
+        );
+        let now = self.now.monotonic;
+        let state = self.state.unit_mut(unit);
+        state.start_limit_hit = limited && !state.starts.admits(now, interval, burst);
+        if state.start_limit_hit {
+            self.log(
+                Some(unit),
+                Level::Warning,
+                MessageId::JobFailed,
+                format!("{unit} was started {burst} times within {interval}: not again before that is over, or reset-failed"),
+            );
+            match unit.kind() {
+                UnitKind::Socket => self.socket_step(unit, SocketEvent::Limited),
+                _ => self.service_step(unit, ServiceEvent::Limited),
+            }
+            self.revisit.insert(unit.clone());
+            return self.finish_job(id, JobResult::Failed);
+        }
+        let meta = self.state.meta_mut();
+        let invocation = meta.mint.invocation();
+        meta.stale.remove(unit);
+        self.state.unit_mut(unit).invocation = invocation;
+        match unit.kind() {
+            UnitKind::Service => self.service_step(unit, ServiceEvent::Start),
+            UnitKind::Socket => self.socket_step(unit, SocketEvent::Start),
+            UnitKind::Target | UnitKind::Timer | UnitKind::Path | UnitKind::Slice => {
+                self.target_step(unit, TargetEvent::Start);
+            }
+        }
+    }
+
+    /// What a unit's new state means for its job.
+    pub(crate) fn job_of_moved(&mut self, unit: &UnitName, to: ActiveState) {
+        let Some((id, job)) = self.state.job_of(unit) else {
+            return;
+        };
+        let (kind, running) = (job.kind, job.running);
+        let up = matches!(to, ActiveState::Active | ActiveState::Reloading);
+        let down = matches!(to, ActiveState::Inactive | ActiveState::Failed);
+        let result = match kind {
+            JobKind::Start | JobKind::VerifyActive if up => Some(JobResult::Done),
+            // A one-shot that is through is down again.
+            JobKind::Start if running && to == ActiveState::Inactive => Some(JobResult::Done),
+            JobKind::Start | JobKind::VerifyActive if running && down => Some(JobResult::Failed),
+            JobKind::Stop if down => Some(JobResult::Done),
+            JobKind::Reload if running && to == ActiveState::Active => {
+                let service = self
+                    .state
+                    .unit(unit)
+                    .and_then(crate::state::UnitState::service);
+                let failed = service.is_some_and(|service| service.reload_failed);
+                Some(if failed {
+                    JobResult::Failed
+                } else {
+                    JobResult::Done
+                })
+            }
+            JobKind::Reload if running && down => Some(JobResult::Failed),
+            JobKind::Restart | JobKind::TryRestart if running && down => {
+                return self.restart_becomes_start(id);
+            }
+            _ => None,
+        };
+        match result {
+            Some(result) => self.finish_job(id, result),
+            None => self.queue.look(&self.state, id),
+        }
+    }
+
+    /// A job has ended.
+    pub(crate) fn finish_job(&mut self, id: JobId, result: JobResult) {
+        let Some(job) = self.state.remove_job(id) else {
+            return;
+        };
+        self.queue.remove(&self.state, id);
+        self.boot_jobs -= usize::from(job.boot);
+        self.refresh.insert(job.unit.clone());
+        self.revisit.insert(job.unit.clone());
+        let unit = job.unit.clone();
+        self.actions.push(Action::Publish(Change::JobRemoved {
+            job: id,
+            unit: unit.clone(),
+            result,
+        }));
+        for request in self.waiters.remove(&id).unwrap_or_default() {
+            self.actions.push(Action::Reply {
+                request,
+                answer: Ok(Answer::Ended(result)),
+            });
+        }
+        if job.asked_for {
+            let at = self.now.monotonic;
+            self.state.keep_ended(
+                id,
+                EndedJob {
+                    result,
+                    at,
+                    tokens: job.tokens,
+                },
+            );
+        }
+        if matches!(
+            result,
+            JobResult::Failed | JobResult::Dependency | JobResult::Timeout | JobResult::Invalid
+        ) {
+            let text = format!(
+                "the {} of {unit} ended: {}",
+                job.kind.as_str(),
+                result.as_str()
+            );
+            self.log(Some(&unit), Level::Notice, MessageId::JobFailed, text);
+        }
+        if result != JobResult::Done && matches!(job.kind, JobKind::Start | JobKind::VerifyActive) {
+            self.fail_dependants(&unit);
+        }
+        if matches!(result, JobResult::Dependency | JobResult::Timeout) {
+            self.start_on_failure(&unit);
+        }
+    }
+
+    /// The starts that needed this one end with it.
+    fn fail_dependants(&mut self, unit: &UnitName) {
+        for other in self
+            .definitions
+            .related(unit, units::Effect::PropagateStartFailure)
+        {
+            if let Some((id, job)) = self.state.job_of(&other)
+                && matches!(job.kind, JobKind::Start | JobKind::VerifyActive)
+            {
+                self.finishing.push_back((id, JobResult::Dependency));
+            }
+        }
+    }
+
+    pub(crate) fn forget_old_results(&mut self, before: Monotonic) {
+        if self.state.ended().is_empty() {
+            return;
+        }
+        self.state.forget_ended(before);
+        let state = &self.state;
+        self.tokens
+            .retain(|_, id| state.job(*id).is_some() || state.ended().contains_key(id));
+    }
+
+    /// Whether the settings that say where a socket listens are among these.
+    pub(crate) fn moves_a_socket(changed: &[SettingId]) -> bool {
+        let where_to = [
+            SettingId::ListenStream,
+            SettingId::ListenDatagram,
+            SettingId::ListenSequentialPacket,
+            SettingId::ListenFifo,
+            SettingId::Accept,
+        ];
+        changed.iter().any(|id| where_to.contains(id))
+    }
+}

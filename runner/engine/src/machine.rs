@@ -1,0 +1,77 @@
+//! What every machine is handed besides its own state, and what it gives back besides it.
+
+use units::{Definition, UnitName};
+
+use crate::action::{Action, Entry, Level, MessageId};
+use crate::clock::Now;
+use crate::timer::Mint;
+use crate::view::systemd::{ActiveState, SubState};
+
+/// One step's surroundings. A machine reads the first half and appends to the second.
+pub(crate) struct Context<'a> {
+    pub(crate) name: &'a UnitName,
+    pub(crate) definition: &'a Definition,
+    pub(crate) now: Now,
+    /// The unit's job will start it again: what it keeps between runs stays.
+    pub(crate) restarting: bool,
+    pub(crate) closing: Closing,
+    pub(crate) mint: &'a mut Mint,
+    pub(crate) actions: &'a mut Vec<Action>,
+    /// Every change of state on the way, in order.
+    pub(crate) moves: &'a mut Vec<Move>,
+    pub(crate) wishes: &'a mut Vec<Wish>,
+}
+
+impl Context<'_> {
+    pub(crate) fn log(&mut self, level: Level, id: MessageId, text: impl Into<String>) {
+        self.actions.push(Action::Log(Entry {
+            unit: Some(self.name.clone()),
+            level,
+            id,
+            text: text.into(),
+        }));
+    }
+}
+
+/// One change of a unit's state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Move {
+    pub(crate) from: (ActiveState, SubState),
+    pub(crate) to: (ActiveState, SubState),
+    pub(crate) cause: String,
+    /// It is down now, but will be started again by itself: no reason for `on-failure`.
+    pub(crate) will_restart: bool,
+}
+
+/// What a machine cannot do itself, since it concerns other units.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// The delay is over: queue a restart job for this unit.
+    Restart,
+    /// A connection came in: start the service of this socket.
+    Trigger,
+    /// What was shown of the unit changed, though its state did not.
+    Refresh,
+}
+
+/// Whether everything is being stopped.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+pub(crate) enum Closing {
+    #[default]
+    No,
+    /// In order, with all the time that was configured.
+    Orderly,
+    /// In order, but nobody gets more than a moment.
+    Hurried,
+}

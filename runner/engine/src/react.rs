@@ -1,0 +1,233 @@
+//! Consequences of one unit's change for others: bound units, `on-failure`, triggers, restarts.
+
+use units::{Effect, UnitKind, UnitName};
+
+use crate::Engine;
+use crate::action::{Action, Level, MessageId};
+use crate::change::{Change, Moved};
+use crate::job::{JobKind, JobMode};
+use crate::machine::{Closing, Move, Wish};
+use crate::service::process::exit_variables;
+use crate::service::{Phase, ServiceEvent};
+use crate::socket::SocketEvent;
+use crate::state::UnitState;
+use crate::view::systemd::{ActiveState, UnitResult};
+
+impl Engine {
+    /// A unit went from one state to another.
+    pub(crate) fn moved(&mut self, unit: &UnitName, moved: &Move) {
+        let (from, to) = (moved.from.0, moved.to.0);
+        let meta = self.state.meta_mut();
+        meta.seq += 1;
+        let seq = meta.seq;
+        let now = self.now;
+        let state = self.state.unit_mut(unit);
+        state.times.moved(from, to, now);
+        let pid = state
+            .service()
+            .and_then(|service| service.main.as_ref()?.pid());
+        self.actions.push(Action::Publish(Change::Moved(Moved {
+            seq,
+            at: now,
+            unit: unit.clone(),
+            from: moved.from,
+            to: moved.to,
+            pid,
+            cause: moved.cause.clone(),
+        })));
+        self.refresh.insert(unit.clone());
+        self.revisit.insert(unit.clone());
+        let was_up = matches!(from, ActiveState::Active | ActiveState::Reloading);
+        let is_up = matches!(to, ActiveState::Active | ActiveState::Reloading);
+        if was_up && !is_up && !self.is_being_stopped(unit) {
+            self.stop_bound(unit);
+        }
+        self.job_of_moved(unit, to);
+        if is_up && !was_up {
+            self.stop_if_bound_in_vain(unit);
+        }
+        if to == ActiveState::Failed && from != ActiveState::Failed && !moved.will_restart {
+            self.start_on_failure(unit);
+        }
+    }
+
+    /// Somebody asked for it to go down: a transaction has seen to its dependants.
+    fn is_being_stopped(&self, unit: &UnitName) -> bool {
+        let job = self.state.job_of(unit);
+        job.is_some_and(|(_, job)| {
+            matches!(
+                job.kind,
+                JobKind::Stop | JobKind::Restart | JobKind::TryRestart
+            )
+        })
+    }
+
+    /// `binds-to`: who lives with a unit dies with it.
+    fn stop_bound(&mut self, unit: &UnitName) {
+        for other in self.definitions.related(unit, Effect::PropagateInactive) {
+            let active = self.state.active(&other);
+            if !matches!(active, ActiveState::Inactive | ActiveState::Failed) {
+                let text = format!("{unit}, which it is bound to, has ended");
+                self.log(Some(&other), Level::Info, MessageId::Stopping, text);
+                self.submit_for(unit, &other, JobKind::Stop);
+            }
+        }
+    }
+
+    /// The same, where the other one ended while this one was on its way up.
+    fn stop_if_bound_in_vain(&mut self, unit: &UnitName) {
+        let in_vain = self
+            .definitions
+            .related(unit, Effect::CannotBeActiveWithout)
+            .into_iter()
+            .any(|other| {
+                let down = matches!(
+                    self.state.active(&other),
+                    ActiveState::Inactive | ActiveState::Failed
+                );
+                down && self.state.job_of(&other).is_none()
+            });
+        if in_vain {
+            self.submit_for(unit, unit, JobKind::Stop);
+        }
+    }
+
+    /// `on-failure`
+    pub(crate) fn start_on_failure(&mut self, unit: &UnitName) {
+        if self.state.meta().closing != Closing::No {
+            return;
+        }
+        let others = self.definitions.related(unit, Effect::StartOnFailure);
+        if others.is_empty() {
+            return;
+        }
+        let variables = self.monitor_variables(unit);
+        for other in others {
+            let state = self.state.unit_mut(&other);
+            if matches!(state.active(), ActiveState::Inactive | ActiveState::Failed)
+                && state.job.is_none()
+            {
+                state.started_by.clear();
+            }
+            state.started_by.retain(|(by, _)| by != unit);
+            state.started_by.push((unit.clone(), variables.clone()));
+            self.submit_for(unit, &other, JobKind::Start);
+        }
+    }
+
+    /// `MONITOR_*` (systemd.exec(5)).
+    fn monitor_variables(&self, unit: &UnitName) -> Vec<(String, String)> {
+        let mut variables = vec![("MONITOR_UNIT".to_owned(), unit.to_string())];
+        let Some(state) = self.state.unit(unit) else {
+            return variables;
+        };
+        variables.push((
+            "MONITOR_INVOCATION_ID".to_owned(),
+            state.invocation.to_string(),
+        ));
+        if let Some(service) = state.service() {
+            variables.push((
+                "MONITOR_SERVICE_RESULT".to_owned(),
+                service.result.as_str().to_owned(),
+            ));
+            if let Some((code, status)) = service
+                .main_exit
+                .and_then(|(_, status)| exit_variables(status))
+            {
+                variables.push(("MONITOR_EXIT_CODE".to_owned(), code.to_owned()));
+                variables.push(("MONITOR_EXIT_STATUS".to_owned(), status));
+            }
+        }
+        variables
+    }
+
+    /// Queues a job that nobody asked for.
+    fn submit_for(&mut self, because_of: &UnitName, unit: &UnitName, kind: JobKind) {
+        if let Err(refusal) = self.submit(unit, kind, JobMode::Replace) {
+            let text = format!("no {} of {unit} for {because_of}: {refusal}", kind.as_str());
+            self.log(Some(because_of), Level::Warning, MessageId::JobFailed, text);
+        }
+    }
+
+    /// Does what a machine wishes for.
+    pub(crate) fn grant(&mut self, unit: &UnitName, wish: &Wish) {
+        match wish {
+            Wish::Refresh => {
+                self.refresh.insert(unit.clone());
+            }
+            Wish::Restart => self.restart_by_itself(unit),
+            Wish::Trigger => self.trigger(unit),
+        }
+    }
+
+    /// A restart job, not just a start, so that dependants follow.
+    fn restart_by_itself(&mut self, unit: &UnitName) {
+        if self.is_being_stopped(unit) {
+            return;
+        }
+        match self.submit(unit, JobKind::Restart, JobMode::Replace) {
+            Ok(_) => {}
+            Err(refusal) => {
+                self.log(
+                    Some(unit),
+                    Level::Warning,
+                    MessageId::JobFailed,
+                    format!("no restart: {refusal}"),
+                );
+                self.service_step(unit, ServiceEvent::RestartDropped(UnitResult::Resources));
+            }
+        }
+    }
+
+    /// Looks at a unit again, now that jobs have settled.
+    pub(crate) fn look_again(&mut self, unit: &UnitName) {
+        let Some(state) = self.state.unit(unit) else {
+            return;
+        };
+        let (active, has_job) = (state.active(), state.job.is_some());
+        let is_down = matches!(active, ActiveState::Inactive | ActiveState::Failed);
+        if unit.kind() == UnitKind::Service {
+            let waits_in_vain = state
+                .service()
+                .is_some_and(|service| matches!(service.phase, Phase::AutoRestart { timer: None }));
+            if waits_in_vain && !has_job {
+                return self.service_step(unit, ServiceEvent::RestartDropped(UnitResult::Success));
+            }
+            self.tell_sockets(unit);
+        }
+        if is_down && !has_job {
+            self.end_connection(unit);
+            self.let_definition_go(unit);
+        }
+    }
+
+    /// Tells the sockets of a service how it is.
+    fn tell_sockets(&mut self, service: &UnitName) {
+        let Some(state) = self.state.unit(service) else {
+            return;
+        };
+        if state.connection.is_some() {
+            return;
+        }
+        let event = match state.service().map(|service| &service.phase) {
+            _ if state.start_limit_hit => SocketEvent::ServiceLimited,
+            Some(Phase::Running) => SocketEvent::ServiceRuns,
+            Some(Phase::Dead { .. } | Phase::Failed { .. } | Phase::AutoRestart { .. })
+                if state.job.is_none() =>
+            {
+                SocketEvent::ServiceEnded
+            }
+            _ => return,
+        };
+        for socket in self.definitions.related(service, Effect::TriggeredBy) {
+            let hears = self
+                .state
+                .unit(&socket)
+                .and_then(UnitState::socket)
+                .is_some();
+            if hears {
+                self.socket_step(&socket, event.clone());
+            }
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! The one recovery path: a first start, a crash, an upgrade all come through here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use units::{UnitName, UnitSet};
+
+use crate::action::{Action, Level, MessageId, Target};
+use crate::job::{JobId, JobKind, JobMode, JobResult};
+use crate::record::{self, Unreadable};
+use crate::service::{self, Child, ServiceEvent, Trace};
+use crate::socket::SocketEvent;
+use crate::state::{Machine, UnitState};
+use crate::{Engine, Found, Ticket};
+
+/// Where boot goes.
+const DEFAULT_TARGET: &str = "default.target";
+
+impl Engine {
+    /// Takes up the state, compares it with what is there, and utters again what is repeatable.
+    pub(crate) fn take_up(&mut self, found: Found) {
+        let first = found.records.is_empty();
+        self.state.meta_mut().mint = crate::timer::Mint::new(found.seed);
+        for (key, text) in &found.records {
+            match record::read(key, text) {
+                Ok(record) => self.state.restore(record),
+                Err(Unreadable::UnknownKey) => {}
+                Err(Unreadable::Broken(why)) => {
+                    let text = format!("record {key} is not readable, its unit starts anew: {why}");
+                    self.log(None, Level::Error, MessageId::Other, text);
+                }
+            }
+        }
+        let highest = found.highest.max(self.highest_known_ticket(&found));
+        self.state.meta_mut().mint.skip_to(highest);
+        let set: std::sync::Arc<UnitSet> = std::sync::Arc::clone(self.definitions.set());
+        let kept = found
+            .kept
+            .iter()
+            .map(|definition| (definition.name().clone(), std::sync::Arc::clone(definition)));
+        self.definitions.replace(set, kept.collect());
+        let names: Vec<UnitName> = self.state.units().keys().cloned().collect();
+        for name in &names {
+            self.definitions.ensure(name);
+        }
+        self.resume_jobs();
+        self.resume_units(&names, &found);
+        if first {
+            self.boot();
+        }
+    }
+
+    /// Records can be older than what the keeper saw; tickets in records can be younger.
+    fn highest_known_ticket(&self, found: &Found) -> u64 {
+        let processes = found.processes.iter().map(|(ticket, _, _)| ticket.0);
+        let exits = found.exits.iter().map(|(ticket, _, _)| ticket.0);
+        processes.chain(exits).max().unwrap_or_default()
+    }
+
+    fn resume_jobs(&mut self) {
+        let orphans: Vec<JobId> = {
+            // A job whose unit has another one: the record of one was written, of the other not.
+            let slot = |unit: &UnitName| self.state.unit(unit).and_then(|unit| unit.job);
+            self.state
+                .jobs()
+                .iter()
+                .filter(|(id, job)| slot(&job.unit) != Some(**id))
+                .map(|(id, _)| *id)
+                .collect()
+        };
+        for id in orphans {
+            self.state.remove_job(id);
+        }
+        self.boot_jobs = self.state.jobs().values().filter(|job| job.boot).count();
+        let queued = self.state.jobs().iter().map(|(id, job)| (id, &job.tokens));
+        let ended = self.state.ended().iter().map(|(id, job)| (id, &job.tokens));
+        self.tokens = queued
+            .chain(ended)
+            .flat_map(|(id, tokens)| tokens.iter().map(|token| (token.clone(), *id)))
+            .collect();
+        self.retie_jobs();
+    }
+
+    fn resume_units(&mut self, names: &[UnitName], found: &Found) {
+        let lives: BTreeMap<Ticket, u32> = found
+            .processes
+            .iter()
+            .map(|(ticket, _, pid)| (*ticket, *pid))
+            .collect();
+        let ended: BTreeSet<Ticket> = found.exits.iter().map(|(ticket, _, _)| *ticket).collect();
+        let trace = |ticket: Ticket| match lives.get(&ticket) {
+            Some(pid) => Trace::Lives(*pid),
+            None if ended.contains(&ticket) => Trace::Ended,
+            None => Trace::None,
+        };
+        let stored: BTreeMap<&UnitName, usize> = found
+            .stored
+            .iter()
+            .map(|(unit, names)| (unit, names.len()))
+            .collect();
+        for name in names {
+            self.route_again(name);
+            let Some(state) = self.state.unit(name) else {
+                continue;
+            };
+            match &state.machine {
+                Machine::Service(service) => {
+                    let lost_connection = connection_is_lost(state, trace);
+                    let is_starting = matches!(service.phase, service::Phase::StartPre { .. });
+                    let job = state.job;
+                    let count = stored.get(name).copied().unwrap_or_default();
+                    let count = u32::try_from(count).unwrap_or(u32::MAX);
+                    let differs = service.stored != count;
+                    let trace = |ticket| match trace(ticket) {
+                        Trace::None if lost_connection => Trace::Vain,
+                        known => known,
+                    };
+                    self.step(name, true, |cx, machine| match machine {
+                        Machine::Service(state) => {
+                            Machine::Service(Box::new(service::resume(cx, *state, trace)))
+                        }
+                        other @ (Machine::Socket(_) | Machine::Target(_)) => other,
+                    });
+                    if lost_connection {
+                        self.finishing
+                            .extend(job.map(|job| (job, JobResult::Canceled)));
+                        if is_starting {
+                            self.service_step(name, ServiceEvent::Stop);
+                        }
+                    }
+                    if differs {
+                        self.service_step(name, ServiceEvent::Stored(count));
+                    }
+                }
+                Machine::Socket(_) => self.socket_step(name, SocketEvent::Resume),
+                Machine::Target(_) => {}
+            }
+            self.revisit.insert(name.clone());
+        }
+        self.kill_leaks(found);
+    }
+
+    /// Notes who waits for what, as when the actions were uttered.
+    fn route_again(&mut self, name: &UnitName) {
+        let Some(state) = self.state.unit(name) else {
+            return;
+        };
+        let mut tickets: Vec<Ticket> = Vec::new();
+        match &state.machine {
+            Machine::Service(service) => tickets.extend(service.tickets()),
+            Machine::Socket(socket) => tickets.extend(socket.phase.listen()),
+            Machine::Target(_) => {}
+        }
+        for ticket in tickets {
+            self.routes.insert(ticket, name.clone());
+        }
+    }
+
+    /// Processes that no state wants.
+    fn kill_leaks(&mut self, found: &Found) {
+        for (process, unit, pid) in &found.processes {
+            if self.routes.contains_key(process) {
+                continue;
+            }
+            let text = format!("process {pid} belongs to no run: killing it");
+            self.log(Some(unit), Level::Warning, MessageId::Other, text);
+            let ticket = self.mint_ticket();
+            self.actions.push(Action::Signal {
+                ticket,
+                unit: unit.clone(),
+                target: Target::Process(*process),
+                signal: units::value::Signal::KILL,
+                wake: false,
+            });
+        }
+    }
+
+    /// The first start.
+    fn boot(&mut self) {
+        self.state.meta_mut().started = true;
+        let Ok(target) = UnitName::parse(DEFAULT_TARGET) else {
+            return;
+        };
+        if let Err(refusal) = self.submit_marked(&target, JobKind::Start, JobMode::Replace, true) {
+            self.log(
+                None,
+                Level::Error,
+                MessageId::JobFailed,
+                format!("nothing is started: {refusal}"),
+            );
+        }
+    }
+}
+
+/// The connection that an instance was to serve died with the manager that had accepted it.
+fn connection_is_lost(state: &UnitState, trace: impl Fn(Ticket) -> Trace) -> bool {
+    let waits = state
+        .connection
+        .as_ref()
+        .is_some_and(|connection| !connection.handed_over);
+    let main = state
+        .service()
+        .and_then(|service| service.main.as_ref().and_then(Child::ticket));
+    waits && main.is_none_or(|ticket| trace(ticket) == Trace::None)
+}

@@ -1,0 +1,173 @@
+//! New definitions: all of them, or none.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use units::unit_set::Difference;
+use units::{Definition, Diagnostic, LoadState, UnitName, UnitSet};
+
+use crate::action::{Action, Level, MessageId};
+use crate::change::Change;
+use crate::command::{Answer, Refusal};
+use crate::job::queue::Queue;
+use crate::view::systemd::ActiveState;
+use crate::{Engine, Ticket};
+
+impl Engine {
+    /// The unit files were read.
+    pub(crate) fn units_read(
+        &mut self,
+        ticket: Ticket,
+        units: Arc<UnitSet>,
+        diagnostics: Arc<Vec<Diagnostic>>,
+    ) {
+        let Some((request, keep_going)) = self.readings.remove(&ticket) else {
+            return self.log(
+                None,
+                Level::Debug,
+                MessageId::Unexpected,
+                "unit files nobody asked for",
+            );
+        };
+        // What was broken before and still is does not stand in the way of the rest.
+        let is_new = |diagnostic: &&Diagnostic| {
+            diagnostic.is_error() && !self.diagnostics.contains(diagnostic)
+        };
+        let refused = !keep_going && diagnostics.iter().find(is_new).is_some();
+        let answer = if refused {
+            self.log(
+                None,
+                Level::Error,
+                MessageId::Reloaded,
+                "unit files have new errors: nothing is applied",
+            );
+            Err(Refusal::ReloadRefused(diagnostics))
+        } else {
+            self.apply(units);
+            self.diagnostics = Arc::clone(&diagnostics);
+            self.log(
+                None,
+                Level::Info,
+                MessageId::Reloaded,
+                "unit files were read again",
+            );
+            Ok(Answer::Reloaded(diagnostics))
+        };
+        self.actions.push(Action::Publish(Change::Reloading(false)));
+        self.actions.push(Action::Reply { request, answer });
+    }
+
+    /// Puts a new set in force. What runs goes on, on its new definition; what has none any more,
+    /// or a broken one, stays on its last good one.
+    fn apply(&mut self, mut units: Arc<UnitSet>) {
+        let old = Arc::clone(self.definitions.set());
+        // Instances that are in use are in no file.
+        for name in self.state.units().keys() {
+            if units.get(name).is_none() && units.resolve(name).is_some() {
+                Arc::make_mut(&mut units).instantiate(name);
+            }
+        }
+        let mut kept: BTreeMap<UnitName, Arc<Definition>> = BTreeMap::new();
+        let mut stale = std::collections::BTreeSet::new();
+        let last_good = old.iter().chain(self.definitions.kept().values());
+        for definition in last_good.filter(|definition| definition.is_loaded()) {
+            let name = definition.name();
+            let keep = match units.get(name).map(|new| new.load_state()) {
+                Some(LoadState::Loaded) => false,
+                // Broken, but not gone: as good as the last time it was read.
+                Some(LoadState::BadSetting(_) | LoadState::Error(_)) => true,
+                Some(LoadState::NotFound | LoadState::Masked) | None => self.is_in_use(name),
+            };
+            if keep && !name.is_template() {
+                kept.insert(name.clone(), Arc::clone(definition));
+                stale.insert(name.clone());
+            }
+        }
+        for (name, difference) in old.diff(&units) {
+            match difference {
+                Difference::Added => {
+                    self.actions.push(Action::Publish(Change::UnitNew(name)));
+                }
+                Difference::Removed if kept.contains_key(&name) => {}
+                Difference::Removed => {
+                    self.state.remove_unit(&name);
+                    self.actions
+                        .push(Action::Publish(Change::UnitRemoved(name)));
+                }
+                Difference::Changed(settings) => {
+                    let listens = self
+                        .state
+                        .unit(&name)
+                        .and_then(crate::state::UnitState::socket)
+                        .is_some_and(|socket| socket.phase.listen().is_some());
+                    if listens && Engine::moves_a_socket(&settings) {
+                        stale.insert(name.clone());
+                    }
+                    self.refresh.insert(name);
+                }
+            }
+        }
+        self.refresh.extend(stale.iter().cloned());
+        // A socket that did not follow its new addresses yet still does not.
+        let lagging = self
+            .state
+            .meta()
+            .stale
+            .iter()
+            .filter(|name| self.is_in_use(name))
+            .cloned();
+        let lagging: Vec<UnitName> = lagging
+            .filter(|name| !self.definitions.kept().contains_key(name))
+            .collect();
+        stale.extend(lagging);
+        self.state.meta_mut().stale = stale;
+        self.definitions.replace(units, kept);
+        self.ranks.clear();
+        self.retie_jobs();
+    }
+
+    /// It runs, has failed, or is about to do something.
+    fn is_in_use(&self, name: &UnitName) -> bool {
+        self.state
+            .unit(name)
+            .is_some_and(|state| state.job.is_some() || state.active() != ActiveState::Inactive)
+    }
+
+    /// Orders the queued jobs by the definitions in force.
+    pub(crate) fn retie_jobs(&mut self) {
+        self.queue = Queue::default();
+        let ids: Vec<_> = self.state.jobs().keys().copied().collect();
+        for id in ids {
+            self.queue.tie(&self.definitions, &self.state, id);
+        }
+    }
+
+    /// A unit is down: an orphan's definition goes with it.
+    pub(crate) fn let_definition_go(&mut self, unit: &UnitName) {
+        if !self.definitions.kept().contains_key(unit) {
+            return;
+        }
+        let orphan = match self
+            .definitions
+            .set()
+            .get(unit)
+            .map(|definition| definition.load_state())
+        {
+            Some(LoadState::BadSetting(_) | LoadState::Error(_)) => return,
+            Some(LoadState::Loaded | LoadState::Masked) => false,
+            Some(LoadState::NotFound) | None => true,
+        };
+        if self.state.active(unit) == ActiveState::Failed {
+            // Still worth a look; `reset-failed` lets it go.
+            return;
+        }
+        self.definitions.drop_kept(unit);
+        self.state.meta_mut().stale.remove(unit);
+        if orphan {
+            self.state.remove_unit(unit);
+            self.refresh.remove(unit);
+            self.actions
+                .push(Action::Publish(Change::UnitRemoved(unit.clone())));
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! What clients ask for. Every request gets exactly one reply.
+
+use units::value::Signal;
+use units::{UnitKind, UnitName};
+
+use crate::Engine;
+use crate::action::{Action, Target};
+use crate::change::Change;
+use crate::command::{Answer, Command, Refusal, Verb, Whom};
+use crate::job::{JobId, JobKind, JobMode, JobResult};
+use crate::limit::Limit;
+use crate::machine::Closing;
+use crate::service::{Child, ServiceEvent};
+use crate::socket::SocketEvent;
+use crate::ticket::RequestId;
+use crate::view::systemd::ActiveState;
+
+impl Engine {
+    pub(crate) fn requested(&mut self, request: RequestId, command: Command) {
+        let answer = match command {
+            Command::Submit {
+                unit,
+                verb,
+                mode,
+                token,
+            } => self.submit_asked(&unit, verb, mode, token).map(Answer::Job),
+            Command::AwaitJob { job } => {
+                if let Some(ended) = self.state.ended().get(&job) {
+                    Ok(Answer::Ended(ended.result))
+                } else if let Some(queued) = self.state.job(job) {
+                    if !queued.asked_for
+                        && let Some(queued) = self.state.job_mut(job)
+                    {
+                        queued.asked_for = true;
+                    }
+                    return self.waiters.entry(job).or_default().push(request);
+                } else {
+                    Err(Refusal::NoSuchJob(job))
+                }
+            }
+            Command::CancelJob { job } => match self.state.job(job) {
+                Some(_) => {
+                    self.finish_job(job, JobResult::Canceled);
+                    Ok(Answer::Done)
+                }
+                None => Err(Refusal::NoSuchJob(job)),
+            },
+            Command::Kill { unit, whom, signal } => self.kill(&unit, whom, signal),
+            Command::ResetFailed { unit } => self.reset_failed(unit),
+            Command::Reload { keep_going } => {
+                let ticket = self.mint_ticket();
+                self.readings.insert(ticket, (request, keep_going));
+                self.actions.push(Action::Publish(Change::Reloading(true)));
+                return self.actions.push(Action::ReadUnits { ticket });
+            }
+            Command::Shutdown { status } => {
+                self.begin_closing(status);
+                Ok(Answer::Done)
+            }
+        };
+        self.actions.push(Action::Reply { request, answer });
+    }
+
+    pub(crate) fn forget_request(&mut self, request: RequestId) {
+        self.waiters.retain(|_, waiting| {
+            waiting.retain(|waiter| *waiter != request);
+            !waiting.is_empty()
+        });
+    }
+
+    pub(crate) fn mint_ticket(&mut self) -> crate::Ticket {
+        self.state.meta_mut().mint.ticket()
+    }
+
+    fn submit_asked(
+        &mut self,
+        unit: &UnitName,
+        verb: Verb,
+        mode: JobMode,
+        token: Option<String>,
+    ) -> Result<JobId, Refusal> {
+        if let Some(known) = token.as_ref().and_then(|token| self.tokens.get(token)) {
+            return Ok(*known);
+        }
+        if self.state.meta().closing != Closing::No && verb != Verb::Stop {
+            return Err(Refusal::ShuttingDown);
+        }
+        self.definitions.ensure(unit);
+        let can_reload = self.can_reload(unit);
+        let kind = match verb {
+            Verb::Start => JobKind::Start,
+            Verb::Stop => JobKind::Stop,
+            Verb::Restart => JobKind::Restart,
+            Verb::TryRestart => JobKind::TryRestart,
+            Verb::Reload => JobKind::Reload,
+            Verb::ReloadOrRestart if can_reload => JobKind::ReloadOrStart,
+            Verb::ReloadOrRestart => JobKind::Restart,
+            Verb::TryReloadOrRestart if can_reload => JobKind::TryReload,
+            Verb::TryReloadOrRestart => JobKind::TryRestart,
+        };
+        let down = matches!(
+            self.state.active(unit),
+            ActiveState::Inactive | ActiveState::Failed
+        );
+        if verb == Verb::Reload && down && can_reload {
+            return Err(Refusal::NotApplicable(
+                unit.clone(),
+                "it does not run".to_owned(),
+            ));
+        }
+        let id = self.submit(unit, kind, mode)?;
+        if let Some(job) = self.state.job_mut(id) {
+            job.asked_for = true;
+            if let Some(token) = token {
+                job.tokens.insert(token.clone());
+                self.tokens.insert(token, id);
+            }
+        }
+        Ok(id)
+    }
+
+    fn can_reload(&self, unit: &UnitName) -> bool {
+        unit.kind() == UnitKind::Service
+            && self
+                .definitions
+                .get(unit)
+                .is_some_and(|definition| !definition.exec_reload().is_empty())
+    }
+
+    fn kill(&mut self, unit: &UnitName, whom: Whom, signal: Signal) -> Result<Answer, Refusal> {
+        let Some(state) = self.state.unit(unit) else {
+            return match self.definitions.get(unit) {
+                Some(_) => Err(Refusal::NoProcess(unit.clone(), whom)),
+                None => Err(Refusal::NoSuchUnit(unit.clone())),
+            };
+        };
+        let service = state.service();
+        let live = |child: &Option<Child>| {
+            child
+                .as_ref()
+                .filter(|child| child.pid().is_some())
+                .and_then(Child::ticket)
+        };
+        let target = match whom {
+            Whom::Main => service
+                .and_then(|service| live(&service.main))
+                .map(Target::Process),
+            Whom::Control => service
+                .and_then(|service| live(&service.control))
+                .map(Target::Process),
+            Whom::All => {
+                let runs = service.is_some_and(|service| {
+                    live(&service.main).is_some()
+                        || live(&service.control).is_some()
+                        || service.lives_as_group
+                        || !service.former.is_empty()
+                });
+                runs.then_some(Target::All)
+            }
+        };
+        let Some(target) = target else {
+            return Err(Refusal::NoProcess(unit.clone(), whom));
+        };
+        let ticket = self.mint_ticket();
+        self.actions.push(Action::Signal {
+            ticket,
+            unit: unit.clone(),
+            target,
+            signal,
+            wake: false,
+        });
+        Ok(Answer::Done)
+    }
+
+    fn reset_failed(&mut self, unit: Option<UnitName>) -> Result<Answer, Refusal> {
+        let units: Vec<UnitName> = match unit {
+            Some(unit) if self.state.unit(&unit).is_some() => vec![unit],
+            Some(unit) if self.definitions.get(&unit).is_some() => return Ok(Answer::Done),
+            Some(unit) => return Err(Refusal::NoSuchUnit(unit)),
+            None => self.state.units().keys().cloned().collect(),
+        };
+        for unit in units {
+            let state = self.state.unit_mut(&unit);
+            state.starts = Limit::default();
+            state.start_limit_hit = false;
+            match unit.kind() {
+                UnitKind::Service => self.service_step(&unit, ServiceEvent::ResetFailed),
+                UnitKind::Socket => self.socket_step(&unit, SocketEvent::ResetFailed),
+                UnitKind::Target | UnitKind::Timer | UnitKind::Path | UnitKind::Slice => {}
+            }
+        }
+        Ok(Answer::Done)
+    }
+}

@@ -1,0 +1,605 @@
+//! The service machine: `step(definition, state, event, now) -> (state, actions)`.
+//!
+//! The way of a run, as systemd's: start-pre, start, start-post, running or exited, reload, stop,
+//! stop-sigterm, stop-sigkill, stop-post, final-sigterm, final-sigkill, then dead or failed, and
+//! from there perhaps auto-restart. `start.rs` has the way up, `stop.rs` the way down,
+//! `running.rs` what happens between, `readiness.rs` what the service says itself and which
+//! process is the main one, `restart.rs` whether and when it comes back, `resume.rs` what is
+//! uttered again after a recovery.
+
+pub(crate) mod process;
+mod readiness;
+pub(crate) mod restart;
+mod resume;
+mod running;
+mod start;
+mod stop;
+
+use serde::{Deserialize, Serialize};
+use units::value::Span;
+
+pub(crate) use process::{Child, Process};
+pub(crate) use readiness::Adopting;
+pub(crate) use resume::{Trace, resume};
+pub(crate) use stop::Kill;
+
+use crate::action::{Level, MessageId, Role};
+use crate::clock::{Monotonic, Now};
+use crate::event::{AdoptFailure, ExitStatus, Sender, SpawnFailure};
+use crate::machine::{Closing, Context, Move, Wish};
+use crate::notify::Message;
+use crate::ticket::{BatchId, Ticket};
+use crate::timer::Timer;
+use crate::view::systemd::{ActiveState, SubState, UnitResult};
+
+/// All that is known of a service and cannot be computed again.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Service {
+    pub(crate) phase: Phase,
+    /// The service itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) main: Option<Child>,
+    /// The command that runs beside it or in its stead. `exec-start` of a forking service is one,
+    /// too: it is not the process that stays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) control: Option<Child>,
+    /// The search for the main process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) adopting: Option<Adopting>,
+    /// `WatchEmpty` that is not answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) watch_empty: Option<Ticket>,
+    /// No process was left, and none was asked for since.
+    pub(crate) known_empty: bool,
+    /// It forked and nobody knows its main process: it lives as long as any process of it does.
+    pub(crate) lives_as_group: bool,
+    /// Processes that are not followed any more but still belong to it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) former: Vec<Ticket>,
+    /// The first failure of this run.
+    pub(crate) result: UnitResult,
+    /// A sentence about it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) failure: String,
+    /// The start was done once in this run.
+    pub(crate) was_ready: bool,
+    /// Stopped on request: no automatic restart.
+    pub(crate) forbid_restart: bool,
+    /// Automatic restarts since the last start on request.
+    pub(crate) restarts: u32,
+    /// The next start begins to count restarts anew.
+    pub(crate) flush_restarts: bool,
+    /// The last reload command failed.
+    pub(crate) reload_failed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) watchdog: Option<Watchdog>,
+    /// Phase the service told before its turn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) told: Option<crate::notify::Phase>,
+    /// Messages that came before anybody knew whose process had sent them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) early: Vec<(Sender, Message)>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) status_text: String,
+    pub(crate) status_errno: i32,
+    /// Something was put into the fd store.
+    pub(crate) uses_store: bool,
+    /// How many descriptors it holds.
+    pub(crate) stored: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) main_start: Option<Now>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) main_exit: Option<(Now, ExitStatus)>,
+}
+
+/// Where in its run a service is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Phase {
+    Dead {
+        ended: Ended,
+    },
+    /// Down after a failure.
+    Failed {
+        on_request: bool,
+    },
+    StartPre {
+        timer: Option<Timer>,
+    },
+    Start {
+        timer: Option<Timer>,
+    },
+    StartPost {
+        timer: Option<Timer>,
+    },
+    Running,
+    Exited,
+    Reload {
+        timer: Option<Timer>,
+    },
+    Stop {
+        timer: Option<Timer>,
+    },
+    StopWatchdog(Kill),
+    StopSigterm(Kill),
+    StopSigkill(Kill),
+    StopPost {
+        timer: Option<Timer>,
+    },
+    FinalSigterm(Kill),
+    FinalSigkill(Kill),
+    /// Waiting to restart; without a timer once the restart job is queued.
+    AutoRestart {
+        timer: Option<Timer>,
+    },
+}
+
+/// Why a service that did not fail is down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Ended {
+    #[default]
+    Never,
+    OnRequest,
+    ByItself,
+}
+
+impl Default for Phase {
+    fn default() -> Phase {
+        Phase::Dead {
+            ended: Ended::Never,
+        }
+    }
+}
+
+/// The watchdog of a run that is up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Watchdog {
+    /// Set by the service itself, instead of the setting.
+    pub(crate) own: Option<Span>,
+    pub(crate) timer: Option<Timer>,
+    /// The last sign of life. Not kept: after a recovery the service gets a full new window.
+    #[serde(skip)]
+    pub(crate) last_ping: Option<Monotonic>,
+}
+
+/// What can happen to a service.
+#[derive(Debug, Clone)]
+pub(crate) enum ServiceEvent {
+    Start,
+    Stop,
+    Reload,
+    /// Everything is being stopped and somebody is impatient.
+    Hurry,
+    ResetFailed,
+    /// The start limit is hit.
+    Limited,
+    /// The restart job is gone without having run.
+    RestartDropped(UnitResult),
+    Spawned {
+        ticket: Ticket,
+        pid: u32,
+    },
+    SpawnFailed {
+        ticket: Ticket,
+        failure: SpawnFailure,
+    },
+    Exited {
+        ticket: Ticket,
+        status: ExitStatus,
+    },
+    Adopted {
+        ticket: Ticket,
+        pid: u32,
+    },
+    AdoptFailed {
+        ticket: Ticket,
+        reason: AdoptFailure,
+    },
+    Timer(Ticket),
+    Signalled(Ticket),
+    Emptied(Ticket),
+    Notified {
+        sender: Sender,
+        message: Message,
+        batch: Option<(BatchId, u32)>,
+    },
+    Stored(u32),
+    Lost(Ticket),
+}
+
+/// One step: what becomes of `state` by `event`.
+pub(crate) fn step(cx: Context<'_>, state: Service, event: ServiceEvent) -> Service {
+    let mut run = Run { cx, s: state };
+    run.take(event);
+    run.s
+}
+
+/// A step under way: the state, taken by value, and its surroundings.
+pub(crate) struct Run<'a> {
+    pub(super) cx: Context<'a>,
+    pub(super) s: Service,
+}
+
+impl Run<'_> {
+    fn take(&mut self, event: ServiceEvent) {
+        match event {
+            ServiceEvent::Start => self.start(),
+            ServiceEvent::Stop => self.stop(),
+            ServiceEvent::Reload => self.reload(),
+            ServiceEvent::Hurry => self.hurry(),
+            ServiceEvent::ResetFailed => self.reset_failed(),
+            ServiceEvent::Limited => self.limited(),
+            ServiceEvent::RestartDropped(result) => self.restart_dropped(result),
+            ServiceEvent::Spawned { ticket, pid } => self.spawned(ticket, pid),
+            ServiceEvent::SpawnFailed { ticket, failure } => self.spawn_failed(ticket, failure),
+            ServiceEvent::Exited { ticket, status } => self.exited(ticket, status),
+            ServiceEvent::Adopted { ticket, pid } => self.adopted(ticket, pid),
+            ServiceEvent::AdoptFailed { ticket, reason } => self.adopt_failed(ticket, reason),
+            ServiceEvent::Timer(ticket) => self.timer_fired(ticket),
+            ServiceEvent::Signalled(ticket) => self.signalled(ticket),
+            ServiceEvent::Emptied(ticket) => self.emptied(ticket),
+            ServiceEvent::Notified {
+                sender,
+                message,
+                batch,
+            } => self.notified(sender, message, batch),
+            ServiceEvent::Stored(count) => {
+                self.s.stored = count;
+                self.s.uses_store |= count > 0;
+                self.cx.wishes.push(Wish::Refresh);
+            }
+            ServiceEvent::Lost(ticket) => self.lost(ticket),
+        }
+    }
+
+    /// Goes to another phase: takes back the timer of the one that is left, and notes the change.
+    pub(super) fn go(&mut self, phase: Phase, cause: impl Into<String>) {
+        self.go_with(phase, cause, false);
+    }
+
+    pub(super) fn go_with(&mut self, phase: Phase, cause: impl Into<String>, will_restart: bool) {
+        let from = self.s.phase.states();
+        let left = std::mem::replace(&mut self.s.phase, phase);
+        if let Some(timer) = left.timer()
+            && self
+                .s
+                .phase
+                .timer()
+                .is_none_or(|kept| kept.ticket != timer.ticket)
+        {
+            timer.cancel(self.cx.actions);
+        }
+        let to = self.s.phase.states();
+        if from != to {
+            self.cx.moves.push(Move {
+                from,
+                to,
+                cause: cause.into(),
+                will_restart,
+            });
+        }
+    }
+
+    /// Notes a failure: the first one of a run stays.
+    pub(super) fn fail(&mut self, result: UnitResult) {
+        if self.s.result == UnitResult::Success {
+            self.s.result = result;
+        }
+    }
+
+    /// The same with a sentence.
+    pub(super) fn fail_because(&mut self, result: UnitResult, why: impl Into<String>) {
+        if self.s.result == UnitResult::Success {
+            self.s.failure = why.into();
+        }
+        self.fail(result);
+    }
+
+    pub(super) fn unexpected(&mut self, what: &str) {
+        let (_, sub) = self.s.phase.states();
+        self.cx.log(
+            Level::Debug,
+            MessageId::Unexpected,
+            format!("{what} makes no sense in state {}", sub.as_str()),
+        );
+    }
+
+    pub(super) fn arm(&mut self, span: Span) -> Option<Timer> {
+        Timer::arm(self.cx.mint, self.cx.actions, self.cx.now, span)
+    }
+
+    /// How long one step of the start may take.
+    pub(super) fn start_window(&self) -> Span {
+        self.cx.definition.timeout_start_sec()
+    }
+
+    /// How long one step of the stop may take.
+    pub(super) fn stop_window(&self) -> Span {
+        let configured = self.cx.definition.timeout_stop_sec();
+        match self.cx.closing {
+            Closing::No | Closing::Orderly => configured,
+            Closing::Hurried => configured.min(stop::HURRIED_WINDOW),
+        }
+    }
+
+    /// A process is there now.
+    fn spawned(&mut self, ticket: Ticket, pid: u32) {
+        let Some(child) = self.child_mut(ticket) else {
+            // Nobody waits for it any more: the run it belongs to was given up.
+            if !self.s.former.contains(&ticket) {
+                self.s.former.push(ticket);
+            }
+            return self.kill_at_once(ticket);
+        };
+        child.process = Process::Live { ticket, pid };
+        let (role, is_main) = (child.role, self.is_main(ticket));
+        if role == Role::Main {
+            self.s.main_start = Some(self.cx.now);
+        }
+        self.cx.wishes.push(Wish::Refresh);
+        if self.kill_mut().is_some() {
+            return self.send_deferred_signals();
+        }
+        if is_main {
+            self.main_spawned();
+        }
+        self.read_early_messages();
+    }
+
+    fn spawn_failed(&mut self, ticket: Ticket, failure: SpawnFailure) {
+        let Some(child) = self.child_mut(ticket).cloned() else {
+            return self.s.former.retain(|former| *former != ticket);
+        };
+        match failure {
+            SpawnFailure::Shortage { errno } => self.short(&child, errno),
+            SpawnFailure::Setup { status, message } => {
+                self.cx
+                    .log(Level::Error, MessageId::SpawnFailed, message.clone());
+                if self.s.result == UnitResult::Success {
+                    self.s.failure = message;
+                }
+                // For systemd a simple service is up once it is forked: what fails after that is
+                // its exit.
+                if self.is_main(ticket) {
+                    self.main_failed_to_execute();
+                }
+                self.ended(ticket, ExitStatus::Code(status));
+            }
+        }
+    }
+
+    /// The machine is short of something.
+    fn short(&mut self, child: &Child, errno: i32) {
+        let is_main = child.ticket().is_some_and(|ticket| self.is_main(ticket));
+        if self.kill_mut().is_some() {
+            // It was to be stopped anyway.
+            self.forget_child(is_main);
+            return self.send_deferred_signals();
+        }
+        let waiting = self.wait_out_shortage(child, errno);
+        *(if is_main {
+            &mut self.s.main
+        } else {
+            &mut self.s.control
+        }) = Some(waiting);
+        // The way up has no deadline while nothing can be tried; the way down keeps its own.
+        if let Phase::StartPre { timer } | Phase::Start { timer } | Phase::StartPost { timer } =
+            &mut self.s.phase
+            && let Some(timer) = timer.take()
+        {
+            timer.cancel(self.cx.actions);
+        }
+    }
+
+    /// Tries again what failed by a shortage.
+    fn retry(&mut self, is_main: bool) {
+        let slot = if is_main {
+            &mut self.s.main
+        } else {
+            &mut self.s.control
+        };
+        let Some(Child {
+            role,
+            index,
+            process: Process::Waiting { attempt, .. },
+        }) = *slot
+        else {
+            return;
+        };
+        let child = self.spawn(role, index, attempt);
+        let gone = child.is_none();
+        *(if is_main {
+            &mut self.s.main
+        } else {
+            &mut self.s.control
+        }) = child;
+        if let Phase::StartPre { timer: None }
+        | Phase::Start { timer: None }
+        | Phase::StartPost { timer: None } = self.s.phase
+        {
+            let armed = self.arm(self.start_window());
+            if let Phase::StartPre { timer } | Phase::Start { timer } | Phase::StartPost { timer } =
+                &mut self.s.phase
+            {
+                *timer = armed;
+            }
+        }
+        if gone {
+            // The definition changed meanwhile and has no such command any more.
+            if is_main {
+                self.main_ended(role, index, None)
+            } else {
+                self.control_ended(role, index, None)
+            }
+        }
+    }
+
+    /// A process has ended.
+    fn exited(&mut self, ticket: Ticket, status: ExitStatus) {
+        if let Some(at) = self.s.former.iter().position(|former| *former == ticket) {
+            self.s.former.swap_remove(at);
+            return;
+        }
+        if self.child_mut(ticket).is_none() {
+            return self.unexpected("the end of a process");
+        }
+        self.ended(ticket, status);
+    }
+
+    fn ended(&mut self, ticket: Ticket, status: ExitStatus) {
+        let is_main = self.is_main(ticket);
+        let slot = if is_main {
+            &mut self.s.main
+        } else {
+            &mut self.s.control
+        };
+        let Some(child) = slot.take() else { return };
+        self.cx.wishes.push(Wish::Refresh);
+        if child.role == Role::Main {
+            self.s.early.clear();
+        }
+        if is_main {
+            if self.main_may_have_moved(status) {
+                return;
+            }
+            self.main_ended(child.role, child.index, Some(status));
+        } else {
+            self.control_ended(child.role, child.index, Some(status));
+        }
+    }
+
+    pub(super) fn is_main(&self, ticket: Ticket) -> bool {
+        self.s.main.as_ref().and_then(Child::ticket) == Some(ticket)
+    }
+
+    fn child_mut(&mut self, ticket: Ticket) -> Option<&mut Child> {
+        [&mut self.s.main, &mut self.s.control]
+            .into_iter()
+            .flatten()
+            .find(|child| child.ticket() == Some(ticket))
+    }
+
+    /// Lets go of a child that was never there.
+    pub(super) fn forget_child(&mut self, is_main: bool) {
+        let slot = if is_main {
+            &mut self.s.main
+        } else {
+            &mut self.s.control
+        };
+        if let Some(Child {
+            process: Process::Waiting { retry, .. },
+            ..
+        }) = slot.take()
+        {
+            retry.cancel(self.cx.actions);
+        }
+    }
+
+    /// What the end of a command means for the run. `None`: it never ran.
+    pub(super) fn judge(
+        &mut self,
+        role: Role,
+        index: u16,
+        status: Option<ExitStatus>,
+    ) -> UnitResult {
+        let Some(status) = status else {
+            return UnitResult::Success;
+        };
+        let result = process::classify(self.cx.definition, role, status);
+        let ignored = self
+            .command(role, index)
+            .is_some_and(|command| command.ignore_failure);
+        let level = match (result, ignored) {
+            (UnitResult::Success, _) => Level::Debug,
+            (_, true) => Level::Info,
+            (_, false) => Level::Notice,
+        };
+        let sentence = format!("{} {}", role.describe(), process::describe(status));
+        self.cx
+            .log(level, MessageId::ProcessExited, sentence.clone());
+        if ignored || result == UnitResult::Success {
+            return UnitResult::Success;
+        }
+        if self.s.result == UnitResult::Success && self.s.failure.is_empty() {
+            self.s.failure = sentence;
+        }
+        result
+    }
+
+    fn timer_fired(&mut self, ticket: Ticket) {
+        let is = |timer: Option<Timer>| timer.is_some_and(|timer| timer.ticket == ticket);
+        let retries = |child: &Option<Child>| match child {
+            Some(Child {
+                process: Process::Waiting { retry, .. },
+                ..
+            }) => retry.ticket == ticket,
+            _ => false,
+        };
+        if is(self.s.phase.timer()) {
+            self.phase_timed_out();
+        } else if retries(&self.s.main) {
+            self.retry(true);
+        } else if retries(&self.s.control) {
+            self.retry(false);
+        } else if is(self.s.watchdog.as_ref().and_then(|watchdog| watchdog.timer)) {
+            self.watchdog_due();
+        } else if is(self.s.adopting.as_ref().and_then(|adopting| adopting.retry)) {
+            self.adopt_again();
+        } else {
+            self.unexpected("a timer");
+        }
+    }
+
+    /// After a recovery nobody knows whether the action of this ticket was done.
+    fn lost(&mut self, ticket: Ticket) {
+        if self.child_mut(ticket).is_some() {
+            self.ended(ticket, ExitStatus::Unknown);
+        } else {
+            self.signalled(ticket);
+        }
+    }
+}
+
+impl Phase {
+    pub(crate) fn timer(&self) -> Option<Timer> {
+        match self {
+            Phase::StartPre { timer }
+            | Phase::Start { timer }
+            | Phase::StartPost { timer }
+            | Phase::Reload { timer }
+            | Phase::Stop { timer }
+            | Phase::StopPost { timer }
+            | Phase::AutoRestart { timer } => *timer,
+            Phase::StopWatchdog(kill)
+            | Phase::StopSigterm(kill)
+            | Phase::StopSigkill(kill)
+            | Phase::FinalSigterm(kill)
+            | Phase::FinalSigkill(kill) => kill.timer,
+            Phase::Dead { .. } | Phase::Failed { .. } | Phase::Running | Phase::Exited => None,
+        }
+    }
+
+    /// systemd's words for it.
+    pub(crate) fn states(&self) -> (ActiveState, SubState) {
+        match self {
+            Phase::Dead { .. } => (ActiveState::Inactive, SubState::Dead),
+            Phase::Failed { .. } => (ActiveState::Failed, SubState::Failed),
+            Phase::StartPre { .. } => (ActiveState::Activating, SubState::StartPre),
+            Phase::Start { .. } => (ActiveState::Activating, SubState::Start),
+            Phase::StartPost { .. } => (ActiveState::Activating, SubState::StartPost),
+            Phase::Running => (ActiveState::Active, SubState::Running),
+            Phase::Exited => (ActiveState::Active, SubState::Exited),
+            Phase::Reload { .. } => (ActiveState::Reloading, SubState::Reload),
+            Phase::Stop { .. } => (ActiveState::Deactivating, SubState::Stop),
+            Phase::StopWatchdog(_) => (ActiveState::Deactivating, SubState::StopWatchdog),
+            Phase::StopSigterm(_) => (ActiveState::Deactivating, SubState::StopSigterm),
+            Phase::StopSigkill(_) => (ActiveState::Deactivating, SubState::StopSigkill),
+            Phase::StopPost { .. } => (ActiveState::Deactivating, SubState::StopPost),
+            Phase::FinalSigterm(_) => (ActiveState::Deactivating, SubState::FinalSigterm),
+            Phase::FinalSigkill(_) => (ActiveState::Deactivating, SubState::FinalSigkill),
+            Phase::AutoRestart { .. } => (ActiveState::Activating, SubState::AutoRestart),
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The processes of a service: asking for one, and what its end means.
+
+use serde::{Deserialize, Serialize};
+use units::Definition;
+use units::value::{ExecLine, ServiceType, Signal, Span};
+
+use super::Run;
+use crate::action::{Action, Level, MessageId, Role, Spawn, StopHint};
+use crate::event::ExitStatus;
+use crate::ticket::{Invocation, Ticket};
+use crate::timer::Timer;
+use crate::view::systemd::UnitResult;
+
+/// One command of a service, from the wish to run it to its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Child {
+    pub(crate) role: Role,
+    /// Which of the role's commands.
+    pub(crate) index: u16,
+    pub(crate) process: Process,
+}
+
+/// How far a command has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Process {
+    /// The machine was short of something: it is asked for again when the timer fires.
+    Waiting { retry: Timer, attempt: u32 },
+    /// `Spawn` was uttered and not answered.
+    Asked { ticket: Ticket, attempt: u32 },
+    /// It runs.
+    Live { ticket: Ticket, pid: u32 },
+}
+
+impl Child {
+    pub(crate) fn ticket(&self) -> Option<Ticket> {
+        match self.process {
+            Process::Waiting { .. } => None,
+            Process::Asked { ticket, .. } | Process::Live { ticket, .. } => Some(ticket),
+        }
+    }
+
+    pub(crate) fn pid(&self) -> Option<u32> {
+        match self.process {
+            Process::Live { pid, .. } => Some(pid),
+            Process::Waiting { .. } | Process::Asked { .. } => None,
+        }
+    }
+
+    pub(crate) fn is_asked(&self) -> bool {
+        matches!(self.process, Process::Asked { .. })
+    }
+}
+
+/// First wait after a shortage; doubled each time, up to [`LONGEST_SHORTAGE`].
+const FIRST_SHORTAGE: Span = Span::from_millis(10);
+const LONGEST_SHORTAGE: Span = Span::from_secs(5);
+
+/// The commands of a role, as written.
+pub(crate) fn commands(definition: &Definition, role: Role) -> &[ExecLine] {
+    match role {
+        Role::StartPre => definition.exec_start_pre(),
+        Role::Main => definition.exec_start(),
+        Role::StartPost => definition.exec_start_post(),
+        Role::Reload => definition.exec_reload(),
+        Role::Stop => definition.exec_stop(),
+        Role::StopPost => definition.exec_stop_post(),
+    }
+}
+
+/// Whether an end counts as success (systemd.service(5), "clean").
+pub(crate) fn classify(definition: &Definition, role: Role, status: ExitStatus) -> UnitResult {
+    let success = definition.success_exit_status();
+    // A daemon that is told to go and goes did well; a command that was killed did not finish.
+    let is_daemon =
+        role == Role::Main && !matches!(definition.service_type(), ServiceType::Oneshot);
+    match status {
+        ExitStatus::Code(0) => UnitResult::Success,
+        ExitStatus::Code(code) if success.has_code(i32::from(code)) => UnitResult::Success,
+        ExitStatus::Code(_) => UnitResult::ExitCode,
+        ExitStatus::Signal(number) => {
+            let signal = Signal::from_number(i32::from(number));
+            let clean = [Signal::HUP, Signal::INT, Signal::TERM, Signal::PIPE];
+            let expected = signal.is_some_and(|signal| {
+                (is_daemon && clean.contains(&signal)) || success.has_signal(signal)
+            });
+            if expected {
+                UnitResult::Success
+            } else {
+                UnitResult::Signal
+            }
+        }
+        ExitStatus::Dumped(_) => UnitResult::CoreDump,
+        ExitStatus::Unknown => UnitResult::Protocol,
+    }
+}
+
+/// How a process ended, for a person.
+pub(crate) fn describe(status: ExitStatus) -> String {
+    match status {
+        ExitStatus::Code(code) => format!("exited with status {code}"),
+        ExitStatus::Signal(number) => format!("was killed by {}", signal_name(number)),
+        ExitStatus::Dumped(number) => format!("dumped core on {}", signal_name(number)),
+        ExitStatus::Unknown => "is gone, nobody knows how".to_owned(),
+    }
+}
+
+fn signal_name(number: u8) -> String {
+    match Signal::from_number(i32::from(number)) {
+        Some(signal) => signal.to_string(),
+        None => format!("signal {number}"),
+    }
+}
+
+/// `EXIT_CODE` and `EXIT_STATUS` as systemd.exec(5) has them.
+pub(crate) fn exit_variables(status: ExitStatus) -> Option<(&'static str, String)> {
+    match status {
+        ExitStatus::Code(code) => Some(("exited", code.to_string())),
+        ExitStatus::Signal(number) => Some(("killed", bare_signal_name(number))),
+        ExitStatus::Dumped(number) => Some(("dumped", bare_signal_name(number))),
+        ExitStatus::Unknown => None,
+    }
+}
+
+/// `TERM`, not `SIGTERM`: so systemd writes it into the environment.
+fn bare_signal_name(number: u8) -> String {
+    let name = signal_name(number);
+    name.strip_prefix("SIG").map_or(name.clone(), str::to_owned)
+}
+
+impl Run<'_> {
+    /// The command at `index` of a role, if there is one.
+    pub(super) fn command(&self, role: Role, index: u16) -> Option<&ExecLine> {
+        commands(self.cx.definition, role).get(usize::from(index))
+    }
+
+    /// Asks for the process of a command. `None` when the role has no such command.
+    pub(super) fn spawn(&mut self, role: Role, index: u16, attempt: u32) -> Option<Child> {
+        let command = self.command(role, index)?.clone();
+        let ticket = self.cx.mint.ticket();
+        let environment = self.environment(role);
+        let definition = self.cx.definition;
+        self.s.known_empty = false;
+        // The engine fills in what concerns other units: listeners, connection, rank.
+        self.cx.actions.push(Action::Spawn(Box::new(Spawn {
+            ticket,
+            unit: self.cx.name.clone(),
+            role,
+            command,
+            environment,
+            invocation: Invocation::default(),
+            listen: Vec::new(),
+            connection: None,
+            stop: StopHint {
+                rank: 0,
+                signal: definition.kill_signal(),
+                timeout: definition.timeout_stop_sec(),
+            },
+        })));
+        Some(Child {
+            role,
+            index,
+            process: Process::Asked { ticket, attempt },
+        })
+    }
+
+    /// The variables that depend on how the run went so far.
+    fn environment(&self, role: Role) -> Vec<(String, String)> {
+        let mut variables = Vec::new();
+        let mut set = |key: &str, value: String| variables.push((key.to_owned(), value));
+        if matches!(role, Role::StartPost | Role::Reload | Role::Stop)
+            && let Some(pid) = self.s.main.as_ref().and_then(Child::pid)
+        {
+            set("MAINPID", pid.to_string());
+        }
+        if matches!(role, Role::Stop | Role::StopPost) {
+            set("SERVICE_RESULT", self.s.result.as_str().to_owned());
+            if let Some((code, status)) = self
+                .s
+                .main_exit
+                .and_then(|(_, status)| exit_variables(status))
+            {
+                set("EXIT_CODE", code.to_owned());
+                set("EXIT_STATUS", status);
+            }
+        }
+        variables
+    }
+
+    /// The machine is short of something: the same again, later. No budget is spent.
+    pub(super) fn wait_out_shortage(&mut self, child: &Child, errno: i32) -> Child {
+        let attempt = match child.process {
+            Process::Asked { attempt, .. } | Process::Waiting { attempt, .. } => attempt,
+            Process::Live { .. } => 0,
+        };
+        let micros = FIRST_SHORTAGE.as_micros() << attempt.min(16);
+        let span = Span::from_micros(micros.min(LONGEST_SHORTAGE.as_micros()));
+        if attempt == 0 {
+            self.cx.log(
+                Level::Warning,
+                MessageId::Shortage,
+                format!("the machine is short of something (errno {errno}), trying again"),
+            );
+        }
+        let ticket = self.cx.mint.ticket();
+        let at = crate::clock::Monotonic(self.cx.now.monotonic.0.saturating_add(span.as_micros()));
+        self.cx.actions.push(Action::SetTimer { ticket, at });
+        Child {
+            role: child.role,
+            index: child.index,
+            process: Process::Waiting {
+                retry: Timer { ticket, at },
+                attempt: attempt + 1,
+            },
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! What the service says itself (sd_notify(3)), and which process is the main one.
+
+use serde::{Deserialize, Serialize};
+use units::value::{NotifyAccess, ServiceType, Span};
+
+use super::stop::KillKind;
+use super::{Child, Phase, Process, Run};
+use crate::action::{Action, AdoptFrom, Level, MessageId, Role};
+use crate::event::{AdoptFailure, ExitStatus, Sender};
+use crate::machine::Wish;
+use crate::notify::{self, Message};
+use crate::ticket::{BatchId, Ticket};
+use crate::timer::Timer;
+use crate::view::systemd::UnitResult;
+
+/// A search for the main process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Adopting {
+    pub(crate) ticket: Ticket,
+    pub(crate) from: AdoptFrom,
+    /// The next look; `Adopt` is not answered while there is none.
+    #[serde(default)]
+    pub(crate) retry: Option<Timer>,
+    /// How often it was in vain.
+    #[serde(default)]
+    pub(crate) attempts: u32,
+    /// How the former main process ended: what is true if no new one is found.
+    #[serde(default)]
+    pub(crate) ended: Option<ExitStatus>,
+}
+
+/// The waits between two looks for a pid file; the last one stays.
+const LOOKS: [Span; 6] = [
+    Span::from_millis(5),
+    Span::from_millis(10),
+    Span::from_millis(20),
+    Span::from_millis(50),
+    Span::from_millis(100),
+    Span::from_millis(200),
+];
+
+/// More messages than this are not kept for a process that is not known yet.
+const MOST_EARLY: usize = 16;
+
+/// Name of a stored descriptor that was given none.
+const NAMELESS: &str = "stored";
+
+impl Run<'_> {
+    /// Looks for the main process.
+    pub(super) fn adopt(&mut self, from: AdoptFrom, ended: Option<ExitStatus>) {
+        self.drop_adopting();
+        self.s.known_empty = false;
+        let ticket = self.cx.mint.ticket();
+        self.s.adopting = Some(Adopting {
+            ticket,
+            from,
+            retry: None,
+            attempts: 0,
+            ended,
+        });
+        self.utter_adopt();
+    }
+
+    pub(super) fn utter_adopt(&mut self) {
+        if let Some(Adopting {
+            ticket,
+            from,
+            retry: None,
+            ..
+        }) = &self.s.adopting
+        {
+            let unit = self.cx.name.clone();
+            self.cx.actions.push(Action::Adopt {
+                ticket: *ticket,
+                unit,
+                from: from.clone(),
+            });
+        }
+    }
+
+    pub(super) fn drop_adopting(&mut self) {
+        if let Some(timer) = self.s.adopting.take().and_then(|adopting| adopting.retry) {
+            timer.cancel(self.cx.actions);
+        }
+    }
+
+    pub(super) fn adopt_again(&mut self) {
+        let ticket = self.cx.mint.ticket();
+        if let Some(adopting) = &mut self.s.adopting {
+            adopting.retry = None;
+            adopting.ticket = ticket;
+        }
+        self.utter_adopt();
+    }
+
+    pub(super) fn adopted(&mut self, ticket: Ticket, pid: u32) {
+        if self
+            .s
+            .adopting
+            .as_ref()
+            .is_none_or(|adopting| adopting.ticket != ticket)
+        {
+            return self.unexpected("a process found");
+        }
+        self.s.adopting = None;
+        self.s.known_empty = false;
+        self.s.lives_as_group = false;
+        let former = self.s.main.take();
+        self.disown(former);
+        self.s.main = Some(Child {
+            role: Role::Main,
+            index: 0,
+            process: Process::Live { ticket, pid },
+        });
+        self.s.main_start = Some(self.cx.now);
+        self.cx.wishes.push(Wish::Refresh);
+        if matches!(self.s.phase, Phase::Start { .. })
+            && matches!(self.cx.definition.service_type(), ServiceType::Forking)
+        {
+            self.enter_start_post("the main process is known");
+        }
+        self.read_early_messages();
+    }
+
+    pub(super) fn adopt_failed(&mut self, ticket: Ticket, reason: AdoptFailure) {
+        let Some(adopting) = self
+            .s
+            .adopting
+            .take()
+            .filter(|adopting| adopting.ticket == ticket)
+        else {
+            return self.unexpected("a process not found");
+        };
+        if let Some(status) = adopting.ended {
+            return self.main_ended(Role::Main, 0, Some(status));
+        }
+        if matches!(adopting.from, AdoptFrom::Named { .. }) {
+            if let AdoptFailure::Refused(why) = reason {
+                self.cx.log(
+                    Level::Warning,
+                    MessageId::Other,
+                    format!("MAINPID= is ignored: {why}"),
+                );
+            }
+            return;
+        }
+        match reason {
+            AdoptFailure::NotYet => {
+                let wait = LOOKS[(adopting.attempts as usize).min(LOOKS.len() - 1)];
+                let retry = self.arm(wait);
+                self.s.adopting = Some(Adopting {
+                    retry,
+                    attempts: adopting.attempts + 1,
+                    ..adopting
+                });
+                // A daemon that is gone will not write its pid file any more.
+                self.watch_empty();
+            }
+            AdoptFailure::Refused(why) => {
+                self.fail_because(UnitResult::Protocol, why);
+                self.enter_signal(KillKind::StopSigterm, UnitResult::Protocol);
+            }
+            AdoptFailure::Unclear => {
+                self.s.lives_as_group = true;
+                self.enter_start_post("the start command has returned");
+            }
+        }
+    }
+
+    /// The main process has ended. If another has taken its place, or is about to, the service
+    /// lives on: a daemon may replace itself, as long as it says so before.
+    pub(super) fn main_may_have_moved(&mut self, status: ExitStatus) -> bool {
+        let up = matches!(
+            self.s.phase,
+            Phase::Start { .. } | Phase::StartPost { .. } | Phase::Running | Phase::Reload { .. }
+        );
+        if !up {
+            return false;
+        }
+        if let Some(adopting) = &mut self.s.adopting {
+            adopting.ended = Some(status);
+            return true;
+        }
+        let forking = matches!(self.cx.definition.service_type(), ServiceType::Forking);
+        match self.cx.definition.pid_file() {
+            Some(path) if forking => {
+                self.adopt(AdoptFrom::PidFile(path.to_owned()), Some(status));
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// A notify message came in.
+    pub(super) fn notified(
+        &mut self,
+        sender: Sender,
+        message: Message,
+        batch: Option<(BatchId, u32)>,
+    ) {
+        let asked = [&self.s.main, &self.s.control]
+            .into_iter()
+            .flatten()
+            .any(Child::is_asked);
+        if !self.believes(sender) {
+            if asked && batch.is_none() && self.s.early.len() < MOST_EARLY {
+                // Perhaps it is the process that is being started: its pid is not known yet.
+                self.s.early.push((sender, message));
+            } else {
+                self.cx.log(
+                    Level::Debug,
+                    MessageId::Other,
+                    format!(
+                        "a notify message of process {} is ignored: notify-access",
+                        sender.pid
+                    ),
+                );
+            }
+            return;
+        }
+        self.heed(sender, message, batch);
+    }
+
+    pub(super) fn read_early_messages(&mut self) {
+        let asked = [&self.s.main, &self.s.control]
+            .into_iter()
+            .flatten()
+            .any(Child::is_asked);
+        if asked {
+            return;
+        }
+        for (sender, message) in std::mem::take(&mut self.s.early) {
+            if self.believes(sender) {
+                self.heed(sender, message, None);
+            }
+        }
+    }
+
+    /// `notify-access`
+    fn believes(&self, sender: Sender) -> bool {
+        let is = |child: &Option<Child>| child.as_ref().and_then(Child::pid) == Some(sender.pid);
+        let needs_main = matches!(self.cx.definition.service_type(), ServiceType::Notify)
+            || self.s.watchdog.is_some();
+        match self.cx.definition.notify_access() {
+            NotifyAccess::None => needs_main && is(&self.s.main),
+            NotifyAccess::Main => is(&self.s.main),
+            NotifyAccess::Exec => is(&self.s.main) || is(&self.s.control),
+            NotifyAccess::All => sender.member || is(&self.s.main) || is(&self.s.control),
+        }
+    }
+
+    fn heed(&mut self, sender: Sender, message: Message, batch: Option<(BatchId, u32)>) {
+        if let Some(pid) = message.main_pid {
+            self.main_named(pid, sender.uid == 0);
+        }
+        if let Some(micros) = message.extend_timeout_usec {
+            self.extend_timeout(micros);
+        }
+        if let Some(text) = message.status
+            && text != self.s.status_text
+        {
+            self.s.status_text = text;
+            self.cx.wishes.push(Wish::Refresh);
+        }
+        if let Some(errno) = message.errno
+            && errno != self.s.status_errno
+        {
+            self.s.status_errno = errno;
+            self.cx.wishes.push(Wish::Refresh);
+        }
+        self.heed_store(
+            message.store,
+            message.store_remove,
+            message.fd_name,
+            batch,
+            !message.keep_hung_up,
+        );
+        if let Some(micros) = message.watchdog_usec {
+            self.set_watchdog(Span::from_micros(micros));
+        }
+        match message.phase {
+            Some(phase) => self.told(phase),
+            None => {}
+        }
+        match message.watchdog {
+            Some(notify::Watchdog::Ping) => self.ping(),
+            Some(notify::Watchdog::Trigger) => self.watchdog_missed("the service asked for it"),
+            None => {}
+        }
+    }
+
+    fn main_named(&mut self, pid: u32, trusted: bool) {
+        let open = matches!(
+            self.s.phase,
+            Phase::Start { .. } | Phase::StartPost { .. } | Phase::Running | Phase::Reload { .. }
+        );
+        if open && self.s.main.as_ref().and_then(Child::pid) != Some(pid) {
+            self.adopt(AdoptFrom::Named { pid, trusted }, None);
+        }
+    }
+
+    /// `EXTEND_TIMEOUT_USEC=`: the phase may go on until then; its window is never shortened.
+    fn extend_timeout(&mut self, micros: u64) {
+        let Some(timer) = self.s.phase.timer() else {
+            return;
+        };
+        let wanted = self.cx.now.monotonic.after(micros);
+        let is_restart = matches!(self.s.phase, Phase::AutoRestart { .. });
+        if is_restart || wanted.is_some_and(|wanted| wanted <= timer.at) {
+            return;
+        }
+        let longer = self.arm(Span::from_micros(micros));
+        if let Some(old) = self.s.phase.set_timer(longer) {
+            old.cancel(self.cx.actions);
+        }
+    }
+
+    fn heed_store(
+        &mut self,
+        store: bool,
+        remove: bool,
+        name: Option<String>,
+        batch: Option<(BatchId, u32)>,
+        poll: bool,
+    ) {
+        let unit = self.cx.name.clone();
+        if remove {
+            if let Some(name) = name {
+                self.cx.actions.push(Action::Unstore {
+                    unit,
+                    name: Some(name),
+                });
+            }
+            return;
+        }
+        let max = self.cx.definition.file_descriptor_store_max();
+        if let Some((batch, _)) = batch
+            && store
+            && max > 0
+        {
+            self.s.uses_store = true;
+            let name = name.unwrap_or_else(|| NAMELESS.to_owned());
+            self.cx.actions.push(Action::Store {
+                unit,
+                batch,
+                name,
+                max,
+                poll,
+            });
+        }
+    }
+
+    fn told(&mut self, phase: notify::Phase) {
+        use notify::Phase::{Ready, Reloading, Stopping};
+        let waits = matches!(self.cx.definition.service_type(), ServiceType::Notify);
+        match (phase, &self.s.phase) {
+            (Ready, Phase::Start { .. }) if waits => {
+                self.s.told = None;
+                self.enter_start_post("the service says it is ready");
+            }
+            (Ready, Phase::Reload { .. }) if self.s.control.is_none() => {
+                self.back_from_reload("the service says it is ready");
+            }
+            (Reloading, Phase::Running) => self.reload_begun_by_service(),
+            (Stopping, Phase::Running | Phase::Reload { .. }) if self.s.control.is_none() => {
+                self.stop_begun_by_service();
+            }
+            (
+                Reloading | Stopping,
+                Phase::Start { .. } | Phase::StartPost { .. } | Phase::Reload { .. },
+            ) => {
+                self.s.told = Some(phase);
+            }
+            (Ready, _) => self.s.told = None,
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! What happens between the way up and the way down: the main process ends, a reload, the watchdog.
+
+use units::value::{ServiceType, Signal, Span};
+
+use super::stop::KillKind;
+use super::{Phase, Run, Watchdog};
+use crate::action::{Action, Level, MessageId, Role, Target};
+use crate::clock::Now;
+use crate::event::ExitStatus;
+use crate::notify;
+use crate::timer::Timer;
+use crate::view::systemd::UnitResult;
+
+impl Run<'_> {
+    /// Looks what there is to be after a start, a reload or the end of the main process.
+    pub(super) fn enter_running(&mut self, result: UnitResult, cause: &str) {
+        self.fail(result);
+        if self.s.result != UnitResult::Success {
+            return self.enter_signal(KillKind::StopSigterm, result);
+        }
+        self.was_ready_now();
+        if self.has_main() {
+            self.go(Phase::Running, cause);
+            if self.s.main.is_none() {
+                self.watch_empty();
+            }
+            match self.s.told.take() {
+                Some(notify::Phase::Reloading) => self.reload_begun_by_service(),
+                Some(notify::Phase::Stopping) => self.stop_begun_by_service(),
+                Some(notify::Phase::Ready) | None => {}
+            }
+        } else if self.cx.definition.remain_after_exit() {
+            self.stop_watchdog();
+            self.go(Phase::Exited, cause);
+        } else {
+            self.enter_stop(UnitResult::Success, cause);
+        }
+    }
+
+    fn was_ready_now(&mut self) {
+        if !self.s.was_ready {
+            self.s.was_ready = true;
+            let text = format!("started {}", self.title());
+            self.cx.log(Level::Info, MessageId::Started, text);
+        }
+    }
+
+    /// The main process has ended, or never was (`None`).
+    pub(super) fn main_ended(&mut self, role: Role, index: u16, status: Option<ExitStatus>) {
+        if let Some(status) = status {
+            self.s.main_exit = Some((self.cx.now, status));
+        }
+        let result = self.judge(role, index, status);
+        self.main_result(index, result);
+    }
+
+    fn main_result(&mut self, index: u16, result: UnitResult) {
+        self.fail(result);
+        let fine = result == UnitResult::Success;
+        let busy = self.s.control.is_some();
+        match self.s.phase {
+            Phase::Start { .. } => match self.cx.definition.service_type() {
+                ServiceType::Oneshot if fine => self.next_main(index),
+                ServiceType::Notify if fine => {
+                    self.fail_because(
+                        UnitResult::Protocol,
+                        "it ended without saying that it is ready",
+                    );
+                    self.enter_signal(KillKind::StopSigterm, UnitResult::Protocol);
+                }
+                _ => self.enter_running(result, "the main process ended"),
+            },
+            // The command that runs beside it is waited for.
+            Phase::StartPost { .. } | Phase::Reload { .. } if busy => {}
+            Phase::StartPost { .. } | Phase::Reload { .. } | Phase::Running => {
+                self.enter_running(result, "the main process ended");
+            }
+            Phase::Stop { .. } | Phase::StopPost { .. } if busy => {}
+            Phase::Stop { .. } => self.enter_signal(KillKind::StopSigterm, result),
+            Phase::StopPost { .. } => self.enter_signal(KillKind::FinalSigterm, result),
+            Phase::StopWatchdog(_)
+            | Phase::StopSigterm(_)
+            | Phase::StopSigkill(_)
+            | Phase::FinalSigterm(_)
+            | Phase::FinalSigkill(_) => self.kill_progress(),
+            Phase::Dead { .. }
+            | Phase::Failed { .. }
+            | Phase::StartPre { .. }
+            | Phase::Exited
+            | Phase::AutoRestart { .. } => self.unexpected("the end of the main process"),
+        }
+    }
+
+    /// A reload job runs.
+    pub(super) fn reload(&mut self) {
+        if !matches!(self.s.phase, Phase::Running | Phase::Exited) {
+            return self.unexpected("a reload");
+        }
+        self.s.reload_failed = false;
+        self.s.control = self.spawn(Role::Reload, 0, 0);
+        if self.s.control.is_some() {
+            let timer = self.arm(self.start_window());
+            self.go(Phase::Reload { timer }, "reload");
+        }
+    }
+
+    /// The reload commands are done: the service goes on whatever they said.
+    pub(super) fn reloaded(&mut self, result: UnitResult) {
+        self.s.reload_failed = result != UnitResult::Success;
+        if self.s.result == UnitResult::Success {
+            // The sentence about the command is not about the service.
+            self.s.failure.clear();
+        }
+        self.back_from_reload("reload is done");
+    }
+
+    pub(super) fn back_from_reload(&mut self, cause: &str) {
+        self.enter_running(UnitResult::Success, cause);
+    }
+
+    /// `RELOADING=1`
+    pub(super) fn reload_begun_by_service(&mut self) {
+        self.s.reload_failed = false;
+        let timer = self.arm(self.start_window());
+        self.go(Phase::Reload { timer }, "the service reloads itself");
+    }
+
+    /// The phase's own timer is due.
+    pub(super) fn phase_timed_out(&mut self) {
+        use UnitResult::Timeout;
+        let (_, sub) = self.s.phase.states();
+        let text = format!("{} took too long", sub.as_str());
+        match self.s.phase {
+            Phase::AutoRestart { .. } => return self.restart_due(),
+            Phase::Dead { .. } | Phase::Failed { .. } | Phase::Running | Phase::Exited => {
+                return self.unexpected("a time-out");
+            }
+            _ => {}
+        }
+        self.cx.log(Level::Warning, MessageId::Other, text.clone());
+        if self.s.result == UnitResult::Success && !matches!(self.s.phase, Phase::Reload { .. }) {
+            self.s.failure = text;
+        }
+        match self.s.phase {
+            Phase::StartPre { .. }
+            | Phase::Start { .. }
+            | Phase::StartPost { .. }
+            | Phase::Stop { .. } => {
+                self.enter_signal(KillKind::StopSigterm, Timeout);
+            }
+            Phase::Reload { .. } => self.reload_timed_out(),
+            Phase::StopWatchdog(_) | Phase::StopSigterm(_) if self.cx.definition.send_sigkill() => {
+                self.enter_signal(KillKind::StopSigkill, Timeout);
+            }
+            Phase::StopWatchdog(_) | Phase::StopSigterm(_) | Phase::StopSigkill(_) => {
+                self.enter_stop_post(Timeout)
+            }
+            Phase::StopPost { .. } => self.enter_signal(KillKind::FinalSigterm, Timeout),
+            Phase::FinalSigterm(_) if self.cx.definition.send_sigkill() => {
+                self.enter_signal(KillKind::FinalSigkill, Timeout);
+            }
+            Phase::FinalSigterm(_) | Phase::FinalSigkill(_) => self.give_up(),
+            Phase::Dead { .. }
+            | Phase::Failed { .. }
+            | Phase::Running
+            | Phase::Exited
+            | Phase::AutoRestart { .. } => {}
+        }
+    }
+
+    fn reload_timed_out(&mut self) {
+        let control = self.s.control.take();
+        if let Some(ticket) = control.as_ref().and_then(super::Child::ticket) {
+            self.kill_at_once(ticket);
+        }
+        self.disown(control);
+        self.reloaded(UnitResult::Timeout);
+    }
+
+    /// SIGKILL for one process.
+    pub(super) fn kill_at_once(&mut self, process: crate::Ticket) {
+        let ticket = self.cx.mint.ticket();
+        self.cx.actions.push(Action::Signal {
+            ticket,
+            unit: self.cx.name.clone(),
+            target: Target::Process(process),
+            signal: Signal::KILL,
+            wake: false,
+        });
+    }
+
+    // The watchdog.
+
+    pub(super) fn start_watchdog(&mut self) {
+        let own = self.s.watchdog.take().and_then(|watchdog| {
+            if let Some(timer) = watchdog.timer {
+                timer.cancel(self.cx.actions);
+            }
+            watchdog.own
+        });
+        let timer =
+            watchdog_span(own, self.cx.definition.watchdog_sec()).and_then(|span| self.arm(span));
+        if own.is_some() || timer.is_some() {
+            self.s.watchdog = Some(Watchdog {
+                own,
+                timer,
+                last_ping: Some(self.cx.now.monotonic),
+            });
+        }
+    }
+
+    pub(super) fn stop_watchdog(&mut self) {
+        if let Some(timer) = self.s.watchdog.take().and_then(|watchdog| watchdog.timer) {
+            timer.cancel(self.cx.actions);
+        }
+    }
+
+    /// `WATCHDOG_USEC=`
+    pub(super) fn set_watchdog(&mut self, span: Span) {
+        let armed = self
+            .s
+            .watchdog
+            .as_ref()
+            .is_some_and(|watchdog| watchdog.timer.is_some());
+        match &mut self.s.watchdog {
+            Some(watchdog) => watchdog.own = Some(span),
+            None => {
+                self.s.watchdog = Some(Watchdog {
+                    own: Some(span),
+                    timer: None,
+                    last_ping: None,
+                })
+            }
+        }
+        if armed
+            || matches!(
+                self.s.phase,
+                Phase::Running | Phase::StartPost { .. } | Phase::Reload { .. }
+            )
+        {
+            self.start_watchdog();
+        }
+    }
+
+    /// The timer is due; pings since it was armed only moved the deadline, to keep them cheap.
+    pub(super) fn watchdog_due(&mut self) {
+        let Some(watchdog) = &mut self.s.watchdog else {
+            return;
+        };
+        watchdog.timer = None;
+        let span = watchdog_span(watchdog.own, self.cx.definition.watchdog_sec());
+        let last = watchdog.last_ping.unwrap_or(self.cx.now.monotonic);
+        let Some(due) = span.and_then(|span| last.after(span.as_micros())) else {
+            return;
+        };
+        if due > self.cx.now.monotonic {
+            let ticket = self.cx.mint.ticket();
+            self.cx.actions.push(Action::SetTimer { ticket, at: due });
+            watchdog.timer = Some(Timer { ticket, at: due });
+        } else {
+            self.watchdog_missed("no sign of life in time");
+        }
+    }
+
+    pub(super) fn watchdog_missed(&mut self, why: &str) {
+        if !matches!(
+            self.s.phase,
+            Phase::StartPost { .. } | Phase::Running | Phase::Reload { .. }
+        ) {
+            return;
+        }
+        self.cx
+            .log(Level::Error, MessageId::Other, format!("watchdog: {why}"));
+        self.fail_because(UnitResult::Watchdog, why);
+        self.enter_signal(KillKind::StopWatchdog, UnitResult::Watchdog);
+    }
+
+    pub(super) fn ping(&mut self) {
+        let Now { monotonic, .. } = self.cx.now;
+        if let Some(watchdog) = &mut self.s.watchdog {
+            watchdog.last_ping = Some(monotonic);
+        }
+    }
+}
+
+/// What the service set itself goes before the setting.
+pub(super) fn watchdog_span(own: Option<Span>, configured: Option<Span>) -> Option<Span> {
+    own.or(configured)
+        .filter(|span| !span.is_zero() && !span.is_infinite())
+}

@@ -1,0 +1,209 @@
+//! The way up: start-pre, start, start-post.
+
+use units::value::ServiceType;
+
+use super::stop::KillKind;
+use super::{Child, Ended, Phase, Run};
+use crate::action::{AdoptFrom, Level, MessageId, Role};
+use crate::event::ExitStatus;
+use crate::view::systemd::UnitResult;
+
+impl Run<'_> {
+    /// A start job runs. Its start limit was checked.
+    pub(super) fn start(&mut self) {
+        match self.s.phase {
+            Phase::Dead { .. } | Phase::Failed { .. } => {}
+            _ => return self.unexpected("a start"),
+        }
+        self.s.result = UnitResult::Success;
+        self.s.failure.clear();
+        self.s.was_ready = false;
+        self.s.forbid_restart = false;
+        self.s.reload_failed = false;
+        self.s.lives_as_group = false;
+        self.s.told = None;
+        self.s.status_text.clear();
+        self.s.status_errno = 0;
+        self.s.main_start = None;
+        self.s.main_exit = None;
+        self.s.early.clear();
+        if std::mem::take(&mut self.s.flush_restarts) {
+            self.s.restarts = 0;
+        }
+        let text = format!("starting {}", self.title());
+        self.cx.log(Level::Info, MessageId::Starting, text);
+        self.s.control = self.spawn(Role::StartPre, 0, 0);
+        if self.s.control.is_some() {
+            let timer = self.arm(self.start_window());
+            self.go(Phase::StartPre { timer }, "start");
+        } else {
+            self.enter_start();
+        }
+    }
+
+    /// The start limit is hit: nothing was tried.
+    pub(super) fn limited(&mut self) {
+        self.fail_because(
+            UnitResult::StartLimitHit,
+            "it was started too often in too short a time",
+        );
+        self.enter_dead(UnitResult::Success, false);
+    }
+
+    /// The description, or the name where there is none.
+    pub(super) fn title(&self) -> String {
+        match self.cx.definition.description() {
+            "" => self.cx.name.to_string(),
+            description => format!("{} ({description})", self.cx.name),
+        }
+    }
+
+    pub(super) fn enter_start(&mut self) {
+        let child = self.spawn(Role::Main, 0, 0);
+        if child.is_none() {
+            // A one-shot with nothing but stop commands.
+            return self.enter_start_post("nothing to run");
+        }
+        match self.cx.definition.service_type() {
+            ServiceType::Forking => self.s.control = child,
+            ServiceType::Simple
+            | ServiceType::Exec
+            | ServiceType::Oneshot
+            | ServiceType::Notify => {
+                self.s.main = child;
+            }
+        }
+        let timer = self.arm(self.start_window());
+        self.go(Phase::Start { timer }, "start");
+    }
+
+    /// The main process runs its program.
+    pub(super) fn main_spawned(&mut self) {
+        if !matches!(self.s.phase, Phase::Start { .. }) {
+            return;
+        }
+        match self.cx.definition.service_type() {
+            ServiceType::Simple | ServiceType::Exec => self.enter_start_post("the process runs"),
+            ServiceType::Oneshot | ServiceType::Notify | ServiceType::Forking => {}
+        }
+    }
+
+    /// The main process could not execute its program: for a simple service, the start was done
+    /// before that came out.
+    pub(super) fn main_failed_to_execute(&mut self) {
+        let simple = matches!(self.cx.definition.service_type(), ServiceType::Simple);
+        if simple && matches!(self.s.phase, Phase::Start { .. }) {
+            self.s.main_start = Some(self.cx.now);
+            self.enter_start_post("the process was started");
+        }
+    }
+
+    /// A one-shot's command has ended well: the next one, or the end of the start.
+    pub(super) fn next_main(&mut self, index: u16) {
+        self.s.main = self.spawn(Role::Main, index + 1, 0);
+        if self.s.main.is_none() {
+            return self.enter_start_post("all commands are done");
+        }
+        let timer = self.arm(self.start_window());
+        self.go(Phase::Start { timer }, "next command");
+    }
+
+    /// `exec-start` of a forking service has returned.
+    pub(super) fn forked(&mut self, result: UnitResult) {
+        if result != UnitResult::Success {
+            return self.enter_signal(KillKind::StopSigterm, result);
+        }
+        let from = match self.cx.definition.pid_file() {
+            Some(path) => AdoptFrom::PidFile(path.to_owned()),
+            None => AdoptFrom::Guess,
+        };
+        self.adopt(from, None);
+    }
+
+    pub(super) fn enter_start_post(&mut self, cause: &str) {
+        self.start_watchdog();
+        self.s.control = self.spawn(Role::StartPost, 0, 0);
+        if self.s.control.is_some() {
+            let timer = self.arm(self.start_window());
+            self.go(Phase::StartPost { timer }, cause);
+        } else {
+            self.enter_running(UnitResult::Success, cause);
+        }
+    }
+
+    /// The next command of a role, in the same phase with a new window.
+    pub(super) fn next_control(&mut self, role: Role, index: u16) -> bool {
+        self.s.control = self.spawn(role, index + 1, 0);
+        if self.s.control.is_none() {
+            return false;
+        }
+        let window = match role {
+            Role::StartPre | Role::Main | Role::StartPost | Role::Reload => self.start_window(),
+            Role::Stop | Role::StopPost => self.stop_window(),
+        };
+        let timer = self.arm(window);
+        let phase = match &self.s.phase {
+            Phase::StartPre { .. } => Phase::StartPre { timer },
+            Phase::StartPost { .. } => Phase::StartPost { timer },
+            Phase::Reload { .. } => Phase::Reload { timer },
+            Phase::Stop { .. } => Phase::Stop { timer },
+            Phase::StopPost { .. } => Phase::StopPost { timer },
+            other => other.clone(),
+        };
+        self.go(phase, "next command");
+        true
+    }
+
+    /// A control process has ended, or never was (`None`).
+    pub(super) fn control_ended(&mut self, role: Role, index: u16, status: Option<ExitStatus>) {
+        let result = self.judge(role, index, status);
+        if self.kill_mut().is_some() {
+            self.fail(result);
+            return self.kill_progress();
+        }
+        let fine = result == UnitResult::Success;
+        if fine && role != Role::Main && self.next_control(role, index) {
+            return;
+        }
+        match self.s.phase {
+            Phase::StartPre { .. } if fine => self.enter_start(),
+            Phase::Start { .. } => self.forked(result),
+            Phase::StartPre { .. } => self.enter_signal(KillKind::StopSigterm, result),
+            Phase::StartPost { .. } if fine => {
+                self.enter_running(UnitResult::Success, "start-post is done")
+            }
+            Phase::StartPost { .. } => self.enter_signal(KillKind::StopSigterm, result),
+            Phase::Reload { .. } => self.reloaded(result),
+            Phase::Stop { .. } => self.enter_signal(KillKind::StopSigterm, result),
+            Phase::StopPost { .. } => self.enter_signal(KillKind::FinalSigterm, result),
+            _ => self.unexpected("the end of a command"),
+        }
+    }
+
+    /// Forgets failures and counts.
+    pub(super) fn reset_failed(&mut self) {
+        self.s.restarts = 0;
+        if matches!(self.s.phase, Phase::Failed { .. }) {
+            self.s.result = UnitResult::Success;
+            self.s.failure.clear();
+            self.go(
+                Phase::Dead {
+                    ended: Ended::OnRequest,
+                },
+                "reset-failed",
+            );
+        }
+    }
+
+    /// Whether the main process is there, or may still come.
+    pub(super) fn has_main(&self) -> bool {
+        self.s.main.is_some() || (self.s.lives_as_group && !self.s.known_empty)
+    }
+
+    /// Lets go of a process that outlives its run.
+    pub(super) fn disown(&mut self, child: Option<Child>) {
+        if let Some(ticket) = child.as_ref().and_then(Child::ticket) {
+            self.s.former.push(ticket);
+        }
+    }
+}

@@ -1,0 +1,363 @@
+//! All state there is: plain serde data with one owner. No descriptor, no clock, nothing that can
+//! be computed again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use units::{UnitKind, UnitName};
+
+use crate::clock::{Monotonic, Now};
+use crate::job::{JobId, JobKind, JobMode, JobResult};
+use crate::limit::Limit;
+use crate::machine::Closing;
+use crate::service::Service;
+use crate::socket::Socket;
+use crate::target::Target;
+use crate::ticket::{ConnectionId, Invocation};
+use crate::timer::Mint;
+use crate::view::systemd::{ActiveState, SubState};
+
+/// The state of the whole.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    /// Sparse: units that never did anything are not here.
+    units: BTreeMap<UnitName, UnitState>,
+    jobs: BTreeMap<JobId, Job>,
+    /// Jobs that ended lately and that somebody may still ask about.
+    ended: BTreeMap<JobId, EndedJob>,
+    meta: Meta,
+    /// What [`take_changed`](State::take_changed) has to give out.
+    changed: BTreeSet<Key>,
+}
+
+/// One record.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Key {
+    Meta,
+    Unit(UnitName),
+    Job(JobId),
+    Ended(JobId),
+}
+
+/// All that is known of one unit.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct UnitState {
+    pub(crate) machine: Machine,
+    /// Its job; kept with the jobs.
+    #[serde(skip)]
+    pub(crate) job: Option<JobId>,
+    pub(crate) invocation: Invocation,
+    pub(crate) times: Times,
+    pub(crate) starts: Limit,
+    /// The last start was refused because of the start limit.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) start_limit_hit: bool,
+    /// Whose failure started it (`on-failure`), and the variables that say so.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) started_by: Vec<(UnitName, Vec<(String, String)>)>,
+    /// The connection it serves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) connection: Option<Connection>,
+    /// Fields of a newer version.
+    #[serde(flatten)]
+    pub(crate) unread: BTreeMap<String, Value>,
+}
+
+/// An accepted connection and its instance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Connection {
+    pub(crate) socket: UnitName,
+    pub(crate) id: ConnectionId,
+    pub(crate) environment: Vec<(String, String)>,
+    /// It was handed to a process.
+    #[serde(default)]
+    pub(crate) handed_over: bool,
+}
+
+/// The machine of a unit, by its kind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Machine {
+    Service(Box<Service>),
+    Socket(Box<Socket>),
+    Target(Target),
+}
+
+impl Default for Machine {
+    fn default() -> Machine {
+        Machine::Target(Target::Dead)
+    }
+}
+
+impl Machine {
+    /// The machine of a unit that never did anything. Kinds that are not run are shown like
+    /// targets that are never reached.
+    pub(crate) fn new(kind: UnitKind) -> Machine {
+        match kind {
+            UnitKind::Service => Machine::Service(Box::default()),
+            UnitKind::Socket => Machine::Socket(Box::default()),
+            UnitKind::Target | UnitKind::Timer | UnitKind::Path | UnitKind::Slice => {
+                Machine::default()
+            }
+        }
+    }
+
+    pub(crate) fn states(&self) -> (ActiveState, SubState) {
+        match self {
+            Machine::Service(service) => service.phase.states(),
+            Machine::Socket(socket) => socket.phase.states(),
+            Machine::Target(target) => target.states(),
+        }
+    }
+}
+
+impl UnitState {
+    pub(crate) fn new(kind: UnitKind) -> UnitState {
+        UnitState {
+            machine: Machine::new(kind),
+            ..UnitState::default()
+        }
+    }
+
+    pub(crate) fn active(&self) -> ActiveState {
+        self.machine.states().0
+    }
+
+    pub(crate) fn service(&self) -> Option<&Service> {
+        match &self.machine {
+            Machine::Service(service) => Some(service),
+            Machine::Socket(_) | Machine::Target(_) => None,
+        }
+    }
+
+    pub(crate) fn socket(&self) -> Option<&Socket> {
+        match &self.machine {
+            Machine::Socket(socket) => Some(socket),
+            Machine::Service(_) | Machine::Target(_) => None,
+        }
+    }
+}
+
+/// When a unit changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Times {
+    pub(crate) state_change: Option<Now>,
+    pub(crate) inactive_exit: Option<Now>,
+    pub(crate) active_enter: Option<Now>,
+    pub(crate) active_exit: Option<Now>,
+    pub(crate) inactive_enter: Option<Now>,
+}
+
+impl Times {
+    pub(crate) fn moved(&mut self, from: ActiveState, to: ActiveState, now: Now) {
+        let is_down = |state| matches!(state, ActiveState::Inactive | ActiveState::Failed);
+        let is_up = |state| matches!(state, ActiveState::Active | ActiveState::Reloading);
+        self.state_change = Some(now);
+        match (is_down(from), is_down(to)) {
+            (true, false) => self.inactive_exit = Some(now),
+            (false, true) => self.inactive_enter = Some(now),
+            _ => {}
+        }
+        match (is_up(from), is_up(to)) {
+            (true, false) => self.active_exit = Some(now),
+            (false, true) => self.active_enter = Some(now),
+            _ => {}
+        }
+    }
+}
+
+/// A queued or running job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Job {
+    pub(crate) unit: UnitName,
+    pub(crate) kind: JobKind,
+    pub(crate) mode: JobMode,
+    #[serde(default)]
+    pub(crate) running: bool,
+    /// Nothing may replace it.
+    #[serde(default)]
+    pub(crate) irreversible: bool,
+    /// Orderings are left aside.
+    #[serde(default)]
+    pub(crate) ignores_order: bool,
+    /// Part of the transaction that boot waits for.
+    #[serde(default)]
+    pub(crate) boot: bool,
+    /// What clients call it.
+    #[serde(default)]
+    pub(crate) tokens: BTreeSet<String>,
+    /// A client knows its number: its result is kept for a while.
+    #[serde(default)]
+    pub(crate) asked_for: bool,
+}
+
+/// What became of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct EndedJob {
+    pub(crate) result: JobResult,
+    pub(crate) at: Monotonic,
+    #[serde(default)]
+    pub(crate) tokens: BTreeSet<String>,
+}
+
+/// What concerns no single unit.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Meta {
+    pub(crate) mint: Mint,
+    pub(crate) last_job: u32,
+    /// Number of the last `Moved`.
+    pub(crate) seq: u64,
+    /// The first transaction was queued.
+    pub(crate) started: bool,
+    /// And is over.
+    pub(crate) startup_finished: bool,
+    pub(crate) closing: Closing,
+    /// Exit status of the whole program, once everything is stopped.
+    pub(crate) status: u8,
+    /// Running units whose file is gone, and units kept on their last good definition.
+    pub(crate) stale: BTreeSet<UnitName>,
+    /// Fields of a newer version.
+    #[serde(flatten)]
+    pub(crate) unread: BTreeMap<String, Value>,
+}
+
+impl State {
+    pub(crate) fn units(&self) -> &BTreeMap<UnitName, UnitState> {
+        &self.units
+    }
+
+    pub(crate) fn unit(&self, name: &UnitName) -> Option<&UnitState> {
+        self.units.get(name)
+    }
+
+    /// The unit's state, to be changed. Made if there is none yet.
+    pub(crate) fn unit_mut(&mut self, name: &UnitName) -> &mut UnitState {
+        self.changed.insert(Key::Unit(name.clone()));
+        self.units
+            .entry(name.clone())
+            .or_insert_with(|| UnitState::new(name.kind()))
+    }
+
+    /// The same, for changes that no record holds.
+    pub(crate) fn unit_unrecorded(&mut self, name: &UnitName) -> &mut UnitState {
+        self.units
+            .entry(name.clone())
+            .or_insert_with(|| UnitState::new(name.kind()))
+    }
+
+    pub(crate) fn remove_unit(&mut self, name: &UnitName) -> Option<UnitState> {
+        self.changed.insert(Key::Unit(name.clone()));
+        self.units.remove(name)
+    }
+
+    pub(crate) fn active(&self, name: &UnitName) -> ActiveState {
+        self.unit(name)
+            .map_or(ActiveState::Inactive, UnitState::active)
+    }
+
+    pub(crate) fn jobs(&self) -> &BTreeMap<JobId, Job> {
+        &self.jobs
+    }
+
+    pub(crate) fn job(&self, id: JobId) -> Option<&Job> {
+        self.jobs.get(&id)
+    }
+
+    pub(crate) fn job_mut(&mut self, id: JobId) -> Option<&mut Job> {
+        self.changed.insert(Key::Job(id));
+        self.jobs.get_mut(&id)
+    }
+
+    /// The number and the job in a unit's slot.
+    pub(crate) fn job_of(&self, name: &UnitName) -> Option<(JobId, &Job)> {
+        let id = self.unit(name)?.job?;
+        Some((id, self.jobs.get(&id)?))
+    }
+
+    pub(crate) fn add_job(&mut self, job: Job) -> JobId {
+        let meta = self.meta_mut();
+        // 0 is no number; a wrap-around after four thousand million jobs starts at 1 again.
+        meta.last_job = meta.last_job.checked_add(1).unwrap_or(1);
+        let id = JobId(meta.last_job);
+        self.units
+            .entry(job.unit.clone())
+            .or_insert_with(|| UnitState::new(job.unit.kind()))
+            .job = Some(id);
+        self.jobs.insert(id, job);
+        self.changed.insert(Key::Job(id));
+        id
+    }
+
+    pub(crate) fn remove_job(&mut self, id: JobId) -> Option<Job> {
+        let job = self.jobs.remove(&id)?;
+        self.changed.insert(Key::Job(id));
+        if let Some(unit) = self.units.get_mut(&job.unit)
+            && unit.job == Some(id)
+        {
+            unit.job = None;
+        }
+        Some(job)
+    }
+
+    pub(crate) fn ended(&self) -> &BTreeMap<JobId, EndedJob> {
+        &self.ended
+    }
+
+    pub(crate) fn keep_ended(&mut self, id: JobId, job: EndedJob) {
+        self.changed.insert(Key::Ended(id));
+        self.ended.insert(id, job);
+    }
+
+    /// Forgets results that are older than `before`.
+    pub(crate) fn forget_ended(&mut self, before: Monotonic) {
+        let old: Vec<JobId> = self
+            .ended
+            .iter()
+            .filter(|(_, job)| job.at < before)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in old {
+            self.ended.remove(&id);
+            self.changed.insert(Key::Ended(id));
+        }
+    }
+
+    pub(crate) fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    pub(crate) fn meta_mut(&mut self) -> &mut Meta {
+        self.changed.insert(Key::Meta);
+        &mut self.meta
+    }
+
+    pub(crate) fn take_changed(&mut self) -> BTreeSet<Key> {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// Puts a record back, as it was read. Its unit's job slot is filled from the jobs.
+    pub(crate) fn restore(&mut self, record: crate::record::Record) {
+        use crate::record::Record;
+        match record {
+            Record::Meta(meta) => self.meta = *meta,
+            Record::Unit(name, unit) => {
+                let job = self.units.get(&name).and_then(|unit| unit.job);
+                self.units.insert(name, UnitState { job, ..*unit });
+            }
+            Record::Job(id, job) => {
+                self.units
+                    .entry(job.unit.clone())
+                    .or_insert_with(|| UnitState::new(job.unit.kind()))
+                    .job = Some(id);
+                self.jobs.insert(id, job);
+            }
+            Record::Ended(id, job) => {
+                self.ended.insert(id, job);
+            }
+        }
+    }
+}

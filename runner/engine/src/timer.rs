@@ -1,0 +1,119 @@
+//! Deadlines a machine waits for, and the tickets that name them.
+
+use serde::{Deserialize, Serialize};
+use units::value::Span;
+
+use crate::action::Action;
+use crate::clock::{Monotonic, Now};
+use crate::ticket::{Invocation, Ticket};
+
+/// One armed timer: kept in the state, so that a recovery can arm it again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Timer {
+    pub(crate) ticket: Ticket,
+    pub(crate) at: Monotonic,
+}
+
+impl Timer {
+    /// Arms a timer; none when `span` is infinite.
+    pub(crate) fn arm(
+        mint: &mut Mint,
+        out: &mut Vec<Action>,
+        now: Now,
+        span: Span,
+    ) -> Option<Timer> {
+        let at = now.monotonic.after(span.as_micros())?;
+        let ticket = mint.ticket();
+        out.push(Action::SetTimer { ticket, at });
+        Some(Timer { ticket, at })
+    }
+
+    /// Utters the timer again after a recovery.
+    pub(crate) fn rearm(self, out: &mut Vec<Action>) {
+        out.push(Action::SetTimer {
+            ticket: self.ticket,
+            at: self.at,
+        });
+    }
+
+    /// Takes the timer back.
+    pub(crate) fn cancel(self, out: &mut Vec<Action>) {
+        out.push(Action::CancelTimer {
+            ticket: self.ticket,
+        });
+    }
+}
+
+/// Where everything that must never be used twice comes from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Mint {
+    /// The last ticket given out.
+    ticket: u64,
+    /// How many invocations were named.
+    invocations: u64,
+    /// 128 random bits from the first start, as hexadecimal digits.
+    seed: Invocation,
+}
+
+impl Mint {
+    pub(crate) fn new(seed: u128) -> Mint {
+        Mint {
+            ticket: 0,
+            invocations: 0,
+            seed: Invocation(seed),
+        }
+    }
+
+    /// A ticket that was never used.
+    pub(crate) fn ticket(&mut self) -> Ticket {
+        self.ticket += 1;
+        Ticket(self.ticket)
+    }
+
+    /// Tickets go on above this one.
+    pub(crate) fn skip_to(&mut self, highest: u64) {
+        self.ticket = self.ticket.max(highest);
+    }
+
+    /// Names a new run: the counter, scattered by the seed. No secret, but different on every
+    /// machine and never the same twice (each step below is a bijection of the counter).
+    pub(crate) fn invocation(&mut self) -> Invocation {
+        self.invocations += 1;
+        let mut bits = self.seed.0 ^ u128::from(self.invocations);
+        for _ in 0..3 {
+            bits = bits.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+            bits ^= bits >> 61;
+        }
+        Invocation(bits.max(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn never_the_same_twice() {
+        let mut mint = Mint::new(7);
+        let seen: std::collections::BTreeSet<_> = (0..1000).map(|_| mint.invocation()).collect();
+        assert_eq!(seen.len(), 1000);
+        mint.skip_to(50);
+        assert_eq!(mint.ticket(), Ticket(51));
+    }
+
+    #[test]
+    fn an_infinite_span_arms_nothing() {
+        let mut out = Vec::new();
+        assert_eq!(
+            Timer::arm(
+                &mut Mint::default(),
+                &mut out,
+                Now::default(),
+                Span::INFINITY
+            ),
+            None
+        );
+        assert!(out.is_empty());
+    }
+}

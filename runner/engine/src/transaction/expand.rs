@@ -1,0 +1,188 @@
+//! Step 1: the jobs that the anchor pulls in.
+
+use std::collections::VecDeque;
+
+use units::{Definition, Effect, LoadState, UnitKind, UnitName};
+
+use super::{ANCHOR, Link, Transaction, Wanted, World, explain};
+use crate::command::Refusal;
+use crate::job::merge::collapsed;
+use crate::job::{JobKind, JobMode};
+
+/// One pull that was not followed yet.
+struct Pull {
+    unit: UnitName,
+    kind: JobKind,
+    by: Option<usize>,
+    must: bool,
+    conflicted: bool,
+}
+
+/// What the jobs of a kind pull in: for each effect, the kind, and whether they need it.
+fn pulls(kind: JobKind) -> &'static [(Effect, JobKind, bool)] {
+    match kind {
+        JobKind::Start => &[
+            (Effect::PullInStart, JobKind::Start, true),
+            (Effect::PullInStartIgnored, JobKind::Start, false),
+            (Effect::PullInStop, JobKind::Stop, true),
+            (Effect::PullInStopIgnored, JobKind::Stop, false),
+        ],
+        JobKind::Restart => &[
+            (Effect::PullInStart, JobKind::Start, true),
+            (Effect::PullInStartIgnored, JobKind::Start, false),
+            (Effect::PullInStop, JobKind::Stop, true),
+            (Effect::PullInStopIgnored, JobKind::Stop, false),
+            (Effect::PropagateRestart, JobKind::TryRestart, true),
+        ],
+        JobKind::Stop => &[(Effect::PropagateStop, JobKind::Stop, true)],
+        JobKind::VerifyActive
+        | JobKind::Reload
+        | JobKind::ReloadOrStart
+        | JobKind::TryRestart
+        | JobKind::TryReload
+        | JobKind::Nop => &[],
+    }
+}
+
+/// Follows every pull. Nothing here calls itself: chains of dependencies may be long.
+pub(super) fn expand(
+    world: World<'_>,
+    unit: &UnitName,
+    kind: JobKind,
+    mode: JobMode,
+) -> Result<Transaction, Refusal> {
+    let mut transaction = Transaction::default();
+    let mut queue = VecDeque::from([Pull {
+        unit: unit.clone(),
+        kind,
+        by: None,
+        must: true,
+        conflicted: false,
+    }]);
+    let alone = matches!(
+        mode,
+        JobMode::IgnoreDependencies | JobMode::IgnoreRequirements
+    );
+    while let Some(pull) = queue.pop_front() {
+        let kind = collapsed(pull.kind, world.state.active(&pull.unit));
+        if kind == JobKind::Nop && pull.by.is_some() {
+            continue;
+        }
+        let (job, is_new) = match check(world, &pull.unit, kind) {
+            Ok(()) => transaction.add(pull.unit, kind, pull.conflicted),
+            Err(refusal) => match pull.by {
+                None => return Err(refusal),
+                Some(by) => {
+                    let note = explain::left_out(&transaction.jobs[by].unit, &pull.unit, &refusal);
+                    transaction.notes.push(note);
+                    if pull.must {
+                        transaction.drop_with_dependants(by, &refusal);
+                    }
+                    continue;
+                }
+            },
+        };
+        if let Some(by) = pull.by {
+            transaction.link(by, job, pull.must);
+        }
+        if !is_new || alone || transaction.jobs[job].dropped {
+            continue;
+        }
+        let unit = transaction.jobs[job].unit.clone();
+        for (effect, kind, must) in pulls(kind) {
+            for other in world.definitions.related(&unit, *effect) {
+                queue.push_back(Pull {
+                    unit: other,
+                    kind: *kind,
+                    by: Some(job),
+                    must: *must,
+                    conflicted: matches!(effect, Effect::PullInStop | Effect::PullInStopIgnored),
+                });
+            }
+        }
+    }
+    match transaction.refusal.take() {
+        Some(refusal) => Err(refusal),
+        None => Ok(transaction),
+    }
+}
+
+/// Whether such a job makes sense for the unit at all.
+fn check(world: World<'_>, unit: &UnitName, kind: JobKind) -> Result<(), Refusal> {
+    if unit.is_template() {
+        return Err(Refusal::Invalid(format!(
+            "{unit} is a template: it needs an instance"
+        )));
+    }
+    let definition = world.definitions.get(unit);
+    // What runs may always be stopped, whatever became of its file.
+    if matches!(kind, JobKind::Stop | JobKind::Nop) {
+        let known = definition.is_some() || world.state.unit(unit).is_some();
+        return if known {
+            Ok(())
+        } else {
+            Err(Refusal::NoSuchUnit(unit.clone()))
+        };
+    }
+    let definition = definition.ok_or_else(|| Refusal::NoSuchUnit(unit.clone()))?;
+    match definition.load_state() {
+        LoadState::Loaded => {}
+        LoadState::NotFound => return Err(Refusal::NoSuchUnit(unit.clone())),
+        LoadState::Masked => return Err(Refusal::Masked(unit.clone())),
+        broken => {
+            let diagnostics = std::sync::Arc::new(broken.diagnostics().to_vec());
+            return Err(Refusal::BadSetting(unit.clone(), diagnostics));
+        }
+    }
+    if kind == JobKind::Reload && !can_reload(&definition) {
+        return Err(Refusal::NotApplicable(
+            unit.clone(),
+            "it has no exec-reload".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+fn can_reload(definition: &Definition) -> bool {
+    definition.kind() == UnitKind::Service && !definition.exec_reload().is_empty()
+}
+
+impl Transaction {
+    /// The job of this kind for this unit, and whether it is new.
+    fn add(&mut self, unit: UnitName, kind: JobKind, conflicted: bool) -> (usize, bool) {
+        let numbers = self.by_unit.entry(unit.clone()).or_default();
+        if let Some(number) = numbers
+            .iter()
+            .copied()
+            .find(|number| self.jobs[*number].kind == kind)
+        {
+            self.jobs[number].conflicted |= conflicted;
+            return (number, false);
+        }
+        let number = self.jobs.len();
+        numbers.push(number);
+        self.jobs.push(Wanted {
+            unit,
+            kind,
+            dropped: false,
+            matters: false,
+            conflicted,
+            pulls: Vec::new(),
+            pulled_by: Vec::new(),
+        });
+        (number, true)
+    }
+
+    fn link(&mut self, by: usize, job: usize, must: bool) {
+        self.jobs[by].pulls.push(Link { job, must });
+        self.jobs[job].pulled_by.push(Link { job: by, must });
+        if must && self.jobs[job].dropped && by != ANCHOR {
+            // It was found impossible before.
+            let refusal = Refusal::Invalid(explain::impossible(&self.jobs[job].unit));
+            self.drop_with_dependants(by, &refusal);
+        } else if must && self.jobs[job].dropped {
+            let refusal = Refusal::Invalid(explain::impossible(&self.jobs[job].unit));
+            self.drop_with_dependants(ANCHOR, &refusal);
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Step 3: drops what is so already, and then what nobody wants any more.
+
+use super::{ANCHOR, Transaction, World};
+use crate::job::merge::{conflicting, redundant as is_redundant};
+
+/// Drops jobs whose unit is where they want it, unless a queued job would take it away. The anchor
+/// stays: whoever asked wants an answer.
+pub(super) fn redundant(transaction: &mut Transaction, world: World<'_>) {
+    for (number, job) in transaction.jobs.iter_mut().enumerate() {
+        if job.dropped || number == ANCHOR || !is_redundant(job.kind, world.state.active(&job.unit))
+        {
+            continue;
+        }
+        let queued = world.state.job_of(&job.unit).map(|(_, queued)| queued.kind);
+        job.dropped = queued.is_none_or(|queued| !conflicting(job.kind, queued));
+    }
+}
+
+/// Drops jobs that nothing leads to from the anchor.
+pub(super) fn unwanted(transaction: &mut Transaction) {
+    let mut wanted = vec![false; transaction.jobs.len()];
+    let mut queue = vec![ANCHOR];
+    while let Some(job) = queue.pop() {
+        if transaction.jobs[job].dropped || std::mem::replace(&mut wanted[job], true) {
+            continue;
+        }
+        queue.extend(transaction.jobs[job].pulls.iter().map(|link| link.job));
+    }
+    for (job, wanted) in transaction.jobs.iter_mut().zip(wanted) {
+        job.dropped |= !wanted;
+    }
+}

@@ -1,0 +1,104 @@
+//! Views made of the state, on demand.
+
+use units::UnitName;
+
+use super::systemd::{
+    ActiveState, JobView, ServiceView, SocketView, SystemState, UnitResult, UnitView,
+};
+use crate::Engine;
+use crate::job::JobId;
+use crate::machine::Closing;
+use crate::service::{Child, Phase, Service};
+use crate::socket::Socket;
+use crate::state::{Machine, UnitState};
+
+impl Engine {
+    pub(crate) fn view(&self, name: &UnitName) -> UnitView {
+        let idle = UnitState::new(name.kind());
+        let state = self.state.unit(name).unwrap_or(&idle);
+        let (active, sub) = state.machine.states();
+        let result = match &state.machine {
+            Machine::Service(service) => service.result,
+            Machine::Socket(socket) => socket.result,
+            Machine::Target(_) => UnitResult::Success,
+        };
+        UnitView {
+            name: name.clone(),
+            definition: self.definitions.get(name),
+            active,
+            sub,
+            result,
+            job: state.job,
+            invocation: state.invocation,
+            state_change: state.times.state_change,
+            inactive_exit: state.times.inactive_exit,
+            active_enter: state.times.active_enter,
+            active_exit: state.times.active_exit,
+            inactive_enter: state.times.inactive_enter,
+            stale: self.state.meta().stale.contains(name),
+            service: state.service().map(view_of_service),
+            socket: state.socket().map(view_of_socket),
+        }
+    }
+
+    pub(crate) fn job_view(&self, id: JobId) -> Option<JobView> {
+        let job = self.state.job(id)?;
+        let waits_for = self
+            .queue
+            .awaited(id)
+            .filter_map(|other| self.state.job(other));
+        Some(JobView {
+            id,
+            unit: job.unit.clone(),
+            kind: job.kind,
+            mode: job.mode,
+            running: job.running,
+            waits_for: waits_for.map(|other| other.unit.clone()).collect(),
+        })
+    }
+
+    pub(crate) fn view_of_system(&self) -> SystemState {
+        let meta = self.state.meta();
+        if meta.closing != Closing::No {
+            SystemState::Stopping
+        } else if !meta.startup_finished {
+            SystemState::Starting
+        } else if self
+            .state
+            .units()
+            .values()
+            .any(|state| state.active() == ActiveState::Failed)
+        {
+            SystemState::Degraded
+        } else {
+            SystemState::Running
+        }
+    }
+}
+
+fn view_of_service(service: &Service) -> ServiceView {
+    let restart_at = match service.phase {
+        Phase::AutoRestart { timer: Some(timer) } => Some(timer.at.0),
+        _ => None,
+    };
+    ServiceView {
+        main_pid: service.main.as_ref().and_then(Child::pid),
+        control_pid: service.control.as_ref().and_then(Child::pid),
+        main_start: service.main_start,
+        main_exit: service.main_exit,
+        status_text: service.status_text.clone(),
+        status_errno: service.status_errno,
+        restarts: service.restarts,
+        restart_at,
+        stored_fds: service.stored,
+        failure: service.failure.clone(),
+    }
+}
+
+fn view_of_socket(socket: &Socket) -> SocketView {
+    SocketView {
+        accepted: socket.accepted,
+        connections: socket.connections,
+        refused: socket.refused,
+    }
+}

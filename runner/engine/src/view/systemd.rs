@@ -1,0 +1,258 @@
+//! The words of systemd for what the engine knows.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use units::{Definition, UnitName};
+
+use crate::clock::Now;
+use crate::event::ExitStatus;
+use crate::job::{JobId, JobKind, JobMode};
+use crate::ticket::Invocation;
+
+/// The coarse state every kind of unit has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ActiveState {
+    /// Up.
+    Active,
+    /// Up, and reading its configuration again.
+    Reloading,
+    /// Down.
+    Inactive,
+    /// Down, because something went wrong.
+    Failed,
+    /// On its way up.
+    Activating,
+    /// On its way down.
+    Deactivating,
+}
+
+/// The fine state; which are possible depends on the kind of unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(
+    missing_docs,
+    reason = "the words of systemd.service(5) and systemd.socket(5) themselves"
+)]
+pub enum SubState {
+    Dead,
+    StartPre,
+    Start,
+    StartPost,
+    Running,
+    Exited,
+    Reload,
+    Stop,
+    StopWatchdog,
+    StopSigterm,
+    StopSigkill,
+    StopPost,
+    FinalSigterm,
+    FinalSigkill,
+    Failed,
+    AutoRestart,
+    Listening,
+    Active,
+}
+
+/// Why a unit is not what it should be (systemd's `Result` property).
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+#[expect(
+    missing_docs,
+    reason = "the words of systemd's Result property themselves"
+)]
+pub enum UnitResult {
+    #[default]
+    Success,
+    Resources,
+    Protocol,
+    Timeout,
+    ExitCode,
+    Signal,
+    CoreDump,
+    Watchdog,
+    StartLimitHit,
+    ServiceStartLimitHit,
+    TriggerLimitHit,
+}
+
+/// Everything about one unit that a front end may show. Built on demand.
+#[derive(Debug, Clone)]
+pub struct UnitView {
+    /// Its name.
+    pub name: UnitName,
+    /// What is defined for it; `None` when it is not loaded (`not-found`).
+    pub definition: Option<Arc<Definition>>,
+    /// Coarse state.
+    pub active: ActiveState,
+    /// Fine state.
+    pub sub: SubState,
+    /// How the last run went.
+    pub result: UnitResult,
+    /// Its job, if it has one.
+    pub job: Option<JobId>,
+    /// Of the current or last run; zero before the first.
+    pub invocation: Invocation,
+    /// Last change of state.
+    pub state_change: Option<Now>,
+    /// Last moment it left `inactive` or `failed`.
+    pub inactive_exit: Option<Now>,
+    /// Last moment it became active.
+    pub active_enter: Option<Now>,
+    /// Last moment it stopped being active.
+    pub active_exit: Option<Now>,
+    /// Last moment it became `inactive` or `failed`.
+    pub inactive_enter: Option<Now>,
+    /// A file changed since it was read, or the definition is kept although its file is broken or gone.
+    pub stale: bool,
+    /// What only services have.
+    pub service: Option<ServiceView>,
+    /// What only sockets have.
+    pub socket: Option<SocketView>,
+}
+
+/// What only services have.
+#[derive(Debug, Clone, Default)]
+pub struct ServiceView {
+    /// The main process.
+    pub main_pid: Option<u32>,
+    /// The control process.
+    pub control_pid: Option<u32>,
+    /// When the main process started.
+    pub main_start: Option<Now>,
+    /// When the main process of the last run ended, and how.
+    pub main_exit: Option<(Now, ExitStatus)>,
+    /// `STATUS=` of its last notify message.
+    pub status_text: String,
+    /// `ERRNO=` of its last notify message.
+    pub status_errno: i32,
+    /// Automatic restarts since the last start on request.
+    pub restarts: u32,
+    /// When it will be started again (`auto-restart`), monotonic microseconds.
+    pub restart_at: Option<u64>,
+    /// Descriptors in its fd store.
+    pub stored_fds: u32,
+    /// A sentence about the last failure, where the result's word says too little.
+    pub failure: String,
+}
+
+/// What only sockets have.
+#[derive(Debug, Clone, Default)]
+pub struct SocketView {
+    /// Connections accepted since it was started (`accept = true`).
+    pub accepted: u32,
+    /// Connections being served now (`accept = true`).
+    pub connections: u32,
+    /// Connections refused because of max-connections.
+    pub refused: u32,
+}
+
+/// A queued or running job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobView {
+    /// Its number.
+    pub id: JobId,
+    /// Its unit.
+    pub unit: UnitName,
+    /// What it does.
+    pub kind: JobKind,
+    /// How it was queued.
+    pub mode: JobMode,
+    /// Whether it runs or still waits.
+    pub running: bool,
+    /// Units whose jobs it waits for.
+    pub waits_for: Vec<UnitName>,
+}
+
+/// The state of the whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SystemState {
+    /// The first transaction is not done.
+    Starting,
+    /// All is well.
+    Running,
+    /// At least one unit failed.
+    Degraded,
+    /// Everything is being stopped.
+    Stopping,
+}
+
+impl ActiveState {
+    /// systemd's word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            ActiveState::Active => "active",
+            ActiveState::Reloading => "reloading",
+            ActiveState::Inactive => "inactive",
+            ActiveState::Failed => "failed",
+            ActiveState::Activating => "activating",
+            ActiveState::Deactivating => "deactivating",
+        }
+    }
+}
+
+impl SubState {
+    /// systemd's word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            SubState::Dead => "dead",
+            SubState::StartPre => "start-pre",
+            SubState::Start => "start",
+            SubState::StartPost => "start-post",
+            SubState::Running => "running",
+            SubState::Exited => "exited",
+            SubState::Reload => "reload",
+            SubState::Stop => "stop",
+            SubState::StopWatchdog => "stop-watchdog",
+            SubState::StopSigterm => "stop-sigterm",
+            SubState::StopSigkill => "stop-sigkill",
+            SubState::StopPost => "stop-post",
+            SubState::FinalSigterm => "final-sigterm",
+            SubState::FinalSigkill => "final-sigkill",
+            SubState::Failed => "failed",
+            SubState::AutoRestart => "auto-restart",
+            SubState::Listening => "listening",
+            SubState::Active => "active",
+        }
+    }
+}
+
+impl UnitResult {
+    /// systemd's word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            UnitResult::Success => "success",
+            UnitResult::Resources => "resources",
+            UnitResult::Protocol => "protocol",
+            UnitResult::Timeout => "timeout",
+            UnitResult::ExitCode => "exit-code",
+            UnitResult::Signal => "signal",
+            UnitResult::CoreDump => "core-dump",
+            UnitResult::Watchdog => "watchdog",
+            UnitResult::StartLimitHit => "start-limit-hit",
+            UnitResult::ServiceStartLimitHit => "service-start-limit-hit",
+            UnitResult::TriggerLimitHit => "trigger-limit-hit",
+        }
+    }
+}
+
+impl SystemState {
+    /// systemd's word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            SystemState::Starting => "starting",
+            SystemState::Running => "running",
+            SystemState::Degraded => "degraded",
+            SystemState::Stopping => "stopping",
+        }
+    }
+}
