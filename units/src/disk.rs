@@ -27,7 +27,7 @@ const QUIETLY: i32 = 0o4000 | 0o400;
 ///
 /// `named` paths are ones that somebody asked for: it is an error when one is not there, and whoever
 /// owns one is trusted with what is in it. Of a search path, what is not there is skipped, and root
-/// takes files of root only.
+/// takes files of root only. Relative paths are those of the current directory, and come out absolute.
 pub fn read(
     paths: &[PathBuf],
     named: bool,
@@ -40,7 +40,9 @@ pub fn read(
         diagnostics: Vec::new(),
     };
     for (rank, path) in paths.iter().enumerate() {
-        walk.path(u32::try_from(rank).unwrap_or(u32::MAX - 1), path, named);
+        // `%Y` and whoever shows a unit's file need a path that holds in every directory.
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        walk.path(u32::try_from(rank).unwrap_or(u32::MAX - 1), &path, named);
     }
     (walk.sources, walk.diagnostics)
 }

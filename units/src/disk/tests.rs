@@ -146,6 +146,17 @@ fn what_is_not_there() {
 }
 
 #[test]
+fn relative_paths_become_absolute() {
+    let here = Surroundings {
+        uid: fs::metadata(".").unwrap().uid(),
+        ..Surroundings::example()
+    };
+    // Tests run in the directory of the package.
+    let (sources, _) = read(&["Cargo.toml".into()], true, &here);
+    assert!(sources[0].path.starts_with('/') && sources[0].path.ends_with("/Cargo.toml"));
+}
+
+#[test]
 fn search_paths() {
     let root = Surroundings::example();
     assert_eq!(search_path(&root, "")[0], Path::new("/etc/runner/units"));
