@@ -275,8 +275,13 @@ impl Processes {
         }
         let mut reached = HashSet::new();
         if let Some(cgroups) = self.cgroups.clone() {
-            if kill && cgroups.is_populated(unit) && cgroups.kill(unit).is_ok() {
-                reached.extend(cgroups.processes(unit));
+            let there = if kill {
+                cgroups.processes(unit)
+            } else {
+                Vec::new()
+            };
+            if !there.is_empty() && cgroups.kill(unit).is_ok() {
+                reached.extend(there);
             } else {
                 signal_group(&cgroups, unit, signal, wake, &mut reached);
             }
