@@ -1,1 +1,36 @@
-//! Skeleton.
+//! The one door to the manager.
+//!
+//! Front ends (D-Bus, later XML-RPC and the web page) hold a [`Handle`] and ask; the manager owns
+//! the [`Door`], answers and publishes. Nothing else crosses: no front end sees the engine itself,
+//! and the manager knows no protocol.
+//!
+//! ```text
+//! front end   Handle::ask(caller, request)  ──▶  Door::next() → Knock::Asked   manager
+//!             Reply or Refusal              ◀──  Answerer::answer()
+//!             Subscription::next() → Change ◀──  Door::publish()
+//! ```
+//!
+//! Whether a caller may ask is decided in one place, [`access::may`], before the manager sees the
+//! request.
+
+pub mod access;
+mod caller;
+pub mod dependency;
+mod door;
+mod reply;
+mod request;
+mod selection;
+pub mod words;
+
+pub use access::{Policy, Standing};
+pub use caller::{Caller, Via};
+pub use dependency::{Direction, Node};
+pub use door::{Answerer, Door, Handle, Knock, Subscription, open};
+pub use reply::{
+    LogLine, LogSource, LogStream, Manager, Process, Reply, SocketLine, UnitDetail, UnitFile, Usage,
+};
+pub use request::Request;
+pub use selection::Selection;
+pub use words::Word;
+
+pub use engine::{Change, Command, Refusal};

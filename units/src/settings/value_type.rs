@@ -111,11 +111,11 @@ pub enum Value {
     /// Files of environment variables.
     EnvironmentFiles(Box<[EnvironmentFile]>),
     /// A working directory.
-    Directory(Box<WorkingDirectory>),
+    Directory(WorkingDirectory),
     /// A place for output.
-    Output(Box<Output>),
+    Output(Output),
     /// A source of input.
-    Input(Box<Input>),
+    Input(Input),
     /// The owner of a file.
     Owner(Box<Owner>),
     /// A service type.
@@ -419,7 +419,7 @@ value_types! {
         words: NO_WORDS, meanings: NO_WORDS,
         shape: Text, list: false,
         read: |items, expand| {
-            scalar(items, expand, |t| WorkingDirectory::parse(t).map(|d| Value::Directory(d.into())))
+            scalar(items, expand, |t| WorkingDirectory::parse(t).map(Value::Directory))
         },
         lend: { Value::Nothing => None, Value::Directory(directory) => Some(directory) },
     }
@@ -466,7 +466,7 @@ value_types! {
         grammar: "`null`, `inherit`, `socket`, `journal`, `console`, `ring`, `log`, `file:PATH`, `append:PATH` or `truncate:PATH`",
         words: NO_WORDS, meanings: NO_WORDS,
         shape: Text, list: false,
-        read: |items, expand| scalar(items, expand, |t| Output::parse(t).map(|o| Value::Output(o.into()))),
+        read: |items, expand| scalar(items, expand, |t| Output::parse(t).map(Value::Output)),
         lend: { Value::Nothing => None, Value::Output(output) => Some(output) },
     }
     InputSource -> &'a Input {
@@ -474,7 +474,7 @@ value_types! {
         grammar: "`null`, `socket` or `file:PATH`",
         words: NO_WORDS, meanings: NO_WORDS,
         shape: Text, list: false,
-        read: |items, expand| scalar(items, expand, |t| Input::parse(t).map(|i| Value::Input(i.into()))),
+        read: |items, expand| scalar(items, expand, |t| Input::parse(t).map(Value::Input)),
         lend: { Value::Input(input) => input },
     }
     Type -> ServiceType {

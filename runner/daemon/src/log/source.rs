@@ -144,10 +144,8 @@ impl Source {
             self.grow(waiting);
             let route = self.route.clone();
             let step = match &route {
-                Route::File(file) => {
-                    self.pass_to_file(&mut file.borrow_mut(), waiting, budget, out)
-                }
-                Route::Shown(show) => self.pass_to_ring(*show, waiting, out),
+                Route::File(file) => self.to_file(&mut file.borrow_mut(), waiting, budget, out),
+                Route::Shown(show) => self.to_ring(*show, waiting, out),
                 Route::Null => Ok(Step::Moved(self.discard(waiting, out))),
             };
             match step {
@@ -197,7 +195,7 @@ impl Source {
         (chunk.len() >= longest).then(|| (chunk.len().min(lines::LONGEST), Break::TooLong))
     }
 
-    fn pass_to_ring(&mut self, show: Show, waiting: usize, out: &mut Outlets) -> io::Result<Step> {
+    fn to_ring(&mut self, show: Show, waiting: usize, out: &mut Outlets) -> io::Result<Step> {
         if self.shown > 0 {
             return Ok(self.unpark(show, out));
         }
@@ -324,7 +322,7 @@ impl Source {
                 result = out.journal.send(&Record {
                     message,
                     priority,
-                    identifier: without_kind(self.unit.as_str()),
+                    identifier: self.unit.prefix(),
                     unit: Some(self.unit.as_str()),
                     pid: self.pid,
                     message_id: None,
@@ -359,7 +357,7 @@ impl Source {
         }
     }
 
-    fn pass_to_file(
+    fn to_file(
         &mut self,
         file: &mut LogFile,
         waiting: usize,
@@ -586,11 +584,6 @@ impl Source {
             out.screen(screen).parked = None;
         }
     }
-}
-
-/// A unit's name without `.service`: what syslog calls the program.
-fn without_kind(unit: &str) -> &str {
-    unit.rsplit_once('.').map_or(unit, |(name, _kind)| name)
 }
 
 /// Device and inode of an open file.

@@ -1,0 +1,287 @@
+//! From a call to its answer: which object, which interface, which method. No object is registered
+//! anywhere; a path is looked up when somebody calls it.
+
+use std::sync::OnceLock;
+
+use control::{Manager, Reply, Request, Selection};
+use units::UnitName;
+use zbus::Variant;
+
+use super::call::{Call, Outcome, strange};
+use super::introspection;
+use super::methods::{self, Run, no_arguments, unit_detail};
+use super::properties::{self, Property, Subject, UnitFacts};
+use super::refusal::Failure;
+use super::signals::{Dictionary, interfaces_of};
+use crate::error::Kind;
+use crate::names::interface::{BUS, INTROSPECTABLE, JOB, MANAGER, MONITORING, PEER, PROPERTIES};
+use crate::names::{Object, escape};
+
+/// Answers a call.
+pub(super) async fn answer(call: Call) -> Outcome {
+    let header = call.message.header();
+    // zbus refuses method calls without these when it reads them.
+    let path = header
+        .path()
+        .map(|path| path.as_str().to_owned())
+        .unwrap_or_default();
+    let member = header
+        .member()
+        .map(|member| member.as_str().to_owned())
+        .unwrap_or_default();
+    let interface = header
+        .interface()
+        .map(|interface| interface.as_str().to_owned());
+    drop(header);
+
+    let Some(object) = Object::at(&path) else {
+        return Err(Failure::new(
+            Kind::UnknownObject,
+            format!("no object at {path}"),
+        ));
+    };
+    match interface.as_deref() {
+        Some(PEER) => return peer(call, &member),
+        Some(INTROSPECTABLE) => return introspect(call, &object, &member).await,
+        Some(PROPERTIES) => return property_call(call, &object, &member).await,
+        _ => {}
+    }
+    let interfaces = interfaces(&object)?;
+    match methods::find(&interfaces, interface.as_deref(), &member) {
+        Some(method) if interfaces.contains(&method.interface) => match method.run {
+            Run::Ask(run) => run(call).await,
+            // Connections take these out before they get here; a message bus needs neither.
+            Run::Subscribe | Run::Unsubscribe => call.reply(&()),
+        },
+        _ => Err(unknown(&interfaces, interface.as_deref(), &member, &path)),
+    }
+}
+
+fn unknown(interfaces: &[&str], interface: Option<&str>, member: &str, path: &str) -> Failure {
+    match interface {
+        Some(interface) if !interfaces.contains(&interface) => Failure::new(
+            Kind::UnknownInterface,
+            format!("{path} has no interface {interface}"),
+        ),
+        Some(interface) => Failure::new(
+            Kind::UnknownMethod,
+            format!("{interface} has no method {member}"),
+        ),
+        None => Failure::new(
+            Kind::UnknownMethod,
+            format!("{path} has no method {member}"),
+        ),
+    }
+}
+
+/// The interfaces of ours that an object has.
+fn interfaces(object: &Object) -> Result<Vec<&'static str>, Failure> {
+    Ok(match object {
+        Object::Manager => vec![MANAGER],
+        Object::Unit(name) => interfaces_of(object_unit(name)?.kind()).to_vec(),
+        Object::Job(_) => vec![JOB],
+        Object::Bus => vec![BUS],
+        Object::Between => Vec::new(),
+    })
+}
+
+fn object_unit(name: &str) -> Result<UnitName, Failure> {
+    UnitName::parse(name).map_err(|problem| {
+        Failure::new(
+            Kind::UnknownObject,
+            format!("{name:?} is not a unit name: {problem}"),
+        )
+    })
+}
+
+fn peer(call: Call, member: &str) -> Outcome {
+    no_arguments(&call)?;
+    match member {
+        "Ping" => call.reply(&()),
+        "GetMachineId" => match MACHINE_ID.get().and_then(Option::as_ref) {
+            Some(id) => call.reply(id),
+            None => Err(Failure::new(Kind::NotSupported, "this machine has no id")),
+        },
+        _ => Err(unknown(&[PEER], Some(PEER), member, "")),
+    }
+}
+
+/// machine-id(5), read once by [`learn_machine_id`]: answering calls touches no file system.
+static MACHINE_ID: OnceLock<Option<String>> = OnceLock::new();
+
+/// Reads this machine's id, while it is still all right to wait for a disk.
+pub(super) fn learn_machine_id() {
+    MACHINE_ID.get_or_init(|| {
+        ["/etc/machine-id", "/var/lib/dbus/machine-id"]
+            .iter()
+            .find_map(|path| {
+                let text = std::fs::read_to_string(path).ok()?;
+                let id = text.lines().next()?.trim();
+                (id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit())).then(|| id.to_owned())
+            })
+    });
+}
+
+async fn introspect(call: Call, object: &Object, member: &str) -> Outcome {
+    if member != "Introspect" {
+        return Err(unknown(&[INTROSPECTABLE], Some(INTROSPECTABLE), member, ""));
+    }
+    no_arguments(&call)?;
+    let interfaces = interfaces(object)?;
+    let path = call
+        .message
+        .header()
+        .path()
+        .map(|path| path.to_string())
+        .unwrap_or_default();
+    // Exactly the children there are: a node that always has some sends busctl round for ever.
+    let children: Vec<String> = match (object, path.as_str()) {
+        (Object::Manager, _) => vec!["job".to_owned(), "unit".to_owned()],
+        (Object::Between, "/") => vec!["org".to_owned()],
+        (Object::Between, "/org") => vec!["unitrunner".to_owned()],
+        (Object::Between, "/org/unitrunner") => vec!["Runner1".to_owned()],
+        (Object::Between, "/org/unitrunner/Runner1/unit") => {
+            let units = methods::units(&call, Selection::default()).await?;
+            units
+                .iter()
+                .map(|view| escape(view.name.as_str()))
+                .collect()
+        }
+        (Object::Between, "/org/unitrunner/Runner1/job") => methods::jobs(&call)
+            .await?
+            .iter()
+            .map(|job| job.id.0.to_string())
+            .collect(),
+        _ => Vec::new(),
+    };
+    call.reply(&introspection::node(&interfaces, &children))
+}
+
+async fn property_call(call: Call, object: &Object, member: &str) -> Outcome {
+    let interfaces = interfaces(object)?;
+    match member {
+        "Get" => {
+            let (interface, name): (String, String) = call.arguments()?;
+            let rows = rows(&interfaces, &interface)?;
+            let row = rows.iter().find(|row| row.name == name).ok_or_else(|| {
+                Failure::new(
+                    Kind::UnknownProperty,
+                    format!("{} has no property {name}", or_object(&interface)),
+                )
+            })?;
+            let mut values = values(&call, object, &[*row]).await?;
+            match values.pop() {
+                Some((_, value)) => call.reply(&(value,)),
+                None => Err(Failure::new(
+                    Kind::AccessDenied,
+                    format!("uid {} may not read {name}", call.caller.uid),
+                )),
+            }
+        }
+        "GetAll" => {
+            let interface: String = call.arguments()?;
+            let rows = rows(&interfaces, &interface)?;
+            let values = values(&call, object, &rows).await?;
+            call.reply(&(Dictionary(values),))
+        }
+        "Set" => {
+            let (interface, name, _value): (String, String, zbus::OwnedVariant) =
+                call.arguments()?;
+            let known = rows(&interfaces, &interface)?
+                .iter()
+                .any(|row| row.name == name);
+            Err(if known {
+                Failure::new(
+                    Kind::PropertyReadOnly,
+                    format!("property {name} cannot be set"),
+                )
+            } else {
+                Failure::new(
+                    Kind::UnknownProperty,
+                    format!("{} has no property {name}", or_object(&interface)),
+                )
+            })
+        }
+        _ => Err(unknown(&[PROPERTIES], Some(PROPERTIES), member, "")),
+    }
+}
+
+fn or_object(interface: &str) -> &str {
+    if interface.is_empty() {
+        "the object"
+    } else {
+        interface
+    }
+}
+
+/// The rows of one interface of an object, or of all of them if none is named.
+fn rows(interfaces: &[&str], interface: &str) -> Result<Vec<&'static Property>, Failure> {
+    if interface.is_empty() {
+        return Ok(interfaces
+            .iter()
+            .flat_map(|name| properties::of_interface(name))
+            .collect());
+    }
+    if interfaces.contains(&interface) {
+        return Ok(properties::of_interface(interface).collect());
+    }
+    // These are on every object, and have no properties.
+    if [PEER, INTROSPECTABLE, PROPERTIES, MONITORING].contains(&interface) {
+        return Ok(Vec::new());
+    }
+    Err(Failure::new(
+        Kind::UnknownInterface,
+        format!("no interface {interface} here"),
+    ))
+}
+
+/// Names and values of `rows`, without those the caller may not see.
+async fn values(
+    call: &Call,
+    object: &Object,
+    rows: &[&'static Property],
+) -> Result<Vec<(&'static str, Variant<'static>)>, Failure> {
+    let standing = call.standing();
+    let rows: Vec<&Property> = rows
+        .iter()
+        .copied()
+        .filter(|row| row.access.allows(standing))
+        .collect();
+    let collect = |subject: Subject<'_>| {
+        rows.iter()
+            .filter_map(|row| Some((&*row.name, row.of(subject)?)))
+            .collect()
+    };
+    match object {
+        Object::Unit(name) => {
+            let unit = object_unit(name)?;
+            let detail = unit_detail(call, unit.clone()).await?;
+            let usage = if rows.iter().any(|row| row.needs_usage()) {
+                match call.ask(Request::Usage(unit)).await? {
+                    Reply::Usage(usage) => Some(usage),
+                    other => return Err(strange(&other)),
+                }
+            } else {
+                None
+            };
+            Ok(collect(Subject::Unit(&UnitFacts { detail, usage })))
+        }
+        Object::Manager => Ok(collect(Subject::Manager(&manager(call).await?))),
+        Object::Job(number) => {
+            let jobs = methods::jobs(call).await?;
+            let job = jobs
+                .iter()
+                .find(|job| job.id.0 == *number)
+                .ok_or_else(|| Failure::new(Kind::UnknownObject, format!("no job {number}")))?;
+            Ok(collect(Subject::Job(job)))
+        }
+        Object::Bus | Object::Between => Ok(Vec::new()),
+    }
+}
+
+async fn manager(call: &Call) -> Result<Manager, Failure> {
+    match call.ask(Request::Manager).await? {
+        Reply::Manager(manager) => Ok(*manager),
+        other => Err(strange(&other)),
+    }
+}

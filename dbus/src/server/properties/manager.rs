@@ -1,0 +1,123 @@
+//! Properties of the manager.
+
+use control::{Manager, Word};
+use zbus::Variant;
+
+use super::{Access, Emits, Getter, Property, monotonic, realtime, row, text, texts};
+use crate::names::interface::MANAGER;
+
+pub(super) fn add(table: &mut Vec<Property>) {
+    let mut add = |name_and_type, emits, doc, get: fn(&Manager) -> Variant<'static>| {
+        table.push(row(
+            MANAGER,
+            name_and_type,
+            (Access::State, emits),
+            doc,
+            Getter::Manager(get),
+        ));
+    };
+    add(
+        ("Version", "s"),
+        Emits::Silent,
+        "Version of the running manager",
+        |m| text(m.version),
+    );
+    add(
+        ("SystemState", "s"),
+        Emits::Silent,
+        "State of the whole: `starting` until everything that starts at boot has been tried, then \
+         `running`, or `degraded` while some unit is failed; `stopping` at the end",
+        |m| text(m.state.word()),
+    );
+    add(
+        ("NNames", "u"),
+        Emits::Silent,
+        "How many units are loaded",
+        |m| m.units.into(),
+    );
+    add(
+        ("NJobs", "u"),
+        Emits::Silent,
+        "How many jobs are queued or running",
+        |m| m.jobs.into(),
+    );
+    add(
+        ("NFailedUnits", "u"),
+        Emits::Silent,
+        "How many units are failed",
+        |m| m.failed_units.into(),
+    );
+    add(
+        ("UserspaceTimestamp", "t"),
+        Emits::Const,
+        "When the first manager started, in microseconds since the epoch",
+        |m| realtime(Some(m.started)),
+    );
+    add(
+        ("UserspaceTimestampMonotonic", "t"),
+        Emits::Const,
+        "The same in microseconds on the monotonic clock",
+        |m| monotonic(Some(m.started)),
+    );
+    add(
+        ("FinishTimestamp", "t"),
+        Emits::Silent,
+        "When everything that starts at boot had been tried, in microseconds since the epoch; 0 \
+         until then",
+        |m| realtime(m.finished),
+    );
+    add(
+        ("FinishTimestampMonotonic", "t"),
+        Emits::Silent,
+        "The same in microseconds on the monotonic clock",
+        |m| monotonic(m.finished),
+    );
+    add(
+        ("ControlGroup", "s"),
+        Emits::Const,
+        "The cgroup below which units have theirs; empty without cgroups",
+        |m| text(m.control_group.as_deref().unwrap_or_default()),
+    );
+    add(
+        ("UnitPath", "as"),
+        Emits::Const,
+        "Where unit files are looked for, in order",
+        |m| texts(m.unit_path.iter().map(|path| path.display())),
+    );
+    add(
+        ("LogTarget", "s"),
+        Emits::Const,
+        "Where the daemon's own lines go, and those of units that say nothing else",
+        |m| text(&m.log_target),
+    );
+    add(
+        ("RuntimeDirectory", "s"),
+        Emits::Const,
+        "The directory of sockets and locks; the private D-Bus socket is `bus` in it",
+        |m| text(m.runtime_dir.to_string_lossy()),
+    );
+    add(
+        ("KeeperPID", "u"),
+        Emits::Const,
+        "The process that holds what must not be lost; the pid the world knows",
+        |m| m.keeper_pid.into(),
+    );
+    add(
+        ("ManagerPID", "u"),
+        Emits::Silent,
+        "The process that answers; another one after each recovery",
+        |m| m.manager_pid.into(),
+    );
+    add(
+        ("Recoveries", "u"),
+        Emits::Silent,
+        "How many managers this keeper had before the one that answers",
+        |m| m.recoveries.into(),
+    );
+    add(
+        ("SafeMode", "b"),
+        Emits::Silent,
+        "Whether the manager was started in safe mode, after others had ended too often",
+        |m| m.safe_mode.into(),
+    );
+}

@@ -1,0 +1,275 @@
+//! Properties only services have.
+
+use control::{Usage, Word};
+use engine::event::ExitStatus;
+use engine::view::systemd::ServiceView;
+use units::Definition;
+use units::value::ExecLine;
+use zbus::Variant;
+
+use super::{Access, Emits, Getter, Property, UnitFacts, monotonic, realtime, row, text};
+use crate::names::interface::SERVICE;
+
+type Get = fn(&UnitFacts) -> Variant<'static>;
+
+/// As `siginfo_t` codes them (sigaction(2)).
+const CLD_EXITED: i32 = 1;
+const CLD_KILLED: i32 = 2;
+const CLD_DUMPED: i32 = 3;
+
+pub(super) fn add(table: &mut Vec<Property>) {
+    use Access::{Detail, State};
+    use Emits::{Change, Silent};
+
+    let mut add = |name_and_type, access, emits, doc, get: Get| {
+        table.push(row(
+            SERVICE,
+            name_and_type,
+            (access, emits),
+            doc,
+            Getter::Unit(get),
+        ));
+    };
+    add(
+        ("MainPID", "u"),
+        State,
+        Change,
+        "Its main process; 0 for none",
+        |u| service(u).and_then(|s| s.main_pid).unwrap_or(0).into(),
+    );
+    add(
+        ("ControlPID", "u"),
+        State,
+        Change,
+        "The process of a start-pre, reload, stop, … command; 0 for none",
+        |u| service(u).and_then(|s| s.control_pid).unwrap_or(0).into(),
+    );
+    add(
+        ("StatusText", "s"),
+        Detail,
+        Change,
+        "What it last said about itself (`STATUS=` of sd_notify)",
+        |u| text(service(u).map_or("", |s| &s.status_text)),
+    );
+    add(
+        ("StatusErrno", "i"),
+        State,
+        Change,
+        "The error number it last gave (`ERRNO=` of sd_notify)",
+        |u| service(u).map_or(0, |s| s.status_errno).into(),
+    );
+    add(
+        ("Result", "s"),
+        State,
+        Change,
+        "How the last run went: `success`, `exit-code`, `signal`, `timeout`, `start-limit-hit`, …",
+        |u| text(u.detail.view.result.word()),
+    );
+    add(
+        ("Failure", "s"),
+        Detail,
+        Change,
+        "A sentence about the last failure, where the word of `Result` says too little",
+        |u| text(service(u).map_or("", |s| &s.failure)),
+    );
+    add(
+        ("NRestarts", "u"),
+        State,
+        Change,
+        "How often it was started again by itself since it was last started on request",
+        |u| service(u).map_or(0, |s| s.restarts).into(),
+    );
+    add(
+        ("NextRestartUSecMonotonic", "t"),
+        State,
+        Change,
+        "When it will be started again, in microseconds on the monotonic clock; infinity if it \
+         does not wait for that",
+        |u| {
+            service(u)
+                .and_then(|s| s.restart_at)
+                .unwrap_or(u64::MAX)
+                .into()
+        },
+    );
+    add(
+        ("ExecMainStartTimestamp", "t"),
+        State,
+        Change,
+        "When its main process started, in microseconds since the epoch; 0 for never",
+        |u| realtime(service(u).and_then(|s| s.main_start)),
+    );
+    add(
+        ("ExecMainStartTimestampMonotonic", "t"),
+        State,
+        Change,
+        "The same in microseconds on the monotonic clock",
+        |u| monotonic(service(u).and_then(|s| s.main_start)),
+    );
+    add(
+        ("ExecMainExitTimestamp", "t"),
+        State,
+        Change,
+        "When its main process last ended, in microseconds since the epoch; 0 for never",
+        |u| realtime(main_exit(u).map(|(at, _)| at)),
+    );
+    add(
+        ("ExecMainExitTimestampMonotonic", "t"),
+        State,
+        Change,
+        "The same in microseconds on the monotonic clock",
+        |u| monotonic(main_exit(u).map(|(at, _)| at)),
+    );
+    add(("ExecMainPID", "u"), State, Change, "As `MainPID`", |u| {
+        service(u).and_then(|s| s.main_pid).unwrap_or(0).into()
+    });
+    add(
+        ("ExecMainCode", "i"),
+        State,
+        Change,
+        "How its main process last ended: 1 by exiting, 2 by a signal, 3 by a signal with a core \
+         dump, 0 not at all or nobody knows",
+        |u| code_and_status(u).0.into(),
+    );
+    add(
+        ("ExecMainStatus", "i"),
+        State,
+        Change,
+        "The exit status or signal number that goes with `ExecMainCode`",
+        |u| code_and_status(u).1.into(),
+    );
+    add(
+        ("NFileDescriptorStore", "u"),
+        State,
+        Change,
+        "How many descriptors are kept for it between runs",
+        |u| service(u).map_or(0, |s| s.stored_fds).into(),
+    );
+    add(
+        ("ControlGroup", "s"),
+        State,
+        Silent,
+        "Its cgroup, as in /proc/PID/cgroup; empty without one",
+        |u| text(u.detail.control_group.as_deref().unwrap_or_default()),
+    );
+    add(
+        ("NotifySocket", "s"),
+        Detail,
+        Silent,
+        "Where its sd_notify messages go; empty if it may send none",
+        |u| {
+            text(
+                u.detail
+                    .notify_socket
+                    .as_ref()
+                    .map(|path| path.to_string_lossy())
+                    .unwrap_or_default(),
+            )
+        },
+    );
+
+    let mut usage = |name, doc, get: fn(&Usage) -> Variant<'static>| {
+        table.push(row(
+            SERVICE,
+            (name, "t"),
+            (Detail, Silent),
+            doc,
+            Getter::Usage(get),
+        ));
+    };
+    usage(
+        "MemoryCurrent",
+        "Memory it uses, in bytes; infinity if not known",
+        |usage| usage.memory_current.unwrap_or(u64::MAX).into(),
+    );
+    usage(
+        "TasksCurrent",
+        "Its processes and threads; infinity if not known",
+        |usage| usage.tasks_current.unwrap_or(u64::MAX).into(),
+    );
+    usage(
+        "CPUUsageNSec",
+        "CPU time it used, in nanoseconds; infinity if not known",
+        |usage| usage.cpu_usage_nsec.unwrap_or(u64::MAX).into(),
+    );
+
+    // Settings whose value in force is not always the one written.
+    let mut setting = |name_and_type, doc, get: Get| {
+        table.push(row(
+            SERVICE,
+            name_and_type,
+            (Detail, Silent),
+            doc,
+            Getter::Unit(get),
+        ));
+    };
+    setting(
+        ("Type", "s"),
+        "When it counts as started: `simple`, `exec`, `notify`, …",
+        |u| text(definition(u).map_or("", |d| d.service_type().as_str())),
+    );
+    setting(
+        ("TimeoutStartUSec", "t"),
+        "How long each part of a start may take, in microseconds; infinity for no limit",
+        |u| {
+            definition(u)
+                .map_or(u64::MAX, |d| super::setting::micros(d.timeout_start_sec()))
+                .into()
+        },
+    );
+    setting(
+        ("TimeoutStopUSec", "t"),
+        "How long each part of a stop may take, in microseconds; infinity for no limit",
+        |u| {
+            definition(u)
+                .map_or(u64::MAX, |d| super::setting::micros(d.timeout_stop_sec()))
+                .into()
+        },
+    );
+    setting(
+        ("WatchdogUSec", "t"),
+        "How often it has to say that it is alive, in microseconds; 0 for never",
+        |u| {
+            definition(u)
+                .and_then(Definition::watchdog_sec)
+                .map_or(0, super::setting::micros)
+                .into()
+        },
+    );
+    setting(
+        ("NotifyAccess", "s"),
+        "Whose sd_notify messages are believed: `none`, `main`, `exec` or `all`",
+        |u| text(definition(u).map_or("", |d| d.notify_access().as_str())),
+    );
+}
+
+/// A command as systemd's `a(sasbttttuii)` has it. Times and results of single commands are not
+/// kept, so those fields are 0.
+pub(super) fn command(line: &ExecLine) -> Command {
+    let argv: Vec<String> = super::setting::argv(line);
+    let path = line.path.to_string();
+    (path, argv, line.ignore_failure, 0, 0, 0, 0, 0, 0, 0)
+}
+
+pub(super) type Command = (String, Vec<String>, bool, u64, u64, u64, u64, u32, i32, i32);
+
+fn service(facts: &UnitFacts) -> Option<&ServiceView> {
+    facts.detail.view.service.as_ref()
+}
+
+fn definition(facts: &UnitFacts) -> Option<&Definition> {
+    facts.detail.view.definition.as_deref()
+}
+
+fn main_exit(facts: &UnitFacts) -> Option<(engine::clock::Now, ExitStatus)> {
+    service(facts)?.main_exit
+}
+
+fn code_and_status(facts: &UnitFacts) -> (i32, i32) {
+    match main_exit(facts).map(|(_, status)| status) {
+        Some(ExitStatus::Code(code)) => (CLD_EXITED, i32::from(code)),
+        Some(ExitStatus::Signal(signal)) => (CLD_KILLED, i32::from(signal)),
+        Some(ExitStatus::Dumped(signal)) => (CLD_DUMPED, i32::from(signal)),
+        Some(ExitStatus::Unknown) | None => (0, 0),
+    }
+}

@@ -1,0 +1,214 @@
+//! Settings as properties: derived from the settings table, name, type and documentation.
+
+use std::borrow::Cow;
+
+use units::settings::{self, Section, Setting};
+use units::value::{ExecLine, Span};
+use units::{Definition, SettingId, Value};
+use zbus::Variant;
+
+use super::{Access, Emits, Getter, Property, service, text, texts};
+use crate::names::interface::{SERVICE, SOCKET, UNIT};
+
+/// Settings whose D-Bus name in systemd does not follow from their name in a file.
+const RENAMED: &[(SettingId, &str)] = &[(SettingId::EnvironmentFile, "EnvironmentFiles")];
+
+/// Adds every setting that has no row yet: a row made by hand knows better, since it tells the
+/// value in force where that is not the one written.
+pub(super) fn add(table: &mut Vec<Property>) {
+    for setting in settings::all() {
+        let (interface, access) = match setting.section {
+            Section::Unit => (UNIT, Access::State),
+            Section::Service => (SERVICE, Access::Detail),
+            Section::Socket => (SOCKET, Access::Detail),
+            // What an installation did is told by the dependencies it led to.
+            Section::Install => continue,
+        };
+        let name = name(setting);
+        // Four settings in a file are one list here: `Listen`.
+        let listens = setting.section == Section::Socket && name.starts_with("Listen");
+        if listens
+            || table
+                .iter()
+                .any(|row| row.interface == interface && row.name == name)
+        {
+            continue;
+        }
+        table.push(Property {
+            interface,
+            name: Cow::Owned(name),
+            signature: signature(setting),
+            access,
+            emits: Emits::Silent,
+            doc: Cow::Owned(format!("Setting `{}`: {}", setting.key, setting.summary())),
+            getter: Getter::Setting(setting.id),
+        });
+    }
+}
+
+/// systemd's D-Bus name, or what it would be.
+fn name(setting: &Setting) -> String {
+    if let Some((_, name)) = RENAMED.iter().find(|(id, _)| *id == setting.id) {
+        return (*name).to_owned();
+    }
+    let name = match setting.systemd {
+        Some(name) => name.to_owned(),
+        None => setting
+            .key
+            .split('-')
+            .flat_map(|word| {
+                let mut letters = word.chars();
+                letters
+                    .next()
+                    .map(|first| first.to_ascii_uppercase())
+                    .into_iter()
+                    .chain(letters)
+            })
+            .collect(),
+    };
+    // Time spans travel in microseconds, and say so.
+    match name.strip_suffix("Sec") {
+        Some(stem) if setting.value.name == "time span" => format!("{stem}USec"),
+        _ => name,
+    }
+}
+
+/// The D-Bus type of a setting's values.
+fn signature(setting: &Setting) -> &'static str {
+    match setting.value.name {
+        "yes or no" => "b",
+        "number" | "access mode" => "u",
+        "time span" | "size" | "resource limit" => "t",
+        "signal" => "i",
+        "exit codes and signals" => "(aiai)",
+        "commands" => "a(sasbttttuii)",
+        "list of files" => "a(sb)",
+        _ if setting.is_list() => "as",
+        _ => "s",
+    }
+}
+
+/// The value of a setting in `definition`, or what stands for "nothing" in its type.
+pub(super) fn value(definition: Option<&Definition>, id: SettingId) -> Variant<'static> {
+    let unset = Value::Nothing;
+    let value = definition.map_or(&unset, |definition| definition.value(id));
+    match value {
+        Value::Nothing => nothing(signature(id.row())),
+        Value::Text(value) => text(value),
+        Value::Texts(values) => texts(values.iter()),
+        Value::Flag(value) => (*value).into(),
+        Value::Count(value) => (*value).into(),
+        Value::Span(value) => micros(*value).into(),
+        Value::Size(value) => value.as_bytes().into(),
+        Value::Mode(value) => value.bits().into(),
+        Value::Signal(value) => value.number().into(),
+        Value::Exits(value) => {
+            let codes: Vec<i32> = value.codes().iter().copied().map(i32::from).collect();
+            let signals: Vec<i32> = value.signals().iter().map(|s| s.number()).collect();
+            Variant::new((codes, signals))
+        }
+        Value::Limit(value) => value.hard.into(),
+        Value::Name(value) => text(value),
+        Value::Names(values) => texts(values.iter()),
+        Value::Commands(values) => {
+            Variant::from(values.iter().map(service::command).collect::<Vec<_>>())
+        }
+        Value::Assignments(values) => texts(
+            values
+                .iter()
+                .map(|set| format!("{}={}", set.name, set.value)),
+        ),
+        Value::EnvironmentFiles(values) => {
+            let files: Vec<(String, bool)> = values
+                .iter()
+                .map(|file| (file.path.to_string(), file.optional))
+                .collect();
+            Variant::from(files)
+        }
+        Value::Directory(value) => text(value.to_string()),
+        Value::Output(value) => text(value.to_string()),
+        Value::Input(value) => text(value.to_string()),
+        Value::Owner(value) => text(value.to_string()),
+        Value::ServiceType(value) => text(value.as_str()),
+        Value::Restart(value) => text(value.as_str()),
+        Value::KillMode(value) => text(value.as_str()),
+        Value::NotifyAccess(value) => text(value.as_str()),
+        Value::Addresses(values) => texts(values.iter()),
+    }
+}
+
+/// What stands for "unset" in a type; numbers without a limit are the highest there is.
+fn nothing(signature: &str) -> Variant<'static> {
+    match signature {
+        "b" => false.into(),
+        "u" => 0u32.into(),
+        "t" => u64::MAX.into(),
+        "i" => 0i32.into(),
+        "as" => texts::<String>([]),
+        "(aiai)" => Variant::new((Vec::<i32>::new(), Vec::<i32>::new())),
+        "a(sasbttttuii)" => Variant::from(Vec::<service::Command>::new()),
+        "a(sb)" => Variant::from(Vec::<(String, bool)>::new()),
+        _ => text(""),
+    }
+}
+
+pub(super) fn micros(span: Span) -> u64 {
+    span.as_micros()
+}
+
+/// The words of a command as written, the program's name first.
+pub(super) fn argv(line: &ExecLine) -> Vec<String> {
+    let first = line.argv0.as_ref().unwrap_or(&line.path);
+    std::iter::once(first)
+        .chain(&line.args)
+        .map(ToString::to_string)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use units::UnitName;
+
+    use super::*;
+    use crate::server::properties;
+
+    #[test]
+    fn names_are_systemds() {
+        let names: BTreeMap<&str, String> = settings::all()
+            .iter()
+            .map(|setting| (setting.key, name(setting)))
+            .collect();
+        for (key, expected) in [
+            ("restart-sec", "RestartUSec"),
+            ("umask", "UMask"),
+            ("pid-file", "PIDFile"),
+            ("exec-start", "ExecStart"),
+            ("environment-file", "EnvironmentFiles"),
+            ("log-file", "LogFile"),
+            ("start-limit-interval-sec", "StartLimitIntervalUSec"),
+        ] {
+            assert_eq!(names[key], expected);
+        }
+    }
+
+    #[test]
+    fn values_have_the_type_the_table_says() {
+        let empty = Definition::not_found(UnitName::parse("a.service").unwrap());
+        for row in properties::all() {
+            let Getter::Setting(id) = row.getter else {
+                continue;
+            };
+            for definition in [None, Some(&empty)] {
+                let value = value(definition, id);
+                assert_eq!(
+                    value.value_signature().to_string(),
+                    row.signature,
+                    "{} of {definition:?}",
+                    row.name
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Properties every unit has.
+
+use control::Word;
+use control::words::load_state;
+use units::{Dependency, UnitKind};
+use zbus::{ObjectPath, Variant};
+
+use super::{Access, Emits, Getter, Property, UnitFacts, monotonic, realtime, row, text, texts};
+use crate::names::{interface::UNIT, job_path};
+use crate::server::diagnostics;
+
+type Get = fn(&UnitFacts) -> Variant<'static>;
+
+pub(super) fn add(table: &mut Vec<Property>) {
+    let mut add = |name_and_type, access, emits, doc, get: Get| {
+        table.push(row(
+            UNIT,
+            name_and_type,
+            (access, emits),
+            doc,
+            Getter::Unit(get),
+        ));
+    };
+    use Access::{Detail, State};
+    use Emits::{Change, Const, Silent};
+
+    add(("Id", "s"), State, Const, "Its name", |u| {
+        text(&u.detail.view.name)
+    });
+    add(
+        ("Names", "as"),
+        State,
+        Const,
+        "All its names; there are no aliases",
+        |u| texts([&u.detail.view.name]),
+    );
+    add(
+        ("LoadState", "s"),
+        State,
+        Silent,
+        "Whether its definition can be used: `loaded`, `not-found`, `bad-setting`, `masked`, \
+         `error`",
+        |u| text(load_state(&u.detail.view)),
+    );
+    add(
+        ("LoadError", "(ss)"),
+        Detail,
+        Silent,
+        "Why it is not `loaded`: an error name and a sentence, both empty if it is",
+        |u| {
+            let found = definition(u).and_then(|d| d.load_state().diagnostics().first());
+            Variant::new(found.map_or_else(Default::default, |found| {
+                (
+                    crate::error::Kind::BadUnitSetting.name().to_owned(),
+                    found.to_string(),
+                )
+            }))
+        },
+    );
+    add(
+        ("Diagnostics", "a(ssuusss)"),
+        Detail,
+        Silent,
+        "What is wrong with its files: severity, path, line, column, message, hint, unit",
+        |u| {
+            let found = definition(u).map_or(&[][..], |d| d.load_state().diagnostics());
+            Variant::from(found.iter().map(diagnostics::fields).collect::<Vec<_>>())
+        },
+    );
+    add(
+        ("ActiveState", "s"),
+        State,
+        Change,
+        "Coarse state: `active`, `reloading`, `inactive`, `failed`, `activating`, `deactivating`",
+        |u| text(u.detail.view.active.word()),
+    );
+    add(
+        ("SubState", "s"),
+        State,
+        Change,
+        "Fine state, its words depending on the kind of unit: `running`, `listening`, \
+         `auto-restart`, …",
+        |u| text(u.detail.view.sub.word()),
+    );
+    add(
+        ("FragmentPath", "s"),
+        State,
+        Silent,
+        "Its unit file; empty for built-in units",
+        |u| {
+            text(
+                definition(u)
+                    .and_then(|d| d.origin().fragment.as_deref())
+                    .unwrap_or_default(),
+            )
+        },
+    );
+    add(
+        ("DropInPaths", "as"),
+        State,
+        Silent,
+        "Its drop-ins, in the order they apply",
+        |u| texts(definition(u).map_or(&[][..], |d| &d.origin().drop_ins[..])),
+    );
+    add(
+        ("NeedDaemonReload", "b"),
+        State,
+        Silent,
+        "Whether its files say something else than the definition in force",
+        |u| u.detail.view.stale.into(),
+    );
+    add(
+        ("CanStart", "b"),
+        State,
+        Silent,
+        "Whether a start is possible at all",
+        |u| {
+            definition(u)
+                .is_some_and(units::Definition::is_loaded)
+                .into()
+        },
+    );
+    add(
+        ("CanStop", "b"),
+        State,
+        Silent,
+        "Whether a stop is possible at all",
+        |u| definition(u).is_some().into(),
+    );
+    add(
+        ("CanReload", "b"),
+        State,
+        Silent,
+        "Whether it has a way to reload itself",
+        |u| {
+            definition(u)
+                .is_some_and(|d| d.kind() == UnitKind::Service && !d.exec_reload().is_empty())
+                .into()
+        },
+    );
+    add(
+        ("Job", "(uo)"),
+        State,
+        Change,
+        "Number and object of its job; 0 and `/` when it has none",
+        |u| {
+            let (job, path) = u
+                .detail
+                .view
+                .job
+                .map_or((0, "/".to_owned()), |job| (job.0, job_path(job.0)));
+            Variant::new((job, ObjectPath::from_string_unchecked(path)))
+        },
+    );
+    add(
+        ("InvocationID", "ay"),
+        State,
+        Change,
+        "128 bits that name its current or last run; empty before the first",
+        |u| {
+            let id = u.detail.view.invocation.0;
+            let bytes = if id == 0 {
+                Vec::new()
+            } else {
+                id.to_be_bytes().to_vec()
+            };
+            Variant::from(bytes)
+        },
+    );
+
+    // One property for each word, the unit's own and the inverse ones, implied ones included.
+    let mut dependency = |name, doc, get: Get| {
+        table.push(row(
+            UNIT,
+            (name, "as"),
+            (State, Silent),
+            doc,
+            Getter::Unit(get),
+        ));
+    };
+    macro_rules! dependencies {
+        ($($name:literal $word:ident $doc:literal;)+) => {
+            $(dependency($name, $doc, |u| others(u, Dependency::$word));)+
+        };
+    }
+    dependencies! {
+        "Requires" Requires "Units it cannot do without";
+        "RequiredBy" RequiredBy "Units that cannot do without it";
+        "Wants" Wants "Units it would like to have";
+        "WantedBy" WantedBy "Units that would like to have it";
+        "BindsTo" BindsTo "Units it lives and dies with";
+        "BoundBy" BoundBy "Units that live and die with it";
+        "PartOf" PartOf "Units it is stopped and restarted with";
+        "ConsistsOf" ConsistsOf "Units that are stopped and restarted with it";
+        "Conflicts" Conflicts "Units it cannot run beside";
+        "ConflictedBy" ConflictedBy "Units that cannot run beside it";
+        "Before" Before "Units that start after it and stop before it";
+        "After" After "Units that start before it and stop after it";
+        "OnFailure" OnFailure "Units it starts when it fails";
+        "OnFailureOf" OnFailureOf "Units that start it when they fail";
+        "Triggers" Triggers "Units it starts when something arrives";
+        "TriggeredBy" TriggeredBy "Units that start it when something arrives";
+    }
+
+    let mut time = |name, doc, get: Get| {
+        table.push(row(
+            UNIT,
+            (name, "t"),
+            (State, Change),
+            doc,
+            Getter::Unit(get),
+        ));
+    };
+    macro_rules! times {
+        ($($name:literal $monotonic:literal $field:ident $doc:literal;)+) => { $(
+            time(
+                $name,
+                concat!($doc, ", in microseconds since the epoch; 0 for never"),
+                |u| realtime(u.detail.view.$field),
+            );
+            time(
+                $monotonic,
+                concat!($doc, ", in microseconds on the monotonic clock; 0 for never"),
+                |u| monotonic(u.detail.view.$field),
+            );
+        )+ };
+    }
+    times! {
+        "StateChangeTimestamp" "StateChangeTimestampMonotonic" state_change
+            "When its state last changed";
+        "InactiveExitTimestamp" "InactiveExitTimestampMonotonic" inactive_exit
+            "When it last began to start";
+        "ActiveEnterTimestamp" "ActiveEnterTimestampMonotonic" active_enter
+            "When it last became active";
+        "ActiveExitTimestamp" "ActiveExitTimestampMonotonic" active_exit
+            "When it last stopped being active";
+        "InactiveEnterTimestamp" "InactiveEnterTimestampMonotonic" inactive_enter
+            "When it last became inactive or failed";
+    }
+}
+
+fn definition(facts: &UnitFacts) -> Option<&units::Definition> {
+    facts.detail.view.definition.as_deref()
+}
+
+fn others(facts: &UnitFacts, dependency: Dependency) -> Variant<'static> {
+    let mut names: Vec<&str> = facts
+        .detail
+        .dependencies
+        .iter()
+        .filter(|(word, _)| *word == dependency)
+        .map(|(_, other)| other.as_str())
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    texts(names)
+}

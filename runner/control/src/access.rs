@@ -1,0 +1,254 @@
+//! Who may ask what. Pure, and the only place where it is decided.
+//!
+//! | standing | may |
+//! |---|---|
+//! | owner: root, and the uid we run as | everything |
+//! | administrator: group `runner-admin` | everything but shutdown |
+//! | observer: everybody else | see states; never environments, command lines, logs, stdin |
+
+use engine::{Command, Refusal};
+
+use crate::caller::Caller;
+use crate::request::Request;
+
+/// What the decision depends on beside the caller; fixed when the manager starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// The uid the manager runs as.
+    pub own_uid: u32,
+    /// The group `runner-admin`, where it exists.
+    pub admin_gid: Option<u32>,
+}
+
+/// What a caller is to us; a higher one may all that a lower one may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Standing {
+    /// Sees states.
+    Observer,
+    /// Does all but shutdown.
+    Administrator,
+    /// Does everything.
+    Owner,
+}
+
+/// What `caller` is to us.
+#[must_use]
+pub fn standing(caller: &Caller, policy: &Policy) -> Standing {
+    if caller.uid == 0 || caller.uid == policy.own_uid {
+        Standing::Owner
+    } else if policy.admin_gid.is_some_and(|gid| caller.is_in_group(gid)) {
+        Standing::Administrator
+    } else {
+        Standing::Observer
+    }
+}
+
+/// The least standing `request` takes.
+#[must_use]
+pub fn required(request: &Request) -> Standing {
+    match request {
+        Request::Command(Command::Shutdown { .. }) => Standing::Owner,
+        // The result of a job is a state, and so is how the units hang together.
+        Request::Command(Command::AwaitJob { .. })
+        | Request::Units(_)
+        | Request::Unit(_)
+        | Request::Jobs
+        | Request::Dependencies { .. }
+        | Request::Sockets
+        | Request::Manager => Standing::Observer,
+        Request::Command(
+            Command::Submit { .. }
+            | Command::CancelJob { .. }
+            | Command::Kill { .. }
+            | Command::ResetFailed { .. }
+            | Command::Reload { .. },
+        )
+        | Request::Usage(_)
+        | Request::Logs { .. }
+        | Request::Cat(_)
+        | Request::Reexec => Standing::Administrator,
+    }
+}
+
+/// Whether `caller` may ask `request`.
+///
+/// # Errors
+/// [`Refusal::AccessDenied`] with a sentence that says who could.
+pub fn may(caller: &Caller, request: &Request, policy: &Policy) -> Result<(), Refusal> {
+    let required = required(request);
+    if standing(caller, policy) >= required {
+        return Ok(());
+    }
+    Err(Refusal::AccessDenied(format!(
+        "uid {} may not do this, only {} may",
+        caller.uid,
+        match (required, policy.admin_gid) {
+            (Standing::Administrator, Some(_)) =>
+                format!("root, uid {} and the group runner-admin", policy.own_uid),
+            _ if policy.own_uid == 0 => "root".to_owned(),
+            _ => format!("root and uid {}", policy.own_uid),
+        }
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::command::{Verb, Whom};
+    use engine::job::{JobId, JobMode};
+    use units::UnitName;
+    use units::value::Signal;
+
+    use super::*;
+    use crate::{Direction, Selection, Via};
+
+    fn caller(uid: u32, gid: u32, groups: &[u32]) -> Caller {
+        Caller {
+            uid,
+            gid: Some(gid),
+            groups: groups.to_vec(),
+            pid: Some(7),
+            via: Via::Private,
+        }
+    }
+
+    /// Every request there is, with the least standing it takes.
+    fn requests() -> Vec<(Request, Standing)> {
+        let unit = UnitName::parse("a.service").unwrap();
+        let submit = |verb| {
+            Request::Command(Command::Submit {
+                unit: UnitName::parse("a.service").unwrap(),
+                verb,
+                mode: JobMode::Replace,
+                token: None,
+            })
+        };
+        let signal = Signal::parse("SIGTERM").unwrap();
+        let mut table = vec![
+            (Request::Units(Selection::default()), Standing::Observer),
+            (Request::Unit(unit.clone()), Standing::Observer),
+            (Request::Usage(unit.clone()), Standing::Administrator),
+            (Request::Jobs, Standing::Observer),
+            (
+                Request::Logs {
+                    units: vec![unit.clone()],
+                    lines: 1,
+                    follow: false,
+                },
+                Standing::Administrator,
+            ),
+            (Request::Cat(unit.clone()), Standing::Administrator),
+            (
+                Request::Dependencies {
+                    unit: unit.clone(),
+                    direction: Direction::Requirements,
+                },
+                Standing::Observer,
+            ),
+            (Request::Sockets, Standing::Observer),
+            (Request::Manager, Standing::Observer),
+            (Request::Reexec, Standing::Administrator),
+            (
+                Request::Command(Command::AwaitJob { job: JobId(1) }),
+                Standing::Observer,
+            ),
+            (
+                Request::Command(Command::CancelJob { job: JobId(1) }),
+                Standing::Administrator,
+            ),
+            (
+                Request::Command(Command::Kill {
+                    unit,
+                    whom: Whom::All,
+                    signal,
+                }),
+                Standing::Administrator,
+            ),
+            (
+                Request::Command(Command::ResetFailed { unit: None }),
+                Standing::Administrator,
+            ),
+            (
+                Request::Command(Command::Reload { keep_going: false }),
+                Standing::Administrator,
+            ),
+            (
+                Request::Command(Command::Shutdown { status: 0 }),
+                Standing::Owner,
+            ),
+        ];
+        for verb in [
+            Verb::Start,
+            Verb::Stop,
+            Verb::Restart,
+            Verb::TryRestart,
+            Verb::Reload,
+            Verb::ReloadOrRestart,
+            Verb::TryReloadOrRestart,
+        ] {
+            table.push((submit(verb), Standing::Administrator));
+        }
+        table
+    }
+
+    #[test]
+    fn every_caller_on_every_request() {
+        let policies = [
+            Policy {
+                own_uid: 0,
+                admin_gid: Some(50),
+            },
+            Policy {
+                own_uid: 0,
+                admin_gid: None,
+            },
+            Policy {
+                own_uid: 1000,
+                admin_gid: Some(50),
+            },
+            Policy {
+                own_uid: 1000,
+                admin_gid: None,
+            },
+        ];
+        for policy in policies {
+            let admin = match policy.admin_gid {
+                Some(_) => Standing::Administrator,
+                None => Standing::Observer,
+            };
+            let callers = [
+                (caller(0, 0, &[]), Standing::Owner),
+                (caller(policy.own_uid, 77, &[]), Standing::Owner),
+                (caller(2000, 50, &[]), admin),
+                (caller(2000, 77, &[50]), admin),
+                (caller(2000, 77, &[51, 0]), Standing::Observer),
+                // Group 0 is not root.
+                (caller(2000, 0, &[]), Standing::Observer),
+                (
+                    Caller {
+                        gid: None,
+                        ..caller(2000, 0, &[])
+                    },
+                    Standing::Observer,
+                ),
+            ];
+            for (caller, expected) in callers {
+                assert_eq!(
+                    standing(&caller, &policy),
+                    expected,
+                    "{caller} under {policy:?}"
+                );
+                for (request, least) in requests() {
+                    let verdict = may(&caller, &request, &policy);
+                    assert_eq!(
+                        verdict.is_ok(),
+                        expected >= least,
+                        "{caller} asks {request:?} under {policy:?}"
+                    );
+                    if let Err(refusal) = verdict {
+                        assert!(matches!(refusal, Refusal::AccessDenied(_)));
+                    }
+                }
+            }
+        }
+    }
+}

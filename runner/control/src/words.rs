@@ -1,0 +1,134 @@
+//! The words front ends use for the engine's closed enums: systemd's, each way.
+
+use engine::command::{Verb, Whom};
+use engine::job::{JobKind, JobMode, JobResult};
+use engine::view::systemd::{ActiveState, SubState, SystemState, UnitResult, UnitView};
+
+/// A value that has a word.
+pub trait Word: Copy + 'static {
+    /// Every value with its word.
+    const WORDS: &'static [(&'static str, Self)];
+
+    /// The word for this value.
+    fn word(self) -> &'static str;
+
+    /// The value of a word.
+    #[must_use]
+    fn of_word(word: &str) -> Option<Self> {
+        Self::WORDS
+            .iter()
+            .find(|(known, _)| *known == word)
+            .map(|(_, value)| *value)
+    }
+}
+
+macro_rules! words {
+    ($($kind:ident { $($variant:ident = $word:literal,)+ })+) => { $(
+        impl Word for $kind {
+            const WORDS: &'static [(&'static str, Self)] = &[$(($word, $kind::$variant)),+];
+
+            fn word(self) -> &'static str {
+                match self { $($kind::$variant => $word),+ }
+            }
+        }
+    )+ };
+}
+
+words! {
+    ActiveState {
+        Active = "active",
+        Reloading = "reloading",
+        Inactive = "inactive",
+        Failed = "failed",
+        Activating = "activating",
+        Deactivating = "deactivating",
+    }
+    SubState {
+        Dead = "dead",
+        StartPre = "start-pre",
+        Start = "start",
+        StartPost = "start-post",
+        Running = "running",
+        Exited = "exited",
+        Reload = "reload",
+        Stop = "stop",
+        StopWatchdog = "stop-watchdog",
+        StopSigterm = "stop-sigterm",
+        StopSigkill = "stop-sigkill",
+        StopPost = "stop-post",
+        FinalSigterm = "final-sigterm",
+        FinalSigkill = "final-sigkill",
+        Failed = "failed",
+        AutoRestart = "auto-restart",
+        Listening = "listening",
+        Active = "active",
+    }
+    UnitResult {
+        Success = "success",
+        Resources = "resources",
+        Protocol = "protocol",
+        Timeout = "timeout",
+        ExitCode = "exit-code",
+        Signal = "signal",
+        CoreDump = "core-dump",
+        Watchdog = "watchdog",
+        StartLimitHit = "start-limit-hit",
+        ServiceStartLimitHit = "service-start-limit-hit",
+        TriggerLimitHit = "trigger-limit-hit",
+    }
+    SystemState {
+        Starting = "starting",
+        Running = "running",
+        Degraded = "degraded",
+        Stopping = "stopping",
+    }
+    JobKind {
+        Start = "start",
+        VerifyActive = "verify-active",
+        Stop = "stop",
+        Reload = "reload",
+        ReloadOrStart = "reload-or-start",
+        Restart = "restart",
+        TryRestart = "try-restart",
+        TryReload = "try-reload",
+        Nop = "nop",
+    }
+    JobMode {
+        Fail = "fail",
+        Replace = "replace",
+        ReplaceIrreversibly = "replace-irreversibly",
+        IgnoreDependencies = "ignore-dependencies",
+        IgnoreRequirements = "ignore-requirements",
+    }
+    JobResult {
+        Done = "done",
+        Canceled = "canceled",
+        Timeout = "timeout",
+        Failed = "failed",
+        Dependency = "dependency",
+        Skipped = "skipped",
+        Invalid = "invalid",
+    }
+    Verb {
+        Start = "start",
+        Stop = "stop",
+        Restart = "restart",
+        TryRestart = "try-restart",
+        Reload = "reload",
+        ReloadOrRestart = "reload-or-restart",
+        TryReloadOrRestart = "try-reload-or-restart",
+    }
+    Whom {
+        All = "all",
+        Main = "main",
+        Control = "control",
+    }
+}
+
+/// systemd's word for whether the unit's definition can be used; `not-found` without one.
+#[must_use]
+pub fn load_state(view: &UnitView) -> &'static str {
+    view.definition
+        .as_ref()
+        .map_or("not-found", |definition| definition.load_state().as_str())
+}
