@@ -91,14 +91,28 @@ impl LoadState {
 
 /// Everything that was written about one unit. Accessors named like the settings, with defaults
 /// filled in, come from the settings table.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Definition {
     pub(crate) name: UnitName,
     pub(crate) load_state: LoadState,
     pub(crate) origin: Origin,
-    /// Sorted by setting. Instances share those entries with their template that are the same.
-    pub(crate) entries: Box<[Arc<Entry>]>,
+    /// What was written, sorted by setting; of an instance only what differs from its template.
+    pub(crate) entries: Box<[Entry]>,
+    /// What an instance was made from.
+    pub(crate) template: Option<Arc<Definition>>,
     pub(crate) unknown: Box<[UnknownEntry]>,
+}
+
+/// Equal when the same was written in the same places, whether an instance still shares it with its
+/// template or not.
+impl PartialEq for Definition {
+    fn eq(&self, other: &Definition) -> bool {
+        self.name == other.name
+            && self.load_state == other.load_state
+            && self.origin == other.origin
+            && self.unknown == other.unknown
+            && self.all_entries() == other.all_entries()
+    }
 }
 
 impl Definition {
@@ -109,6 +123,7 @@ impl Definition {
             load_state,
             origin: Origin::default(),
             entries: Box::default(),
+            template: None,
             unknown: Box::default(),
         }
     }
@@ -144,11 +159,27 @@ impl Definition {
     }
 
     pub(crate) fn entry(&self, id: SettingId) -> Option<&Entry> {
-        let at = self
-            .entries
-            .binary_search_by_key(&id, |entry| entry.id)
-            .ok()?;
-        self.entries.get(at).map(|entry| &**entry)
+        let own = self.entries.binary_search_by_key(&id, |entry| entry.id);
+        match own {
+            Ok(at) => self.entries.get(at),
+            Err(_) => self.template.as_ref()?.entry(id),
+        }
+    }
+
+    /// Every entry, those of the template included, sorted by setting.
+    pub(crate) fn all_entries(&self) -> Vec<&Entry> {
+        let mut all: Vec<&Entry> = self.entries.iter().collect();
+        if let Some(template) = &self.template {
+            let own = |entry: &&Entry| self.entries.iter().any(|held| held.id == entry.id);
+            all.extend(
+                template
+                    .all_entries()
+                    .into_iter()
+                    .filter(|entry| !own(entry)),
+            );
+            all.sort_unstable_by_key(|entry| entry.id);
+        }
+        all
     }
 
     /// The value of a setting, or its default.
@@ -186,18 +217,23 @@ impl Definition {
 
     /// The settings somebody wrote, in the order of the table, with their values.
     pub fn set_settings(&self) -> impl Iterator<Item = (SettingId, &Value)> {
-        self.entries.iter().map(|entry| (entry.id, &entry.value))
+        self.all_entries()
+            .into_iter()
+            .map(|entry| (entry.id, &entry.value))
     }
 
     /// The settings whose values differ between two definitions; places do not count.
     pub fn changed_settings(&self, other: &Definition) -> Vec<SettingId> {
+        let (mine, others) = (self.all_entries(), other.all_entries());
         let says = |definition: &Definition, entry: &Entry| {
             definition
                 .entry(entry.id)
                 .is_some_and(|found| found.says_the_same(entry))
         };
-        let mut changed: Vec<SettingId> = (self.entries.iter().filter(|e| !says(other, e)))
-            .chain(other.entries.iter().filter(|e| !says(self, e)))
+        let mut changed: Vec<SettingId> = mine
+            .iter()
+            .filter(|entry| !says(other, entry))
+            .chain(others.iter().filter(|entry| !says(self, entry)))
             .map(|entry| entry.id)
             .collect();
         changed.sort_unstable();

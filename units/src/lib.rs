@@ -2,7 +2,7 @@
 //!
 //! The way of a unit file is *written → merged → resolved*: a file is read into texts with places,
 //! drop-ins are laid over it, and the settings table makes typed values of the texts. Nothing here
-//! asks the system: what must be known of it is a [`Surroundings`](surroundings::Surroundings), and
+//! asks the system: what must be known of it is a [`Surroundings`], and
 //! files are read in one room, [`disk`](mod@disk). Reading never aborts; what is wrong comes back
 //! as [`Diagnostic`]s beside what is right.
 
@@ -34,3 +34,6 @@ pub use settings::{Section, Setting, SettingId, Value};
 pub use source::{Content, Source};
 pub use surroundings::Surroundings;
 pub use unit_set::{DEFAULT_TARGET, Difference, UnitSet};
+pub use value::{
+    ExecLine, Input, KillMode, NotifyAccess, Output, Owner, Restart, ServiceType, Signal, Span,
+};

@@ -106,7 +106,7 @@ impl Definition {
                 out.body.push_str(&format!("? {}\n", escape(hint)));
             }
         }
-        for entry in &self.entries {
+        for entry in self.all_entries() {
             out.items(entry.id.key(), &entry.items);
         }
         for entry in &self.unknown {
@@ -137,10 +137,12 @@ impl Definition {
 }
 
 impl UnitSet {
-    /// The record of every unit that was loaded, with its name; instances made on demand can be
-    /// made again.
+    /// The record of every unit that was loaded, with its name; instances are made again from the
+    /// record of their template.
     pub fn records(&self) -> impl Iterator<Item = (&UnitName, String)> {
-        self.loaded().map(|unit| (unit.name(), unit.record()))
+        self.loaded()
+            .filter(|unit| unit.template.is_none())
+            .map(|unit| (unit.name(), unit.record()))
     }
 
     /// The set that records hold. What is wrong with a record is said beside it, and its unit is

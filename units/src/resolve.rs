@@ -64,19 +64,19 @@ pub(crate) fn resolve(merged: Merged, around: &Surroundings) -> (Definition, Vec
     let mut entries = Vec::with_capacity(merged.settings.len());
     for (id, items) in merged.settings {
         match read(id, &items, &specifiers) {
-            Ok(value) => entries.push(Arc::new(Entry {
+            Ok(value) => entries.push(Entry {
                 id,
                 value,
                 items: items.into(),
-            })),
+            }),
             // Only an instance knows what the text will be.
             Err(_) if merged.name.is_template() && depends_on_instance(&items) => {
                 let value = crate::settings::default_of(id).clone();
-                entries.push(Arc::new(Entry {
+                entries.push(Entry {
                     id,
                     value,
                     items: items.into(),
-                }));
+                });
             }
             Err(problem) => diagnostics.push(problem.about(&merged.name)),
         }
@@ -86,6 +86,7 @@ pub(crate) fn resolve(merged: Merged, around: &Surroundings) -> (Definition, Vec
         load_state: LoadState::Loaded,
         origin: merged.origin,
         entries: entries.into(),
+        template: None,
         unknown: merged.unknown,
     };
     let sound = !diagnostics.iter().any(Diagnostic::is_error);
@@ -138,29 +139,26 @@ fn depends_on_instance(items: &[Item]) -> bool {
         .any(|item| Specifiers::depend_on_instance(&item.text))
 }
 
-/// The instance `name` of a template. Entries that are the same for every instance are shared with
-/// the template.
+/// The instance `name` of a template. It holds what differs from the template, and shares the rest.
 pub(crate) fn instantiate(
-    template: &Definition,
+    template: &Arc<Definition>,
     name: &UnitName,
     around: &Surroundings,
 ) -> Definition {
     let file = template.origin.fragment.clone().unwrap_or_default();
     let specifiers = Specifiers::new(name, around, &file);
     let mut diagnostics = Vec::new();
-    let mut entries = Vec::with_capacity(template.entries.len());
-    for entry in &template.entries {
-        if !depends_on_instance(&entry.items) {
-            entries.push(entry.clone());
-            continue;
-        }
+    let mut entries = Vec::new();
+    for entry in template
+        .entries
+        .iter()
+        .filter(|entry| depends_on_instance(&entry.items))
+    {
         match read(entry.id, &entry.items, &specifiers) {
-            Ok(value) => {
-                entries.push(Arc::new(Entry {
-                    value,
-                    ..Entry::clone(entry)
-                }));
-            }
+            Ok(value) => entries.push(Entry {
+                value,
+                ..entry.clone()
+            }),
             Err(problem) => diagnostics.push(problem.about(name)),
         }
     }
@@ -169,6 +167,7 @@ pub(crate) fn instantiate(
         load_state: template.load_state.clone(),
         origin: template.origin.clone(),
         entries: entries.into(),
+        template: Some(template.clone()),
         unknown: template.unknown.clone(),
     };
     if definition.is_loaded() {

@@ -1,7 +1,7 @@
 //! The set of all units: immutable definitions, what they mean to each other, and what changed
 //! between two sets.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::check_set;
@@ -367,14 +367,18 @@ fn autostart(units: &BTreeMap<UnitName, Arc<Definition>>, links: &mut Links) {
 fn order_targets(units: &BTreeMap<UnitName, Arc<Definition>>, links: &mut Links) {
     for name in units.keys().filter(|name| name.kind() == UnitKind::Target) {
         let ties = links.get(name).cloned().unwrap_or_default();
+        let order =
+            |word: Dependency| word.has(Effect::OrderBefore) || word.has(Effect::OrderAfter);
+        let ordered: HashSet<&UnitName> = ties
+            .iter()
+            .filter(|(word, _)| order(*word))
+            .map(|(_, other)| other)
+            .collect();
         let members = ties
             .iter()
             .filter(|(word, _)| word.has(Effect::OrderOfTarget));
         for (_, member) in members {
-            let ordered = ties.iter().any(|(word, other)| {
-                other == member && (word.has(Effect::OrderBefore) || word.has(Effect::OrderAfter))
-            });
-            if !ordered {
+            if !ordered.contains(member) {
                 bind(links, name, Dependency::After, member);
             }
         }

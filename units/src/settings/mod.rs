@@ -3,11 +3,13 @@
 //! all come from it.
 
 mod table;
+mod value;
 mod value_type;
 
 pub use table::SettingId;
 pub(crate) use table::default_of;
-pub use value_type::{Shape, Value, ValueType};
+pub use value::Value;
+pub use value_type::{Shape, ValueType};
 
 use crate::name::UnitKind;
 

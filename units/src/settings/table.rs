@@ -5,7 +5,8 @@
 
 use std::sync::LazyLock;
 
-use super::value_type::{Typed, Value, types};
+use super::value::Value;
+use super::value_type::{Typed, types};
 use super::{Section, Setting};
 use crate::definition::Definition;
 use crate::name::UnitName;

@@ -312,6 +312,48 @@ mod tests {
         assert_eq!(words(":p $X ${X}"), ["p", "$X", "${X}"]);
     }
 
+    /// What systemd 252 passed to a program for this line.
+    #[test]
+    fn a_line_as_systemd_runs_it() {
+        let line = concat!(
+            r#"dump A='b c'd "e f"g 'it"s' x$X ${X}z $X $Y ${Y} $$X $${X} "$X" "t $X" ${X "#,
+            r#"$OPT $Q $1 ";" \; a\sb p"q" @x"#
+        );
+        let argv = one(line).expand(&|name| match name {
+            "X" => Some("one \"two three\"".to_owned()),
+            "Y" => Some(String::new()),
+            "OPT" => Some("-a b".to_owned()),
+            "Q" => Some("it's".to_owned()),
+            _ => None,
+        });
+        let expected = [
+            "dump",
+            "A=b cd",
+            "e fg",
+            "it\"s",
+            "x$X",
+            "one \"two three\"z",
+            "one",
+            "two three",
+            "",
+            "$X",
+            "${X}",
+            "one",
+            "two three",
+            "t $X",
+            "${X",
+            "-a",
+            "b",
+            "its",
+            ";",
+            ";",
+            "a b",
+            "pq",
+            "@x",
+        ];
+        assert_eq!(argv, expected);
+    }
+
     proptest! {
         #[test]
         fn print_then_parse(

@@ -1,0 +1,99 @@
+//! A value of any setting, as definitions hold it.
+
+use crate::name::UnitName;
+use crate::value::{
+    Assignment, EnvironmentFile, ExecLine, ExitSet, Input, KillMode, Limit, ListenAddress, Mode,
+    NotifyAccess, Output, Owner, Restart, ServiceType, Signal, Size, Span, WorkingDirectory,
+};
+
+/// The value of a setting.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Value {
+    /// Unset.
+    Nothing,
+    /// A text, path, user or group.
+    Text(Box<str>),
+    /// Several texts.
+    Texts(Box<[Box<str>]>),
+    /// Yes or no.
+    Flag(bool),
+    /// A number.
+    Count(u32),
+    /// A length of time.
+    Span(Span),
+    /// A number of bytes.
+    Size(Size),
+    /// An access mode.
+    Mode(Mode),
+    /// A signal.
+    Signal(Signal),
+    /// Exit codes and signals.
+    Exits(Box<ExitSet>),
+    /// A resource limit.
+    Limit(Limit),
+    /// A unit.
+    Name(UnitName),
+    /// Units.
+    Names(Box<[UnitName]>),
+    /// Commands.
+    Commands(Box<[ExecLine]>),
+    /// Environment variables.
+    Assignments(Box<[Assignment]>),
+    /// Files of environment variables.
+    EnvironmentFiles(Box<[EnvironmentFile]>),
+    /// A working directory.
+    Directory(Box<WorkingDirectory>),
+    /// A place for output.
+    Output(Box<Output>),
+    /// A source of input.
+    Input(Box<Input>),
+    /// The owner of a file.
+    Owner(Box<Owner>),
+    /// A service type.
+    ServiceType(ServiceType),
+    /// A restart policy.
+    Restart(Restart),
+    /// A way to kill.
+    KillMode(KillMode),
+    /// Whose messages count.
+    NotifyAccess(NotifyAccess),
+    /// Addresses to listen on.
+    Addresses(Box<[ListenAddress]>),
+}
+
+impl Value {
+    /// The value in canonical words: none for [`Value::Nothing`], one for a scalar, one for each
+    /// element of a list. Reading them again gives the same value.
+    pub fn texts(&self) -> Vec<String> {
+        fn each<T: ToString>(items: &[T]) -> Vec<String> {
+            items.iter().map(ToString::to_string).collect()
+        }
+        match self {
+            Value::Nothing => Vec::new(),
+            Value::Text(v) => vec![v.to_string()],
+            Value::Texts(v) => each(v),
+            Value::Flag(v) => vec![v.to_string()],
+            Value::Count(v) => vec![v.to_string()],
+            Value::Span(v) => vec![v.to_string()],
+            Value::Size(v) => vec![v.to_string()],
+            Value::Mode(v) => vec![v.to_string()],
+            Value::Signal(v) => vec![v.to_string()],
+            Value::Exits(v) => vec![v.to_string()],
+            Value::Limit(v) => vec![v.to_string()],
+            Value::Name(v) => vec![v.to_string()],
+            Value::Names(v) => each(v),
+            Value::Commands(v) => each(v),
+            Value::Assignments(v) => each(v),
+            Value::EnvironmentFiles(v) => each(v),
+            Value::Directory(v) => vec![v.to_string()],
+            Value::Output(v) => vec![v.to_string()],
+            Value::Input(v) => vec![v.to_string()],
+            Value::Owner(v) => vec![v.to_string()],
+            Value::ServiceType(v) => vec![v.to_string()],
+            Value::Restart(v) => vec![v.to_string()],
+            Value::KillMode(v) => vec![v.to_string()],
+            Value::NotifyAccess(v) => vec![v.to_string()],
+            Value::Addresses(v) => each(v),
+        }
+    }
+}
