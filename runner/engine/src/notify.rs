@@ -211,7 +211,8 @@ mod tests {
         fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..5000)) {
             if let Some(message) = Message::parse(&bytes) {
                 prop_assert!(bytes.len() < 4096);
-                prop_assert!(!message.barrier || message == Message { barrier: true, ..Message::default() });
+                let barrier = Message { barrier: true, ..Message::default() };
+                prop_assert!(!message.barrier || message == barrier);
                 prop_assert!(message.fd_name.is_none_or(|name| is_fd_name(&name)));
             }
         }

@@ -89,22 +89,27 @@ impl Run<'_> {
 
     pub(super) fn enter_auto_restart(&mut self) {
         let span = delay(self.cx.definition, self.s.restarts);
-        // An infinite delay would be a unit that waits for nothing.
-        let ticket = self.cx.mint.ticket();
-        let at = crate::clock::Monotonic(self.cx.now.monotonic.0.saturating_add(span.as_micros()));
-        self.cx.actions.push(crate::Action::SetTimer { ticket, at });
-        let timer = Some(Timer { ticket, at });
         self.cx.log(
             Level::Info,
             MessageId::Restarting,
             format!("starting again in {span}"),
         );
+        if span.is_zero() {
+            self.go(Phase::AutoRestart { timer: None }, "auto-restart");
+            return self.restart_due();
+        }
+        // An infinite delay would be a unit that waits for nothing.
+        let ticket = self.cx.mint.ticket();
+        let at = crate::clock::Monotonic(self.cx.now.monotonic.0.saturating_add(span.as_micros()));
+        self.cx.actions.push(crate::Action::SetTimer { ticket, at });
+        let timer = Some(Timer { ticket, at });
         self.go(Phase::AutoRestart { timer }, "auto-restart");
     }
 
     /// The delay is over.
     pub(super) fn restart_due(&mut self) {
         self.s.restarts += 1;
+        // It fired: there is nothing to take back.
         self.s.phase.set_timer(None);
         self.cx.wishes.push(Wish::Restart);
     }

@@ -1,0 +1,712 @@
+//! A stage for scenarios: an engine, and the answers of a kernel that does as it is told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use engine::action::{AdoptFrom, Role, Target};
+use engine::clock::{Monotonic, Realtime};
+use engine::command::{Command, Verb, Whom};
+use engine::event::{AdoptFailure, ExitStatus, Peer, Sender, SpawnFailure};
+use engine::job::{JobId, JobMode};
+use engine::notify::Message;
+use engine::ticket::{BatchId, ConnectionId, RequestId};
+use engine::{Action, Change, Engine, Event, Found, Now, Ticket};
+use units::value::Signal;
+use units::{Surroundings, UnitName, load_texts};
+
+/// A process, or one that was asked for.
+#[derive(Debug, Clone)]
+struct Process {
+    ticket: Ticket,
+    unit: UnitName,
+    role: Role,
+    pid: Option<u32>,
+}
+
+pub(crate) struct Stage {
+    files: BTreeMap<String, String>,
+    engine: Option<Engine>,
+    records: BTreeMap<String, String>,
+    now: u64,
+    next_pid: u32,
+    next_request: u64,
+    next_connection: u64,
+    processes: Vec<Process>,
+    timers: BTreeMap<Ticket, Monotonic>,
+    empties: BTreeMap<UnitName, Ticket>,
+    adopts: BTreeMap<UnitName, Ticket>,
+    listens: BTreeMap<UnitName, Ticket>,
+    readings: Vec<Ticket>,
+    /// Exits that were not told: the manager was dead.
+    exits: Vec<(Ticket, ExitStatus)>,
+    stores: BTreeMap<UnitName, Vec<String>>,
+}
+
+impl Default for Stage {
+    fn default() -> Stage {
+        Stage {
+            files: BTreeMap::new(),
+            engine: None,
+            records: BTreeMap::new(),
+            now: 1_000_000,
+            next_pid: 100,
+            next_request: 0,
+            next_connection: 0,
+            processes: Vec::new(),
+            timers: BTreeMap::new(),
+            empties: BTreeMap::new(),
+            adopts: BTreeMap::new(),
+            listens: BTreeMap::new(),
+            readings: Vec::new(),
+            exits: Vec::new(),
+            stores: BTreeMap::new(),
+        }
+    }
+}
+
+impl Stage {
+    pub(crate) fn write_file(&mut self, name: &str, text: &str) {
+        if text.trim().is_empty() {
+            self.files.remove(name);
+        } else {
+            self.files.insert(name.to_owned(), text.to_owned());
+        }
+    }
+
+    /// Performs one line of a story; gives back what came of it.
+    pub(crate) fn perform(&mut self, line: &str) -> Vec<String> {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let mut out = Vec::new();
+        match words.as_slice() {
+            ["boot"] => self.resume(&mut out),
+            ["crash"] => {
+                self.timers.clear();
+                self.empties.clear();
+                self.adopts.clear();
+                self.listens.clear();
+                self.resume(&mut out);
+            }
+            ["wait", span] => self.wait(span, &mut out),
+            ["show", unit] => out.push(self.show(&name(unit))),
+            ["show-jobs"] => {
+                for job in self.engine().jobs() {
+                    let waits: Vec<&str> = job.waits_for.iter().map(UnitName::as_str).collect();
+                    let running = if job.running { "running" } else { "waiting" };
+                    out.push(
+                        format!(
+                            "{} {} {running} {}",
+                            job.unit,
+                            job.kind.as_str(),
+                            waits.join(" ")
+                        )
+                        .trim_end()
+                        .to_owned(),
+                    );
+                }
+            }
+            ["end-quietly", unit, status] => {
+                // It ends while no manager is there to be told.
+                let at = self.find(unit, None);
+                let process = self.processes.remove(at);
+                self.exits.push((process.ticket, status_of(status)));
+            }
+            _ => {
+                let event = self.event(&words, line);
+                self.feed(event, &mut out);
+            }
+        }
+        out
+    }
+
+    fn engine(&mut self) -> &mut Engine {
+        self.engine.as_mut().expect("boot first")
+    }
+
+    fn now(&self) -> Now {
+        Now {
+            monotonic: Monotonic(self.now),
+            realtime: Realtime(self.now),
+        }
+    }
+
+    fn load(&self) -> (Arc<units::UnitSet>, Arc<Vec<units::Diagnostic>>) {
+        let texts: Vec<(&str, &str)> = self
+            .files
+            .iter()
+            .map(|(name, text)| (name.as_str(), text.as_str()))
+            .collect();
+        let (set, diagnostics) = load_texts(&texts, &Surroundings::example());
+        (Arc::new(set), Arc::new(diagnostics))
+    }
+
+    fn resume(&mut self, out: &mut Vec<String>) {
+        let (units, diagnostics) = self.load();
+        for diagnostic in diagnostics.iter() {
+            out.push(format!(
+                "diagnostic {}",
+                diagnostic.to_string().lines().next().unwrap()
+            ));
+        }
+        // Processes that were asked for and never answered were never started.
+        self.processes.retain(|process| process.pid.is_some());
+        let found = Found {
+            records: self.records.clone().into_iter().collect(),
+            processes: self
+                .processes
+                .iter()
+                .map(|process| (process.ticket, process.unit.clone(), process.pid.unwrap()))
+                .collect(),
+            exits: self
+                .exits
+                .iter()
+                .map(|(ticket, status)| (*ticket, *status, Monotonic(self.now)))
+                .collect(),
+            highest: self
+                .processes
+                .iter()
+                .map(|process| process.ticket.0)
+                .max()
+                .unwrap_or_default(),
+            stored: self.stores.clone().into_iter().collect(),
+            seed: 1,
+            ..Found::default()
+        };
+        let (engine, actions) = Engine::resume(self.now(), units, diagnostics, found);
+        self.engine = Some(engine);
+        self.take(actions, out);
+        for (ticket, status) in std::mem::take(&mut self.exits) {
+            self.feed(
+                Event::Exited {
+                    ticket,
+                    status,
+                    at: Monotonic(self.now),
+                },
+                out,
+            );
+        }
+    }
+
+    fn feed(&mut self, event: Event, out: &mut Vec<String>) {
+        let now = self.now();
+        let actions = self.engine().handle(now, event);
+        self.take(actions, out);
+    }
+
+    /// Fires every timer that becomes due, in order.
+    fn wait(&mut self, span: &str, out: &mut Vec<String>) {
+        let span = units::value::Span::parse(span).unwrap().as_micros();
+        let end = self.now + span;
+        loop {
+            let next = self
+                .timers
+                .iter()
+                .filter(|(_, at)| at.0 <= end)
+                .min_by_key(|(ticket, at)| (**at, **ticket));
+            let Some((ticket, at)) = next.map(|(ticket, at)| (*ticket, *at)) else {
+                break;
+            };
+            self.timers.remove(&ticket);
+            let before = self.now;
+            self.now = self.now.max(at.0);
+            out.push(format!(
+                "(after {})",
+                units::value::Span::from_micros(self.now - before)
+            ));
+            self.feed(Event::TimerFired { ticket }, out);
+        }
+        self.now = end;
+    }
+
+    fn event(&mut self, words: &[&str], line: &str) -> Event {
+        match words {
+            ["spawned", unit] => {
+                let process = self
+                    .processes
+                    .iter_mut()
+                    .find(|process| process.unit.as_str() == *unit && process.pid.is_none());
+                let process = process.expect("nothing was asked for");
+                process.pid = Some(self.next_pid);
+                self.next_pid += 1;
+                Event::Spawned {
+                    ticket: process.ticket,
+                    pid: process.pid.unwrap(),
+                }
+            }
+            ["short", unit] => {
+                let ticket = self.take_asked(unit);
+                Event::SpawnFailed {
+                    ticket,
+                    failure: SpawnFailure::Shortage { errno: 11 },
+                }
+            }
+            ["setup-failed", unit, status, message @ ..] => {
+                let ticket = self.take_asked(unit);
+                let failure = SpawnFailure::Setup {
+                    status: status.parse().unwrap(),
+                    message: message.join(" "),
+                };
+                Event::SpawnFailed { ticket, failure }
+            }
+            ["exited", unit, status, role @ ..] => {
+                let at = self.find(unit, role.first().copied());
+                let process = self.processes.remove(at);
+                Event::Exited {
+                    ticket: process.ticket,
+                    status: status_of(status),
+                    at: Monotonic(self.now),
+                }
+            }
+            ["emptied", unit] => {
+                let ticket = self.empties.remove(*unit).expect("nobody watches");
+                Event::Emptied { ticket }
+            }
+            ["adopted", unit] => {
+                let ticket = self.adopts.remove(*unit).expect("nobody looks for it");
+                let pid = self.next_pid;
+                self.next_pid += 1;
+                self.processes.push(Process {
+                    ticket,
+                    unit: name(unit),
+                    role: Role::Main,
+                    pid: Some(pid),
+                });
+                Event::Adopted { ticket, pid }
+            }
+            ["adopt-failed", unit, reason @ ..] => {
+                let ticket = self.adopts.remove(*unit).expect("nobody looks for it");
+                let reason = match reason {
+                    ["not-yet"] => AdoptFailure::NotYet,
+                    ["unclear"] => AdoptFailure::Unclear,
+                    words => AdoptFailure::Refused(words.join(" ")),
+                };
+                Event::AdoptFailed { ticket, reason }
+            }
+            ["listening", unit] => Event::Listening {
+                ticket: self.listens[*unit],
+            },
+            ["listen-failed", unit, message @ ..] => Event::ListenFailed {
+                ticket: self.listens[*unit],
+                message: message.join(" "),
+            },
+            ["connected", unit] => Event::Connected { unit: name(unit) },
+            ["accepted", unit, peer @ ..] => {
+                self.next_connection += 1;
+                let peer = match peer {
+                    ["inet"] => Peer::Inet {
+                        local: "127.0.0.1".to_owned(),
+                        local_port: 80,
+                        remote: "10.0.0.9".to_owned(),
+                        remote_port: 4000 + u16::try_from(self.next_connection).unwrap(),
+                    },
+                    ["unix"] => Peer::Unix { pid: 900, uid: 33 },
+                    _ => Peer::Unknown,
+                };
+                Event::Accepted {
+                    unit: name(unit),
+                    connection: ConnectionId(self.next_connection),
+                    peer,
+                }
+            }
+            ["notify", unit, fields @ ..] => {
+                let at = self.find(unit, None);
+                let pid = self.processes[at].pid.expect("it runs");
+                self.notified(
+                    unit,
+                    Sender {
+                        pid,
+                        uid: 0,
+                        member: true,
+                    },
+                    fields,
+                )
+            }
+            ["notify-by", who, unit, fields @ ..] => {
+                let sender = match *who {
+                    "control" => {
+                        let control = self.processes.iter().find(|process| {
+                            process.unit.as_str() == *unit && process.role != Role::Main
+                        });
+                        Sender {
+                            pid: control.unwrap().pid.unwrap(),
+                            uid: 0,
+                            member: true,
+                        }
+                    }
+                    "member" => Sender {
+                        pid: 77,
+                        uid: 0,
+                        member: true,
+                    },
+                    pid => Sender {
+                        pid: pid.parse().unwrap_or(78),
+                        uid: 99,
+                        member: pid.parse::<u32>().is_ok(),
+                    },
+                };
+                self.notified(unit, sender, fields)
+            }
+            ["store-is", unit, names @ ..] => {
+                let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+                self.stores.insert(name(unit), names.clone());
+                Event::StoreIs {
+                    unit: name(unit),
+                    names,
+                }
+            }
+            ["units-read"] => {
+                let (units, diagnostics) = self.load();
+                Event::UnitsRead {
+                    ticket: self.readings.remove(0),
+                    units,
+                    diagnostics,
+                }
+            }
+            ["shutdown-requested", status] => Event::ShutdownRequested {
+                status: status.parse().unwrap(),
+            },
+            _ => {
+                self.next_request += 1;
+                Event::Requested {
+                    request: RequestId(self.next_request),
+                    command: self.command(words, line),
+                }
+            }
+        }
+    }
+
+    fn command(&mut self, words: &[&str], line: &str) -> Command {
+        let verb = |word: &str| {
+            Some(match word {
+                "start" => Verb::Start,
+                "stop" => Verb::Stop,
+                "restart" => Verb::Restart,
+                "try-restart" => Verb::TryRestart,
+                "reload" => Verb::Reload,
+                "reload-or-restart" => Verb::ReloadOrRestart,
+                "try-reload-or-restart" => Verb::TryReloadOrRestart,
+                _ => return None,
+            })
+        };
+        match words {
+            [word, unit, rest @ ..] if verb(word).is_some() => {
+                let mode = match rest.first() {
+                    Some(&"fail") => JobMode::Fail,
+                    Some(&"replace-irreversibly") => JobMode::ReplaceIrreversibly,
+                    Some(&"ignore-dependencies") => JobMode::IgnoreDependencies,
+                    Some(&"ignore-requirements") => JobMode::IgnoreRequirements,
+                    _ => JobMode::Replace,
+                };
+                let token = rest
+                    .iter()
+                    .find_map(|word| word.strip_prefix("token="))
+                    .map(str::to_owned);
+                Command::Submit {
+                    unit: name(unit),
+                    verb: verb(word).unwrap(),
+                    mode,
+                    token,
+                }
+            }
+            ["await", number] => Command::AwaitJob {
+                job: JobId(number.parse().unwrap()),
+            },
+            ["cancel", number] => Command::CancelJob {
+                job: JobId(number.parse().unwrap()),
+            },
+            ["kill", unit, signal, whom @ ..] => Command::Kill {
+                unit: name(unit),
+                signal: Signal::parse(signal).unwrap(),
+                whom: match whom {
+                    ["main"] => Whom::Main,
+                    ["control"] => Whom::Control,
+                    _ => Whom::All,
+                },
+            },
+            ["reset-failed"] => Command::ResetFailed { unit: None },
+            ["reset-failed", unit] => Command::ResetFailed {
+                unit: Some(name(unit)),
+            },
+            ["daemon-reload", rest @ ..] => Command::Reload {
+                keep_going: !rest.is_empty(),
+            },
+            ["shutdown", status] => Command::Shutdown {
+                status: status.parse().unwrap(),
+            },
+            _ => panic!("no such event: {line}"),
+        }
+    }
+
+    fn notified(&mut self, unit: &str, sender: Sender, fields: &[&str]) -> Event {
+        let with_descriptors = fields.contains(&"FDSTORE=1");
+        let message = Message::parse(fields.join("\n").as_bytes()).expect("a message");
+        let batch = with_descriptors.then_some((BatchId(1), 1));
+        Event::Notified {
+            unit: name(unit),
+            sender,
+            message,
+            batch,
+        }
+    }
+
+    fn take_asked(&mut self, unit: &str) -> Ticket {
+        let asked = self
+            .processes
+            .iter()
+            .position(|process| process.unit.as_str() == unit && process.pid.is_none());
+        self.processes
+            .remove(asked.expect("nothing was asked for"))
+            .ticket
+    }
+
+    /// The process of a unit: of a role, or the main one, or the only one.
+    fn find(&self, unit: &str, role: Option<&str>) -> usize {
+        let of_unit = || {
+            self.processes
+                .iter()
+                .enumerate()
+                .filter(|(_, process)| process.unit.as_str() == unit && process.pid.is_some())
+        };
+        let found = match role {
+            Some(role) => of_unit().find(|(_, process)| role_word(process.role) == role),
+            None => of_unit()
+                .find(|(_, process)| process.role == Role::Main)
+                .or_else(|| of_unit().next()),
+        };
+        found
+            .unwrap_or_else(|| panic!("{unit} has no such process"))
+            .0
+    }
+
+    /// Takes the actions in as a shell would, and tells them.
+    fn take(&mut self, actions: Vec<Action>, out: &mut Vec<String>) {
+        for (key, text) in self.engine().take_records() {
+            match text {
+                Some(text) => self.records.insert(key, text),
+                None => self.records.remove(&key),
+            };
+        }
+        let mut moved: BTreeSet<UnitName> = BTreeSet::new();
+        let mut answers = Vec::new();
+        for action in actions {
+            if let Some(line) = self.take_one(action, &mut moved, &mut answers) {
+                out.push(line);
+            }
+        }
+        for unit in moved {
+            if unit.kind() != units::UnitKind::Target {
+                out.push(self.show(&unit));
+            }
+        }
+        for event in answers {
+            self.feed(event, out);
+        }
+    }
+
+    fn take_one(
+        &mut self,
+        action: Action,
+        moved: &mut BTreeSet<UnitName>,
+        answers: &mut Vec<Event>,
+    ) -> Option<String> {
+        Some(match action {
+            Action::Spawn(spawn) => {
+                let mut line = format!(
+                    "spawn {} {} {}",
+                    spawn.unit,
+                    role_word(spawn.role),
+                    spawn.command
+                );
+                for (key, value) in &spawn.environment {
+                    let value = if key == "MONITOR_INVOCATION_ID" {
+                        "…"
+                    } else {
+                        value
+                    };
+                    line.push_str(&format!(" {key}={value}"));
+                }
+                if !spawn.listen.is_empty() {
+                    let names: Vec<&str> = spawn.listen.iter().map(UnitName::as_str).collect();
+                    line.push_str(&format!(" listen: {}", names.join(" ")));
+                }
+                if let Some(connection) = spawn.connection {
+                    line.push_str(&format!(" connection: {}", connection.0));
+                }
+                self.processes.push(Process {
+                    ticket: spawn.ticket,
+                    unit: spawn.unit,
+                    role: spawn.role,
+                    pid: None,
+                });
+                line
+            }
+            Action::Adopt { ticket, unit, from } => {
+                self.adopts.insert(unit.clone(), ticket);
+                match from {
+                    AdoptFrom::PidFile(path) => format!("adopt {unit} from {path}"),
+                    AdoptFrom::Guess => format!("adopt {unit} by guess"),
+                    AdoptFrom::Named { pid, trusted } => {
+                        format!("adopt {unit} {pid} trusted: {trusted}")
+                    }
+                }
+            }
+            Action::Signal {
+                ticket,
+                unit,
+                target,
+                signal,
+                ..
+            } => {
+                answers.push(Event::Signalled { ticket });
+                let target = match target {
+                    Target::All => "all".to_owned(),
+                    Target::Process(process) => {
+                        let found = self.processes.iter().find(|found| found.ticket == process);
+                        found.map_or("gone".to_owned(), |found| role_word(found.role).to_owned())
+                    }
+                };
+                format!("signal {unit} {target} {signal}")
+            }
+            Action::WatchEmpty { ticket, unit } => {
+                let line = format!("watch-empty {unit}");
+                self.empties.insert(unit, ticket);
+                line
+            }
+            Action::Release { unit } => format!("release {unit}"),
+            Action::Listen { ticket, unit } => {
+                let line = format!("listen {unit}");
+                self.listens.insert(unit, ticket);
+                line
+            }
+            Action::Watch { unit, on } => format!("watch {unit} {}", if on { "on" } else { "off" }),
+            Action::Unlisten { unit, remove_nodes } => {
+                format!(
+                    "unlisten {unit}{}",
+                    if remove_nodes { " and remove" } else { "" }
+                )
+            }
+            Action::CloseConnection { connection } => format!("close connection {}", connection.0),
+            Action::Store {
+                unit,
+                name,
+                max,
+                poll,
+                ..
+            } => format!("store {unit} {name} max {max} poll {poll}"),
+            Action::Unstore { unit, name } => {
+                format!("unstore {unit} {}", name.as_deref().unwrap_or("all"))
+            }
+            Action::SetTimer { ticket, at } => {
+                self.timers.insert(ticket, at);
+                format!(
+                    "timer {}",
+                    units::value::Span::from_micros(at.0.saturating_sub(self.now))
+                )
+            }
+            Action::CancelTimer { ticket } => {
+                self.timers.remove(&ticket);
+                return None;
+            }
+            Action::ReadUnits { ticket } => {
+                self.readings.push(ticket);
+                "read units".to_owned()
+            }
+            Action::Reply { request, answer } => match answer {
+                Ok(answer) => format!("reply {} {}", request.0, answer_word(&answer)),
+                Err(refusal) => format!("reply {} refused: {refusal}", request.0),
+            },
+            Action::Publish(change) => return publish_word(change, moved),
+            Action::Log(entry) if entry.level <= engine::action::Level::Warning => {
+                format!("log: {}", entry.text)
+            }
+            Action::Log(_) => return None,
+            Action::Halt { status } => format!("halt {status}"),
+        })
+    }
+
+    fn show(&mut self, unit: &UnitName) -> String {
+        let engine = self.engine();
+        let view = engine.unit(unit).unwrap();
+        let mut line = format!("= {unit} {}/{}", view.active.as_str(), view.sub.as_str());
+        if let Some(state) = engine.process_state(unit) {
+            line.push_str(&format!(" {}", state.as_str()));
+        }
+        if view.result != engine::view::systemd::UnitResult::Success {
+            line.push_str(&format!(" result {}", view.result.as_str()));
+        }
+        if let Some(service) = view.service {
+            if service.restarts > 0 {
+                line.push_str(&format!(" restarts {}", service.restarts));
+            }
+            if !service.status_text.is_empty() {
+                line.push_str(&format!(" status “{}”", service.status_text));
+            }
+            if !service.failure.is_empty() {
+                line.push_str(&format!(" failure “{}”", service.failure));
+            }
+        }
+        if view.stale {
+            line.push_str(" stale");
+        }
+        line
+    }
+}
+
+fn publish_word(change: Change, moved: &mut BTreeSet<UnitName>) -> Option<String> {
+    Some(match change {
+        Change::Moved(to) => {
+            moved.insert(to.unit.clone());
+            format!(
+                "{}: {} -> {} ({})",
+                to.unit,
+                to.from.1.as_str(),
+                to.to.1.as_str(),
+                to.cause
+            )
+        }
+        Change::Properties(_) => return None,
+        Change::JobNew { job, unit, kind } => format!("job {} {unit} {}", job.0, kind.as_str()),
+        Change::JobRemoved { job, unit, result } => {
+            format!("job {} {unit} ended: {}", job.0, result.as_str())
+        }
+        Change::UnitNew(unit) => format!("new unit {unit}"),
+        Change::UnitRemoved(unit) => format!("removed unit {unit}"),
+        Change::Reloading(on) => format!("reloading {on}"),
+        Change::StartupFinished => "startup finished".to_owned(),
+    })
+}
+
+fn answer_word(answer: &engine::Answer) -> String {
+    match answer {
+        engine::Answer::Done => "done".to_owned(),
+        engine::Answer::Job(job) => format!("job {}", job.0),
+        engine::Answer::Ended(result) => format!("ended {}", result.as_str()),
+        engine::Answer::Reloaded(diagnostics) => {
+            format!("reloaded, {} diagnostics", diagnostics.len())
+        }
+    }
+}
+
+fn role_word(role: Role) -> &'static str {
+    match role {
+        Role::StartPre => "start-pre",
+        Role::Main => "main",
+        Role::StartPost => "start-post",
+        Role::Reload => "reload",
+        Role::Stop => "stop",
+        Role::StopPost => "stop-post",
+    }
+}
+
+fn status_of(word: &str) -> ExitStatus {
+    let signal = |name: &str| u8::try_from(Signal::parse(name).unwrap().number()).unwrap();
+    match word {
+        "unknown" => ExitStatus::Unknown,
+        word if word.starts_with("SIG") => ExitStatus::Signal(signal(word)),
+        word if word.starts_with("dump:") => ExitStatus::Dumped(signal(&word[5..])),
+        code => ExitStatus::Code(code.parse().unwrap()),
+    }
+}
+
+fn name(text: &str) -> UnitName {
+    UnitName::parse(text).unwrap()
+}
