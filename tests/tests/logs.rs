@@ -183,12 +183,7 @@ fn the_console_in_json() {
     world.arguments(&["--log-format", "json"]);
     world.unit(
         "x.toml",
-        "[service]\nexec-start = [\"@actor@\", \"as=x\"]\n"
-            .replace(
-                "[\"@actor@\", \"as=x\"]",
-                "'@actor@ as=x \"print=quote \\\" and \\t tab\" tell=up pause'",
-            )
-            .as_str(),
+        "[service]\nexec-start = '@actor@ as=x \"print=quote \\\" and \\t tab\" tell=up pause'\n",
     );
     world.start();
     let pid = world.event("x", "up").pid;

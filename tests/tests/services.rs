@@ -117,7 +117,7 @@ fn commands_run_in_their_order_with_what_they_need_to_know() {
         [service]
         type = "notify"
         notify-access = "all"
-        exec-start-pre = ["@actor@ as=pre1 tell=ran", "-@actor@ as=pre2 tell=ran exit=5"]
+        exec-start-pre = "@actor@ as=pre1 tell=ran ; -@actor@ as=pre2 tell=ran exit=5"
         exec-start = "@actor@ as=main hold=TERM tell=ran notify=READY=1 await tell=down exit=3"
         exec-start-post = "@actor@ as=post facts tell=ran"
         exec-reload = "@actor@ as=reload facts tell=ran"
@@ -185,7 +185,7 @@ fn oneshots() {
     let mut world = World::new();
     world.unit(
         "x.toml",
-        "[service]\nautostart = false\ntype = \"oneshot\"\nexec-start = [\"@actor@ as=one tell=ran\", \"@actor@ as=two tell=ran\"]\n",
+        "[service]\nautostart = false\ntype = \"oneshot\"\nexec-start = \"@actor@ as=one tell=ran ; @actor@ as=two tell=ran\"\n",
     );
     world.unit(
         "y.toml",

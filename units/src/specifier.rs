@@ -57,16 +57,6 @@ impl<'a> Specifiers<'a> {
         Ok(out)
     }
 
-    /// The file by a path that means the same in every directory: processes have their own.
-    fn absolute_file(&self) -> Result<String, ValueProblem> {
-        let directory = self.surroundings.working_directory.trim_end_matches('/');
-        match self.file {
-            "" => Err(ValueProblem::new("the unit has no file".to_owned())),
-            file if file.starts_with('/') => Ok(file.to_owned()),
-            file => Ok(format!("{directory}/{}", file.trim_start_matches("./"))),
-        }
-    }
-
     fn meaning(&self, letter: char) -> Result<String, ValueProblem> {
         let around = self.surroundings;
         let instance = self.name.instance().unwrap_or_default();
@@ -107,11 +97,12 @@ impl<'a> Specifiers<'a> {
                     ValueProblem::new(format!("{escaped:?} cannot be unescaped for `%f`"))
                 })
             }
-            'y' => self.absolute_file(),
-            'Y' => {
-                let file = self.absolute_file()?;
-                known(file.rsplit_once('/').map_or("", |(directory, _)| directory))
-            }
+            'y' => known(self.file),
+            'Y' => known(
+                self.file
+                    .rsplit_once('/')
+                    .map_or("", |(directory, _)| directory),
+            ),
             'H' => known(&around.host_name),
             'l' => known(around.host_name.split('.').next().unwrap_or_default()),
             'm' => known(&around.machine_id),
@@ -165,22 +156,6 @@ mod tests {
             assert_eq!(expand(name, text).as_deref(), Ok(expanded), "{text}");
         }
         assert_eq!(expand("web.service", "<%i>%f").as_deref(), Ok("<>/web"));
-    }
-
-    #[test]
-    fn a_relative_file_becomes_absolute() {
-        let name = UnitName::parse("a.service").unwrap();
-        let around = Surroundings {
-            working_directory: "/srv".into(),
-            ..Surroundings::example()
-        };
-        for file in ["u/a.toml", "./u/a.toml"] {
-            let specifiers = Specifiers::new(&name, &around, file);
-            assert_eq!(
-                specifiers.expand("%y %Y").as_deref(),
-                Ok("/srv/u/a.toml /srv/u")
-            );
-        }
     }
 
     #[test]

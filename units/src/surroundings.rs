@@ -41,8 +41,6 @@ pub struct Surroundings {
     pub temporary_directory: String,
     /// Where temporary files go that outlive a boot (`%V`).
     pub lasting_temporary_directory: String,
-    /// The directory that relative paths of unit files are relative to (for `%y` and `%Y`).
-    pub working_directory: String,
     /// Whether we run as root, which makes the rules for unit files stricter.
     pub is_root: bool,
 }
@@ -71,7 +69,6 @@ impl Surroundings {
             configuration_directory: text("/etc"),
             temporary_directory: text("/tmp"),
             lasting_temporary_directory: text("/var/tmp"),
-            working_directory: text("/"),
             is_root: true,
         }
     }

@@ -3,8 +3,13 @@
 
 pub mod cgroup;
 pub mod keeper;
+pub mod log;
+pub mod notify;
 pub mod options;
+mod place;
 pub mod process;
+pub mod reason;
 pub mod runtime_dir;
+pub mod socket;
 pub mod store;
 pub mod users;

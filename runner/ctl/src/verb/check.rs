@@ -62,9 +62,6 @@ fn surroundings(place: &Place) -> (Surroundings, String) {
     let data_home = below_home("XDG_DATA_HOME", ".local/share");
     let example = Surroundings {
         uid: place.uid,
-        working_directory: env::current_dir()
-            .map(|path| path.display().to_string())
-            .unwrap_or_default(),
         ..Surroundings::example()
     };
     if place.uid == 0 {

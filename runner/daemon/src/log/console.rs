@@ -197,7 +197,8 @@ impl Console {
         match self.format {
             Format::Text => {
                 prefix(out, who);
-                self.text(out, line.text.as_bytes());
+                // A sentence is one line, whatever it quotes.
+                self.text(out, line.text.replace('\n', " ").as_bytes());
             }
             Format::Json => {
                 let mut object = object(time, who, &line.text);
@@ -214,24 +215,29 @@ impl Console {
     }
 
     fn text(&self, out: &mut Vec<u8>, text: &[u8]) {
-        for byte in text {
-            match byte {
-                b'\t' => out.push(b'\t'),
-                b'\n' => out.push(b' '),
-                0..0x20 | 0x7f if self.terminal => {
-                    out.extend_from_slice(format!("\\x{byte:02x}").as_bytes());
-                }
-                _ => out.push(*byte),
-            }
+        if self.terminal {
+            text.iter().for_each(|byte| escape(out, *byte));
+        } else {
+            out.extend_from_slice(text);
         }
         out.push(b'\n');
+    }
+}
+
+/// Shows a byte that could control the terminal by its number.
+fn escape(out: &mut Vec<u8>, byte: u8) {
+    match byte {
+        b'\t' => out.push(byte),
+        0..0x20 | 0x7f => out.extend_from_slice(format!("\\x{byte:02x}").as_bytes()),
+        _ => out.push(byte),
     }
 }
 
 fn prefix(out: &mut Vec<u8>, who: Speaker<'_>) {
     out.extend_from_slice(who.name.as_bytes());
     if let Some(pid) = who.pid {
-        out.extend_from_slice(format!("[{pid}]").as_bytes());
+        // Writing to a vector cannot fail.
+        let _ = write!(out, "[{pid}]");
     }
     out.extend_from_slice(b": ");
 }

@@ -65,11 +65,11 @@ impl LogFile {
             let due = self
                 .checked
                 .is_none_or(|last| now.duration_since(last) >= CHECK);
-            let gone = found.nlink() == 0;
-            if !gone && !(due && self.moved_away(&found)) {
-                if due {
-                    self.checked = Some(now);
-                }
+            let gone = found.nlink() == 0 || (due && self.moved_away(&found));
+            if due {
+                self.checked = Some(now);
+            }
+            if !gone {
                 return Ok(found.len());
             }
             self.open = None;

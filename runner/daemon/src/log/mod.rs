@@ -43,6 +43,8 @@ mod pipe;
 mod ring;
 mod source;
 mod tail;
+#[cfg(test)]
+mod tests;
 mod trouble;
 mod writer;
 
@@ -189,6 +191,10 @@ const SUBSCRIBER_QUEUE: usize = 1024;
 #[derive(Debug)]
 enum Command {
     Follow(Box<Follow>),
+    Pid {
+        unit: UnitName,
+        pid: Option<u32>,
+    },
     Forget(UnitName),
     Tail {
         unit: UnitName,
@@ -275,6 +281,11 @@ impl Logs {
     /// the old one until that is drained.
     pub fn follow(&self, follow: Follow) {
         self.send(Command::Follow(Box::new(follow)));
+    }
+
+    /// Names a unit's main process, for display beside its lines from now on.
+    pub fn pid(&self, unit: UnitName, pid: Option<u32>) {
+        self.send(Command::Pid { unit, pid });
     }
 
     /// Stops to follow a unit and drops its ring; to be called when the unit is unloaded, after its

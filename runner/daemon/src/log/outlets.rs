@@ -49,6 +49,8 @@ pub(super) struct UnitLog {
     pub(super) file: Option<FileSink>,
     /// Lines that passed their sink by.
     pub(super) missing: u64,
+    /// Tokens of its outputs.
+    pub(super) sources: Vec<u64>,
 }
 
 impl UnitLog {
@@ -206,6 +208,14 @@ impl Outlets {
             self.units.insert(unit.clone(), UnitLog::default());
         }
         self.units.entry(unit.clone()).or_default()
+    }
+
+    /// The tokens of a unit's outputs.
+    pub(super) fn sources(&self, unit: &UnitName) -> Vec<u64> {
+        self.units
+            .get(unit)
+            .map(|log| log.sources.clone())
+            .unwrap_or_default()
     }
 
     pub(super) fn missing(&self, unit: &UnitName) -> u64 {

@@ -144,8 +144,10 @@ impl Source {
             self.grow(waiting);
             let route = self.route.clone();
             let step = match &route {
-                Route::File(file) => self.to_file(&mut file.borrow_mut(), waiting, budget, out),
-                Route::Shown(show) => self.to_ring(*show, waiting, out),
+                Route::File(file) => {
+                    self.pass_to_file(&mut file.borrow_mut(), waiting, budget, out)
+                }
+                Route::Shown(show) => self.pass_to_ring(*show, waiting, out),
                 Route::Null => Ok(Step::Moved(self.discard(waiting, out))),
             };
             match step {
@@ -195,7 +197,7 @@ impl Source {
         (chunk.len() >= longest).then(|| (chunk.len().min(lines::LONGEST), Break::TooLong))
     }
 
-    fn to_ring(&mut self, show: Show, waiting: usize, out: &mut Outlets) -> io::Result<Step> {
+    fn pass_to_ring(&mut self, show: Show, waiting: usize, out: &mut Outlets) -> io::Result<Step> {
         if self.shown > 0 {
             return Ok(self.unpark(show, out));
         }
@@ -322,7 +324,7 @@ impl Source {
                 result = out.journal.send(&Record {
                     message,
                     priority,
-                    identifier: self.unit.prefix(),
+                    identifier: without_kind(self.unit.as_str()),
                     unit: Some(self.unit.as_str()),
                     pid: self.pid,
                     message_id: None,
@@ -357,7 +359,7 @@ impl Source {
         }
     }
 
-    fn to_file(
+    fn pass_to_file(
         &mut self,
         file: &mut LogFile,
         waiting: usize,
@@ -584,6 +586,11 @@ impl Source {
             out.screen(screen).parked = None;
         }
     }
+}
+
+/// A unit's name without `.service`: what syslog calls the program.
+fn without_kind(unit: &str) -> &str {
+    unit.rsplit_once('.').map_or(unit, |(name, _kind)| name)
 }
 
 /// Device and inode of an open file.

@@ -192,6 +192,13 @@ impl Writer {
         // A receiver that is gone does not want the answer any more.
         match command {
             Command::Follow(follow) => self.follow(*follow),
+            Command::Pid { unit, pid } => {
+                for token in self.out.sources(&unit) {
+                    if let Some(source) = self.sources.get_mut(&token) {
+                        source.pid = pid;
+                    }
+                }
+            }
             Command::Forget(unit) => self.forget(&unit),
             Command::Tail { unit, lines, reply } => {
                 let _ = reply.send(self.out.tail(&unit, lines));
@@ -242,12 +249,14 @@ impl Writer {
         }
         let route = self.route(sink);
         let known = identity(&read_end).ok();
-        for source in self.sources.values_mut() {
-            if source.unit == unit && source.stream == stream && !source.replaced {
+        for token in self.out.sources(&unit) {
+            let Some(source) = self.sources.get_mut(&token) else {
+                continue;
+            };
+            if source.stream == stream && !source.replaced {
                 if Some(source.identity) == known {
                     source.reroute(route);
                     source.pid = pid;
-                    let token = source.token;
                     self.enqueue(token);
                     return;
                 }
@@ -269,6 +278,7 @@ impl Writer {
                     self.grown.push(token);
                 }
                 self.sources.insert(token, source);
+                self.out.log_of(&unit).sources.push(token);
                 self.enqueue(token);
             }
             Err(error) => {
@@ -311,13 +321,7 @@ impl Writer {
     }
 
     fn forget(&mut self, unit: &UnitName) {
-        let tokens: Vec<u64> = self
-            .sources
-            .values()
-            .filter(|s| s.unit == *unit)
-            .map(|s| s.token)
-            .collect();
-        for token in tokens {
+        for token in self.out.sources(unit) {
             if let Some(mut source) = self.sources.remove(&token) {
                 source.abandon(&mut self.out);
             }
@@ -368,6 +372,10 @@ impl Writer {
             }
             Turn::Drained => {
                 source.end(&mut self.out);
+                self.out
+                    .log_of(&source.unit)
+                    .sources
+                    .retain(|other| *other != token);
                 if !source.replaced {
                     let Source { unit, stream, .. } = source;
                     // The loop that does not listen any more is about to end.

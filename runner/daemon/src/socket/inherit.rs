@@ -85,18 +85,18 @@ fn take(offered: &mut ListenFd, index: usize) -> Option<OwnedFd> {
         nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC),
     )
     .ok()?;
-    // SAFETY: the descriptor is open, and listenfd gives each one away only once.
     #[expect(
         unsafe_code,
         reason = "listenfd hands out what it does not know as a number"
     )]
+    // SAFETY: the descriptor is open, and listenfd gives each one away only once.
     let fd = unsafe { OwnedFd::from_raw_fd(raw) };
     Some(fd)
 }
 
 fn borrow(raw: i32) -> Option<std::os::fd::BorrowedFd<'static>> {
-    // SAFETY: fcntl(2) on a number that is no open descriptor only fails.
     #[expect(unsafe_code, reason = "it is looked at before it is owned")]
+    // SAFETY: fcntl(2) on a number that is no open descriptor only fails.
     (raw >= 0).then(|| unsafe { std::os::fd::BorrowedFd::borrow_raw(raw) })
 }
 

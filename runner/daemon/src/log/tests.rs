@@ -1,0 +1,630 @@
+//! The log writer with real pipes, files, memfds and sockets.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Command as Process, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{Mode, OFlags};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::console::Console;
+use super::own::Severity;
+use super::writer::Surroundings;
+use super::*;
+
+fn unit(name: &str) -> UnitName {
+    UnitName::parse(name).unwrap()
+}
+
+fn file_sink(path: &Path, max_size: u64, backups: u32) -> Sink {
+    Sink::File(FileSink {
+        path: path.to_owned(),
+        max_size,
+        backups,
+        owner: None,
+        mode: 0o600,
+    })
+}
+
+/// A log writer with a pipe for its console and no journald, unless told where.
+struct World {
+    logs: Logs,
+    events: UnboundedReceiver<LogEvent>,
+    console: BufReader<PipeReader>,
+}
+
+impl World {
+    fn new(target: LogTarget) -> World {
+        World::with_journal(target, PathBuf::from("/nonexistent/journal"))
+    }
+
+    fn with_journal(target: LogTarget, journal: PathBuf) -> World {
+        let format = match &target {
+            LogTarget::Console(format) => *format,
+            _ => Format::Text,
+        };
+        let (console, write) = std::io::pipe().unwrap();
+        let standard = Some(Console::on(write.as_fd(), format).unwrap());
+        let (sender, events) = tokio::sync::mpsc::unbounded_channel();
+        let surroundings = Surroundings {
+            target,
+            journal,
+            standard,
+            pid: 42,
+        };
+        let logs = Logs::start_with(surroundings, sender).unwrap();
+        World {
+            logs,
+            events,
+            console: BufReader::new(console),
+        }
+    }
+
+    fn text() -> World {
+        World::new(LogTarget::Console(Format::Text))
+    }
+
+    fn follow(&self, name: &str, sink: Sink, read: &PipeReader, ring: Option<&OwnedFd>) {
+        self.logs.follow(Follow {
+            unit: unit(name),
+            stream: Stream::Out,
+            read_end: read.try_clone().unwrap().into(),
+            sink,
+            ring: ring.map(|ring| ring.try_clone().unwrap()),
+            pid: Some(7),
+        });
+    }
+
+    fn flush(&self) {
+        self.logs.flush().blocking_recv().unwrap();
+    }
+
+    fn tail(&self, name: &str, lines: usize) -> Vec<String> {
+        let lines = self.logs.tail(unit(name), lines).blocking_recv().unwrap();
+        lines
+            .into_iter()
+            .map(|line| String::from_utf8(line.text).unwrap())
+            .collect()
+    }
+
+    fn console_line(&mut self) -> String {
+        let mut line = String::new();
+        self.console.read_line(&mut line).unwrap();
+        line
+    }
+
+    fn losses(&self, name: &str) -> u64 {
+        self.logs.losses(unit(name)).blocking_recv().unwrap().lines
+    }
+}
+
+fn write_numbers(write: &mut PipeWriter, numbers: std::ops::Range<u64>) {
+    for n in numbers {
+        write.write_all(format!("line {n}\n").as_bytes()).unwrap();
+    }
+}
+
+/// Reads a file and its backups, oldest first.
+fn read_all(path: &Path) -> String {
+    let mut text = String::new();
+    let backup = |n: u32| PathBuf::from(format!("{}.{n}", path.display()));
+    let last = (1..).find(|n| !backup(*n).exists()).unwrap();
+    for n in (1..last).rev() {
+        text += &std::fs::read_to_string(backup(n)).unwrap();
+    }
+    text + &std::fs::read_to_string(path).unwrap_or_default()
+}
+
+fn assert_numbers(text: &str, numbers: std::ops::Range<u64>) {
+    let mut expected = numbers.clone();
+    for line in text.lines() {
+        assert_eq!(
+            Some(line),
+            expected.next().map(|n| format!("line {n}")).as_deref()
+        );
+    }
+    assert_eq!(expected.next(), None);
+}
+
+#[test]
+fn the_console_shows_marked_lines_and_the_ring_has_them() {
+    let mut world = World::text();
+    let (read, mut write) = std::io::pipe().unwrap();
+    let ring = create_ring("web.service").unwrap();
+    world.follow("web.service", Sink::Console, &read, Some(&ring));
+    write.write_all(b"one\ntw").unwrap();
+    assert_eq!(world.console_line(), "web.service[7]: one\n");
+    world.flush();
+    assert_eq!(world.tail("web.service", 9), ["one"]);
+    write.write_all(b"o\nrest").unwrap();
+    assert_eq!(world.console_line(), "web.service[7]: two\n");
+    drop(write);
+    assert_eq!(world.console_line(), "web.service[7]: rest\n");
+    let drained = LogEvent::Drained {
+        unit: unit("web.service"),
+        stream: Stream::Out,
+    };
+    assert_eq!(world.events.blocking_recv(), Some(drained));
+    assert_eq!(world.tail("web.service", 2), ["two", "rest"]);
+    let mut held = String::new();
+    File::from(ring).read_to_string(&mut held).unwrap();
+    assert_eq!(held, "one\ntwo\nrest\n");
+}
+
+#[test]
+fn json_lines_and_own_lines() {
+    let mut world = World::new(LogTarget::Console(Format::Json));
+    world.logs.own(OwnLine {
+        level: Severity::Notice,
+        text: "started web.service".into(),
+        unit: Some(unit("web.service")),
+        message_id: None,
+    });
+    let line: serde_json::Value = serde_json::from_str(&world.console_line()).unwrap();
+    assert_eq!(line["unit"], "runnerd");
+    assert_eq!(line["pid"], 42);
+    assert_eq!(line["level"], "notice");
+    assert_eq!(line["subject"], "web.service");
+    let (read, mut write) = std::io::pipe().unwrap();
+    world.follow("web.service", Sink::Target, &read, None);
+    write.write_all(b"say \"hi\"\n").unwrap();
+    let line: serde_json::Value = serde_json::from_str(&world.console_line()).unwrap();
+    assert_eq!(line["message"], "say \"hi\"");
+    assert!(line["time"].as_str().unwrap().ends_with('Z'));
+}
+
+#[test]
+fn rotation_under_load_loses_nothing_and_tears_no_line() {
+    const LINES: u64 = 60_000;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.log");
+    let world = World::text();
+    let (read, mut write) = std::io::pipe().unwrap();
+    world.follow("a.service", file_sink(&path, 8_000, 1_000), &read, None);
+    write_numbers(&mut write, 0..LINES);
+    world.flush();
+    assert_numbers(&read_all(&path), 0..LINES);
+    for file in std::fs::read_dir(dir.path()).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        assert!(text.len() <= 8_000 && (text.is_empty() || text.ends_with('\n')));
+    }
+    let last: Vec<_> = (LINES - 3_000..LINES)
+        .map(|n| format!("line {n}"))
+        .collect();
+    assert_eq!(world.tail("a.service", 3_000), last);
+    assert_eq!(world.losses("a.service"), 0);
+}
+
+#[test]
+fn a_file_emptied_by_others_is_written_on_from_its_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.log");
+    let world = World::text();
+    let (read, mut write) = std::io::pipe().unwrap();
+    world.follow("a.service", file_sink(&path, 0, 0), &read, None);
+    write_numbers(&mut write, 0..1_000);
+    world.flush();
+    File::options()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_len(0)
+        .unwrap();
+    write_numbers(&mut write, 1_000..2_000);
+    world.flush();
+    assert_numbers(&std::fs::read_to_string(&path).unwrap(), 1_000..2_000);
+    std::fs::rename(&path, dir.path().join("moved")).unwrap();
+    world.logs.reopen();
+    write_numbers(&mut write, 2_000..3_000);
+    world.flush();
+    assert_numbers(&std::fs::read_to_string(&path).unwrap(), 2_000..3_000);
+}
+
+#[test]
+fn several_outputs_share_a_file_and_a_replaced_pipe_is_drained() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.log");
+    let mut world = World::text();
+    let (read, mut write) = std::io::pipe().unwrap();
+    let (other_read, mut other) = std::io::pipe().unwrap();
+    world.follow("a.service", file_sink(&path, 0, 0), &read, None);
+    world.follow("b.service", file_sink(&path, 0, 0), &other_read, None);
+    write_numbers(&mut write, 0..100);
+    world.flush();
+    write_numbers(&mut other, 100..200);
+    // The same pipe again changes nothing, another one is read besides.
+    world.follow("a.service", file_sink(&path, 0, 0), &read, None);
+    world.flush();
+    write_numbers(&mut write, 200..300);
+    let (new_read, mut new) = std::io::pipe().unwrap();
+    world.follow("a.service", file_sink(&path, 0, 0), &new_read, None);
+    world.flush();
+    write_numbers(&mut new, 300..400);
+    world.flush();
+    assert_numbers(&std::fs::read_to_string(&path).unwrap(), 0..400);
+    // The end of the replaced pipe is nobody's business.
+    drop(write);
+    world.flush();
+    drop(new);
+    let drained = LogEvent::Drained {
+        unit: unit("a.service"),
+        stream: Stream::Out,
+    };
+    assert_eq!(world.events.blocking_recv(), Some(drained));
+    world.flush();
+    assert!(world.events.try_recv().is_err());
+}
+
+#[test]
+fn long_lines_are_cut_and_nothing_is_lost() {
+    let world = World::text();
+    let (read, mut write) = std::io::pipe().unwrap();
+    let ring = create_ring("a.service").unwrap();
+    let mut heard = world.logs.subscribe(vec![unit("a.service")], 0);
+    world.follow("a.service", Sink::Ring, &read, Some(&ring));
+    let long = vec![b'x'; 150_000];
+    let long_line = long.clone();
+    // Small pieces fill the pipe's slots badly.
+    let writer = std::thread::spawn(move || {
+        for piece in long_line.chunks(2_100) {
+            write.write_all(piece).unwrap();
+        }
+        write.write_all(b"\nshort\n").unwrap();
+    });
+    let mut got = Vec::new();
+    loop {
+        let Some(Heard::Line(line)) = heard.blocking_recv() else {
+            panic!("no line")
+        };
+        assert!(line.text.len() <= lines::LONGEST);
+        if line.text == b"short" {
+            break;
+        }
+        got.extend(line.text);
+    }
+    writer.join().unwrap();
+    assert_eq!(got.len(), long.len());
+    assert!(got == long);
+}
+
+#[test]
+fn subscribers_hear_the_past_then_the_present() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::text();
+    let (read, mut write) = std::io::pipe().unwrap();
+    let path = dir.path().join("a.log");
+    world.follow("a.service", file_sink(&path, 0, 0), &read, None);
+    write_numbers(&mut write, 0..10);
+    world.flush();
+    let mut heard = world.logs.subscribe(vec![unit("a.service")], 2);
+    let mut next = || match heard.blocking_recv() {
+        Some(Heard::Line(line)) => String::from_utf8(line.text).unwrap(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((next(), next()), ("line 8".into(), "line 9".into()));
+    write_numbers(&mut write, 10..12);
+    assert_eq!((next(), next()), ("line 10".into(), "line 11".into()));
+    // One that does not keep up is told what it missed, and holds up nobody.
+    let mut slow = world.logs.subscribe(vec![unit("a.service")], 0);
+    world.flush();
+    write_numbers(&mut write, 12..12 + 3 * SUBSCRIBER_QUEUE as u64);
+    world.flush();
+    let mut lines = 0;
+    while let Ok(Heard::Line(_)) = slow.try_recv() {
+        lines += 1;
+    }
+    assert_eq!(lines, SUBSCRIBER_QUEUE);
+    write_numbers(&mut write, 0..1);
+    assert_eq!(
+        slow.blocking_recv(),
+        Some(Heard::Missed(2 * SUBSCRIBER_QUEUE as u64))
+    );
+    assert!(matches!(slow.blocking_recv(), Some(Heard::Line(line)) if line.text == b"line 0"));
+}
+
+#[test]
+fn the_journal_gets_lines_with_their_fields() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = UnixDatagram::bind(dir.path().join("journal")).unwrap();
+    let world = World::with_journal(LogTarget::Journal, dir.path().join("journal"));
+    let (read, mut write) = std::io::pipe().unwrap();
+    world.follow("web@1.service", Sink::Target, &read, None);
+    write.write_all(b"<3>bad\n").unwrap();
+    let mut buffer = [0; 4096];
+    let length = socket.recv(&mut buffer).unwrap();
+    let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+    let expected =
+        "MESSAGE=bad\nPRIORITY=3\nSYSLOG_IDENTIFIER=web@1\nUNIT=web@1.service\nSYSLOG_PID=7\n";
+    assert_eq!(text, expected);
+    world.logs.own(OwnLine {
+        level: Severity::Error,
+        text: "failed".into(),
+        unit: None,
+        message_id: Some("be02cf6855d2428ba40df7e9d022f03d"),
+    });
+    let length = socket.recv(&mut buffer).unwrap();
+    let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+    assert!(
+        text.contains("MESSAGE_ID=be02cf6855d2428ba40df7e9d022f03d\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("PRIORITY=3\nSYSLOG_IDENTIFIER=runnerd\n"),
+        "{text}"
+    );
+
+    // A journald that does not read holds lines up, and loses none when it reads again.
+    write_numbers(&mut write, 0..2_000);
+    for n in 0..2_000 {
+        let length = socket.recv(&mut buffer).unwrap();
+        assert!(buffer[..length].starts_with(format!("MESSAGE=line {n}\n").as_bytes()));
+    }
+}
+
+#[test]
+fn without_a_journald_lines_are_counted_kept_and_marked() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal");
+    let world = World::with_journal(LogTarget::Journal, path.clone());
+    let (read, mut write) = std::io::pipe().unwrap();
+    world.follow("a.service", Sink::Journal, &read, None);
+    write_numbers(&mut write, 0..3);
+    // Resolves when the patience with the journal is at its end.
+    world.flush();
+    assert_eq!(world.losses("a.service"), 3);
+    assert_eq!(world.tail("a.service", 9), ["line 0", "line 1", "line 2"]);
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    let mut buffer = [0; 4096];
+    let mut sent = 3;
+    let first = loop {
+        write_numbers(&mut write, sent..sent + 1);
+        sent += 1;
+        world.flush();
+        if let Ok(length) = socket.recv(&mut buffer) {
+            break String::from_utf8_lossy(&buffer[..length]).into_owned();
+        }
+    };
+    assert!(
+        first.contains("missing here: no such file or directory"),
+        "{first}"
+    );
+    assert!(world.losses("a.service") >= 3);
+}
+
+#[test]
+fn a_missing_directory_costs_no_service_its_output() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("later/a.log");
+    let mut world = World::text();
+    let (read, mut write) = std::io::pipe().unwrap();
+    world.follow("a.service", file_sink(&path, 0, 0), &read, None);
+    write_numbers(&mut write, 0..20_000);
+    world.flush();
+    let said = world.console_line();
+    let expected = format!(
+        "runnerd[42]: cannot write to log file {} of a.service: no such file or directory; \
+         lines are kept in memory\n",
+        path.display()
+    );
+    assert_eq!(said, expected);
+    assert_eq!(world.losses("a.service"), 20_000);
+    assert_eq!(world.tail("a.service", 1), ["line 19999"]);
+    std::fs::create_dir(dir.path().join("later")).unwrap();
+    let mut sent = 20_000;
+    while !path.exists() {
+        write_numbers(&mut write, sent..sent + 1);
+        sent += 1;
+        world.flush();
+    }
+    let text = std::fs::read_to_string(&path).unwrap();
+    let mark = text.lines().next().unwrap();
+    assert!(mark.starts_with("runnerd: ") && mark.contains("lines of a.service missing here"));
+    assert_eq!(
+        text.lines().count() as u64 - 1 + world.losses("a.service"),
+        sent
+    );
+}
+
+#[test]
+fn a_stopped_console_holds_up_nobody_for_long() {
+    let mut world = World::text();
+    let (read, mut write) = std::io::pipe().unwrap();
+    world.follow("a.service", Sink::Console, &read, None);
+    // Far more than both pipes hold: this returns only because lines pass the console by.
+    write_numbers(&mut write, 0..100_000);
+    world.flush();
+    let lost = world.losses("a.service");
+    assert!(lost > 0);
+    assert_eq!(world.tail("a.service", 1), ["line 99999"]);
+    write.write_all(b"the end\n").unwrap();
+    let (mut shown, mut marked) = (0, 0);
+    loop {
+        let line = world.console_line();
+        if line == "a.service[7]: the end\n" {
+            break;
+        }
+        if line.starts_with("a.service[7]: line ") {
+            shown += 1;
+        } else if line.contains(" of a.service missing here: ") {
+            let number = line
+                .strip_prefix("runnerd[42]: ")
+                .unwrap()
+                .split(' ')
+                .next()
+                .unwrap();
+            marked += number.parse::<u64>().unwrap();
+        } else {
+            assert!(line.contains("the console takes no lines"), "{line}");
+        }
+        // Until the console is tried again, which a new line brings about.
+        if shown + lost >= 100_000 && marked == 0 {
+            continue;
+        }
+    }
+    assert_eq!((shown + lost, marked), (100_000, lost));
+}
+
+#[test]
+fn a_closed_console_ends_nothing() {
+    let world = World::text();
+    let World { logs, console, .. } = world;
+    drop(console);
+    let (read, mut write) = std::io::pipe().unwrap();
+    logs.follow(Follow {
+        unit: unit("a.service"),
+        stream: Stream::Out,
+        read_end: read.into(),
+        sink: Sink::Console,
+        ring: None,
+        pid: None,
+    });
+    write_numbers(&mut write, 0..20_000);
+    logs.flush().blocking_recv().unwrap();
+    let tail = logs.tail(unit("a.service"), 1).blocking_recv().unwrap();
+    assert_eq!(tail[0].text, b"line 19999");
+}
+
+#[test]
+fn a_pipe_grows_while_it_is_full_and_shrinks_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::text();
+    let (read, mut write) = std::io::pipe().unwrap();
+    let chunk = [vec![b'x'; 65_535], vec![b'\n']].concat();
+    write.write_all(&chunk).unwrap();
+    world.follow(
+        "a.service",
+        file_sink(&dir.path().join("a"), 0, 0),
+        &read,
+        None,
+    );
+    world.flush();
+    assert!(pipe::capacity(read.as_fd()) > pipe::USUAL);
+    let begun = Instant::now();
+    while pipe::capacity(read.as_fd()) > pipe::USUAL {
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        world.flush();
+    }
+}
+
+/// The child of [`killed_at_any_moment_nothing_is_lost_or_doubled`]; on its own it does nothing.
+#[test]
+fn follow_until_killed() {
+    let Ok(told) = std::env::var("RUNNER_TEST_FOLLOW") else {
+        return;
+    };
+    let mut told = told.split(':');
+    let mut open = || {
+        let path = format!(
+            "/proc/{}/fd/{}",
+            std::os::unix::process::parent_id(),
+            told.next()?
+        );
+        rustix::fs::open(path, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).ok()
+    };
+    let (file_pipe, ring_pipe, ring) = (open().unwrap(), open().unwrap(), open().unwrap());
+    let path = PathBuf::from(told.next().unwrap());
+    let (sender, _events) = tokio::sync::mpsc::unbounded_channel();
+    let logs = Logs::start(LogTarget::Console(Format::Text), sender).unwrap();
+    let follow = |name: &str, read_end, sink, ring| {
+        let (unit, stream) = (unit(name), Stream::Out);
+        logs.follow(Follow {
+            unit,
+            stream,
+            read_end,
+            sink,
+            ring,
+            pid: None,
+        });
+    };
+    follow(
+        "file.service",
+        file_pipe,
+        file_sink(&path, 500_000, 1_000),
+        None,
+    );
+    follow("ring.service", ring_pipe, Sink::Ring, Some(ring));
+    println!("up");
+    loop {
+        std::thread::park();
+    }
+}
+
+#[test]
+fn killed_at_any_moment_nothing_is_lost_or_doubled() {
+    const KILLS: u64 = 40;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.log");
+    let (file_read, mut file_write) = std::io::pipe().unwrap();
+    let (ring_read, mut ring_write) = std::io::pipe().unwrap();
+    let ring = create_ring("ring.service").unwrap();
+    let (written, stop) = (AtomicU64::new(0), AtomicBool::new(false));
+    let total = std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let mut n = 0;
+            while !stop.load(Ordering::Relaxed) {
+                write_numbers(&mut file_write, n..n + 1);
+                write_numbers(&mut ring_write, n..n + 1);
+                n += 1;
+                written.store(n, Ordering::Relaxed);
+            }
+            n
+        });
+        let mut random = 12_345u64;
+        for _ in 0..KILLS {
+            let told = format!(
+                "{}:{}:{}:{}",
+                file_read.as_raw_fd(),
+                ring_read.as_raw_fd(),
+                ring.as_raw_fd(),
+                path.display()
+            );
+            let mut child = Process::new(std::env::current_exe().unwrap())
+                .args(["log::tests::follow_until_killed", "--exact", "--nocapture"])
+                .env("RUNNER_TEST_FOLLOW", told)
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+            assert!(said.any(|line| line.unwrap().ends_with("up")));
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            let until = written.load(Ordering::Relaxed) + (random >> 33) % 6_000;
+            while written.load(Ordering::Relaxed) < until {
+                std::thread::yield_now();
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        // Somebody has to read, or the last write never returns.
+        let world = World::text();
+        world.follow(
+            "file.service",
+            file_sink(&path, 500_000, 1_000),
+            &file_read,
+            None,
+        );
+        world.follow("ring.service", Sink::Ring, &ring_read, Some(&ring));
+        stop.store(true, Ordering::Relaxed);
+        let total = writer.join().unwrap();
+        world.flush();
+        assert_eq!(
+            world.losses("file.service") + world.losses("ring.service"),
+            0
+        );
+        let last = total.saturating_sub(1_000)..total;
+        let last: Vec<_> = last.map(|n| format!("line {n}")).collect();
+        assert_eq!(world.tail("ring.service", 1_000), last);
+        total
+    });
+    assert_numbers(&read_all(&path), 0..total);
+    // The size of the ring's memfd counts every byte that ever went in.
+    let bytes: u64 = (0..total).map(|n| format!("line {n}\n").len() as u64).sum();
+    assert_eq!(File::from(ring).metadata().unwrap().len(), bytes);
+}
