@@ -10,6 +10,7 @@
 )]
 
 mod completions;
+mod interface;
 mod outputs;
 mod roff;
 mod schema;

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{completions, schema, settings, verbs};
+use dbus::names::interface::{JOB, MANAGER, SERVICE, SOCKET, UNIT};
+
+use crate::{completions, interface, schema, settings, verbs};
 
 /// A generated file.
 pub(crate) struct Output {
@@ -30,6 +32,22 @@ const OUTPUTS: &[(&str, Maker)] = &[
         completions::fish()
     }),
     ("contrib/schema/runner-unit.schema.json", |_| schema::json()),
+    ("contrib/dbus/org.unitrunner.Runner1.Manager.xml", |_| {
+        Ok(interface::xml(MANAGER))
+    }),
+    ("contrib/dbus/org.unitrunner.Runner1.Unit.xml", |_| {
+        Ok(interface::xml(UNIT))
+    }),
+    ("contrib/dbus/org.unitrunner.Runner1.Service.xml", |_| {
+        Ok(interface::xml(SERVICE))
+    }),
+    ("contrib/dbus/org.unitrunner.Runner1.Socket.xml", |_| {
+        Ok(interface::xml(SOCKET))
+    }),
+    ("contrib/dbus/org.unitrunner.Runner1.Job.xml", |_| {
+        Ok(interface::xml(JOB))
+    }),
+    ("man/org.unitrunner.Runner1.5", interface::page),
     ("man/runnerctl.1", verbs::page),
     ("man/runner.unit.5", settings::page),
 ];

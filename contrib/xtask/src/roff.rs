@@ -5,6 +5,11 @@
 pub(crate) struct Roff(String);
 
 impl Roff {
+    /// A chapter.
+    pub(crate) fn chapter(&mut self, heading: &str) {
+        self.macro_line("SH", heading);
+    }
+
     /// A section of a chapter.
     pub(crate) fn section(&mut self, heading: &str) {
         self.macro_line("SS", heading);

@@ -118,12 +118,6 @@ fn option(roff: &mut Roff, arg: &Arg) {
     if let Some(default) = arg.get_default_values().first().filter(|_| takes_value) {
         text.push_str(&format!("\n\nDefault: `{}`.", default.to_string_lossy()));
     }
-    if let Some(variable) = arg.get_env() {
-        text.push_str(&format!(
-            "\n\nEnvironment: `{}`.",
-            variable.to_string_lossy()
-        ));
-    }
     roff.entry(&tag(arg), &text);
 }
 

@@ -19,17 +19,18 @@ use crate::names::UnitArg;
     subcommand_required = true,
     arg_required_else_help = true,
     disable_help_subcommand = true,
+    subcommand_value_name = "VERB",
+    subcommand_help_heading = "Verbs",
     after_long_help = exit::help()
 )]
 pub struct Cli {
     /// Runtime directory of the runnerd to talk to
     ///
-    /// Without it: /run/runner for root, else $XDG_RUNTIME_DIR/runner, else /run/user/UID/runner;
-    /// if nothing answers there, the only live directory below it.
+    /// Without it, what RUNNER_RUNTIME_DIR says; else /run/runner for root, $XDG_RUNTIME_DIR/runner
+    /// or /run/user/UID/runner for others; if nothing answers there, the only live directory below.
     #[arg(
         long,
         global = true,
-        env = "RUNNER_RUNTIME_DIR",
         value_name = "DIR",
         value_hint = ValueHint::DirPath,
         help_heading = "Everywhere"

@@ -2,11 +2,18 @@
 
 use super::{Source, sources};
 
-/// A file longer than this holds more than one thing.
+/// A file with more lines than this, its tests not counted, holds more than one thing.
 const LONGEST: usize = 700;
 
 /// Where `unsafe` may stand: next to the kernel, and nowhere else. A directory ends in `/`.
-const MAY_BE_UNSAFE: &[&str] = &["runner/daemon/src/"];
+const MAY_BE_UNSAFE: &[&str] = &[
+    "dbus/src/server/peer.rs",
+    "runner/daemon/src/keeper/",
+    "runner/daemon/src/notify/fd_store.rs",
+    "runner/daemon/src/process/",
+    "runner/daemon/src/socket/inherit.rs",
+    "runner/daemon/tests/",
+];
 
 /// Names that say nothing about what lives in a file.
 const SAY_NOTHING: &[&str] = &[
@@ -26,12 +33,20 @@ fn rust() -> Vec<Source> {
 
 #[test]
 fn files_are_short() {
-    let long: Vec<String> = rust()
+    let mut long = Vec::new();
+    for source in rust()
         .iter()
-        .map(|source| (source.text.lines().count(), &source.path))
-        .filter(|(lines, _)| *lines > LONGEST)
-        .map(|(lines, path)| format!("{path}: {lines} lines, at most {LONGEST}"))
-        .collect();
+        .filter(|source| !source.path.contains("/tests/"))
+    {
+        let code = source
+            .text
+            .lines()
+            .take_while(|line| !line.contains("#[cfg(test)]"));
+        let lines = code.count();
+        if lines > LONGEST {
+            long.push(format!("{}: {lines} lines, at most {LONGEST}", source.path));
+        }
+    }
     assert!(long.is_empty(), "split them:\n{}", long.join("\n"));
 }
 

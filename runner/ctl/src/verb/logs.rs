@@ -6,7 +6,7 @@ use dbus::client::{Client, LogLine, LogReader};
 use futures_util::FutureExt;
 use serde_json::json;
 
-use super::expand;
+use super::{expand, next_manager};
 use crate::cli::LogsArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
@@ -39,8 +39,7 @@ pub(super) async fn logs(client: &mut Client, terminal: &mut Terminal, args: &Lo
     shown.copy(reader, terminal, HashMap::new()).await?;
     // The end of a log that was to be followed is the end of a manager: the next one goes on.
     while args.follow
-        && client
-            .find_again("the manager has gone".to_owned())
+        && next_manager(client, "the manager has gone".to_owned())
             .await
             .is_ok()
     {

@@ -10,9 +10,10 @@ mod state;
 mod status;
 mod waiting;
 
+use std::io;
 use std::path::PathBuf;
 
-use dbus::client::Client;
+use dbus::client::{Client, Error};
 
 use crate::cli::{Cli, UnitsArgs, Verb};
 use crate::failure::{Failure, Outcome};
@@ -22,10 +23,14 @@ use crate::terminal::Terminal;
 
 /// Does what `cli` says.
 pub(crate) fn perform(cli: Cli, terminal: &mut Terminal) -> Outcome {
+    let path = |name| {
+        let value = std::env::var_os(name).filter(|value| !value.is_empty());
+        value.map(PathBuf::from)
+    };
     let place = Place {
-        told: cli.runtime_dir,
+        told: cli.runtime_dir.or_else(|| path("RUNNER_RUNTIME_DIR")),
         uid: rustix::process::geteuid().as_raw(),
-        xdg_runtime_dir: std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from),
+        xdg_runtime_dir: path("XDG_RUNTIME_DIR"),
     };
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -80,6 +85,25 @@ async fn connect(place: &Place) -> Result<Client, Failure> {
         .socket()
         .map_err(|silence| Failure::because(silence.to_string()).with_hint(silence.hint()))?;
     Ok(Client::connect(socket).await?)
+}
+
+/// Goes on with the manager that comes after the one that has gone.
+///
+/// # Errors
+/// When there is none to come: the keeper holds the socket, so a socket that refuses has no keeper.
+async fn next_manager(client: &mut Client, cause: String) -> Result<(), Error> {
+    match client.reconnect().await {
+        Ok(()) => Ok(()),
+        Err(Error::Connect { error, .. })
+            if matches!(
+                error.kind(),
+                io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound
+            ) =>
+        {
+            Err(Error::Lost(format!("{cause}; runnerd has ended")))
+        }
+        Err(_) => client.find_again(cause).await,
+    }
 }
 
 /// The units that were named, each once: names as they are, patterns as the loaded units that match.

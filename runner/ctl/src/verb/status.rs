@@ -423,8 +423,8 @@ async fn whole(client: &Client, terminal: &mut Terminal) -> Outcome {
     let jobs = lines.iter().filter(|line| line.job != 0).count();
     let mut facts = vec![
         ("State", terminal.paint(style, state)),
-        ("Units", plural(lines.len(), "unit")),
-        ("Jobs", plural(jobs, "job")),
+        ("Units", format!("{} loaded", lines.len())),
+        ("Jobs", format!("{jobs} queued")),
         ("Failed", plural(failed, "unit")),
     ];
     if let Some(since) = manager

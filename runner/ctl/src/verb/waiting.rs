@@ -5,6 +5,7 @@ use std::time::Duration;
 use dbus::client::{Change, Changes, Client, Error};
 use serde_json::json;
 
+use super::next_manager;
 use crate::cli::{Awaited, WaitArgs};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
@@ -137,7 +138,7 @@ async fn next(changes: &mut Changes, unit: &str) -> Result<(), Error> {
 
 /// The changes of the manager that came after the one that has gone.
 async fn again(client: &mut Client, cause: String) -> Result<Changes, Failure> {
-    client.find_again(cause).await?;
+    next_manager(client, cause).await?;
     Ok(client.changes().await?)
 }
 
