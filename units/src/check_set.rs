@@ -12,6 +12,9 @@ use crate::settings::SettingId;
 use crate::unit_set::UnitSet;
 use crate::value::{ListenAddress, ListenKind};
 
+/// How many findings about missing units come with the name that may be meant.
+const MOST_HINTS: usize = 50;
+
 type Units = BTreeMap<UnitName, Arc<Definition>>;
 
 /// Marks units with the errors found about them.
@@ -138,7 +141,9 @@ pub(crate) fn references(set: &UnitSet) -> Vec<Diagnostic> {
                 };
                 let names = set.iter().map(|unit| unit.name().as_str());
                 let same_kind = names.filter(|name| name.ends_with(other.kind().as_str()));
-                let problem = match nearest(other.as_str(), same_kind) {
+                // Every name is compared with all others, so only the first ones are.
+                let near = Some(other).filter(|_| found.len() < MOST_HINTS);
+                let problem = match near.and_then(|other| nearest(other.as_str(), same_kind)) {
                     Some(near) => problem.with_hint(format!("did you mean `{near}`?")),
                     None => problem,
                 };

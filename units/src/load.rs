@@ -286,8 +286,9 @@ fn merge(
         merged.lay_over(setting.id, &setting.items);
     }
     // A unit's own description replaces the file's, and does not add to it.
+    let defaults: Vec<SettingId> = merged.settings.keys().copied().collect();
     for setting in &unit.settings {
-        if file.defaults.iter().any(|default| default.id == setting.id) {
+        if defaults.contains(&setting.id) {
             merged.settings.remove(&setting.id);
         }
         merged.lay_over(setting.id, &setting.items);

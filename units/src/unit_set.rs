@@ -16,6 +16,9 @@ use crate::surroundings::Surroundings;
 /// Where boot goes.
 pub const DEFAULT_TARGET: &str = "default.target";
 
+/// How many instances of templates come into a set because units name them.
+const MOST_NAMED_INSTANCES: usize = 10_000;
+
 /// What a unit has to do with others.
 type Links = HashMap<UnitName, Vec<(Dependency, UnitName)>>;
 
@@ -73,8 +76,8 @@ impl UnitSet {
         let mut units: BTreeMap<UnitName, Arc<Definition>> = definitions
             .map(|unit| (unit.name().clone(), Arc::new(unit)))
             .collect();
-        add_named_instances(&mut units, around);
-        let mut diagnostics = check_set::addresses(&mut units);
+        let mut diagnostics = add_named_instances(&mut units, around);
+        diagnostics.extend(check_set::addresses(&mut units));
         diagnostics.extend(check_set::triggers(&mut units));
         let mut links = Links::new();
         for unit in units.values() {
@@ -150,43 +153,68 @@ impl UnitSet {
     /// As [`UnitSet::resolve`], and what was made, and what it names, becomes part of the set with
     /// its dependencies. A connection's instance comes after the socket that accepted it.
     pub fn instantiate(&mut self, name: &UnitName) -> Option<Arc<Definition>> {
-        if let Some(found) = self.get(name) {
-            return Some(found.clone());
-        }
         let made = self.resolve(name)?;
-        let accepting = Some(name)
-            .filter(|name| name.kind() == UnitKind::Service)
-            .and_then(|name| UnitName::build(name.prefix(), None, UnitKind::Socket).ok())
-            .filter(|socket| self.get(socket).is_some_and(|unit| unit.accept()));
-        let instances = Arc::make_mut(&mut self.instances);
-        instances.units.insert(name.clone(), made.clone());
-        tie(&made, &mut instances.links);
-        if let Some(socket) = accepting {
-            bind(&mut instances.links, &socket, Dependency::Before, name);
-            bind(&mut instances.links, &socket, Dependency::Triggers, name);
-        }
-        for named in names_in(&made) {
-            self.instantiate(&named);
+        let mut wanted = vec![made.clone()];
+        let mut budget = MOST_NAMED_INSTANCES;
+        while let Some(unit) = wanted.pop() {
+            if self.get(unit.name()).is_some() || budget == 0 {
+                continue;
+            }
+            budget -= 1;
+            let ties = self.ties_of_instance(&unit);
+            let instances = Arc::make_mut(&mut self.instances);
+            instances.units.insert(unit.name().clone(), unit.clone());
+            for (end, ties) in ties {
+                instances.links.entry(end).or_default().extend(ties);
+            }
+            wanted.extend(
+                names_in(&unit)
+                    .iter()
+                    .filter_map(|named| self.resolve(named)),
+            );
         }
         Some(made)
     }
 
-    /// Takes an instance out again that [`UnitSet::instantiate`] made. Units that were loaded stay.
+    /// Takes an instance out again that [`UnitSet::instantiate`] made. Units that were loaded stay,
+    /// and so does what others say of it.
     pub fn forget(&mut self, name: &UnitName) {
-        if !self.instances.units.contains_key(name) {
+        let Some(unit) = self.instances.units.get(name).cloned() else {
             return;
-        }
+        };
+        let gone = self.ties_of_instance(&unit);
         let instances = Arc::make_mut(&mut self.instances);
         instances.units.remove(name);
-        for (word, other) in instances.links.remove(name).unwrap_or_default() {
-            let inverse = word.inverse();
-            if let Some(ties) = instances.links.get_mut(&other) {
-                ties.retain(|(word, end)| *word != inverse || end != name);
-                if ties.is_empty() {
-                    instances.links.remove(&other);
+        for (end, gone) in gone {
+            let Some(ties) = instances.links.get_mut(&end) else {
+                continue;
+            };
+            for tie in gone {
+                // One for one: the other end may say the same of its own accord.
+                if let Some(at) = ties.iter().position(|held| *held == tie) {
+                    ties.swap_remove(at);
                 }
             }
+            if ties.is_empty() {
+                instances.links.remove(&end);
+            }
         }
+    }
+
+    /// The ties that come and go with an instance, at both ends.
+    fn ties_of_instance(&self, unit: &Definition) -> Links {
+        let mut links = Links::new();
+        tie(unit, &mut links);
+        let name = unit.name();
+        let socket = UnitName::build(name.prefix(), None, UnitKind::Socket).ok();
+        let accepts = |socket: &UnitName| self.get(socket).is_some_and(|unit| unit.accept());
+        if name.kind() == UnitKind::Service
+            && let Some(socket) = socket.filter(accepts)
+        {
+            bind(&mut links, &socket, Dependency::Before, name);
+            bind(&mut links, &socket, Dependency::Triggers, name);
+        }
+        links
     }
 
     /// What a unit has to do with others: what it says itself, what others say of it (as inverses),
@@ -284,10 +312,15 @@ fn names_in(unit: &Definition) -> Vec<UnitName> {
     names
 }
 
-/// Adds the instances that units of the set name, and those that they name in turn.
-fn add_named_instances(units: &mut BTreeMap<UnitName, Arc<Definition>>, around: &Surroundings) {
+/// Adds the instances that units of the set name, and those that they name in turn. An instance
+/// can name two more, and so on until names are too long, which is far beyond any memory: there is
+/// a limit, and who reaches it is told.
+fn add_named_instances(
+    units: &mut BTreeMap<UnitName, Arc<Definition>>,
+    around: &Surroundings,
+) -> Vec<Diagnostic> {
     let mut wanted: Vec<UnitName> = units.values().flat_map(|unit| names_in(unit)).collect();
-    // A template that names an instance of itself by a longer name would never end; unit names do.
+    let mut budget = MOST_NAMED_INSTANCES;
     while let Some(name) = wanted.pop() {
         if units.contains_key(&name) {
             continue;
@@ -295,10 +328,19 @@ fn add_named_instances(units: &mut BTreeMap<UnitName, Arc<Definition>>, around: 
         let Some(template) = name.template().and_then(|template| units.get(&template)) else {
             continue;
         };
+        if budget == 0 {
+            let place = Place::file(template.origin().fragment.clone().unwrap_or_default());
+            let message = format!(
+                "units name more than {MOST_NAMED_INSTANCES} instances of templates; {name} and others are left out"
+            );
+            return vec![Diagnostic::error(place, message).about(&name)];
+        }
+        budget -= 1;
         let made = Arc::new(resolve::instantiate(template, &name, around));
         wanted.extend(names_in(&made));
         units.insert(name, made);
     }
+    Vec::new()
 }
 
 /// Ties two units, from both ends.

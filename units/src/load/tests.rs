@@ -242,6 +242,58 @@ fn instances_share_their_template() {
 }
 
 #[test]
+fn forgetting_leaves_what_others_say() {
+    let mut set = good(&[
+        (
+            "a@.toml",
+            "[service]\nexec-start='/bin/a'\nrequires='b@%i.service'\nafter='b@%i.service'",
+        ),
+        (
+            "b@.toml",
+            "[service]\nexec-start='/bin/b'\nbefore='a@%i.service'",
+        ),
+    ]);
+    let (a, b) = (name("a@1.service"), name("b@1.service"));
+    set.instantiate(&a).unwrap();
+    assert!(set.get(&b).is_some());
+    set.forget(&b);
+    assert!(has(
+        &set,
+        "a@1.service",
+        Dependency::Requires,
+        "b@1.service"
+    ));
+    assert!(has(&set, "a@1.service", Dependency::After, "b@1.service"));
+    set.instantiate(&b).unwrap();
+    set.forget(&a);
+    assert!(has(&set, "b@1.service", Dependency::Before, "a@1.service"));
+    set.forget(&b);
+    assert_eq!(
+        set.dependencies(&a).count() + set.dependencies(&b).count(),
+        0
+    );
+}
+
+#[test]
+fn templates_that_breed() {
+    let (mut set, found) = load_one(&[
+        (
+            "w@.toml",
+            "[service]\nexec-start='/bin/w'\nwants=['w@%ia.service', 'w@%ib.service']",
+        ),
+        ("start.toml", "[target]\nwants='w@x.service'"),
+    ]);
+    assert!(
+        found[0].contains("more than 10000 instances"),
+        "{}",
+        found[0]
+    );
+    assert!(set.len() < 11_000);
+    set.instantiate(&name("w@y.service")).unwrap();
+    assert!(set.len() < 21_000);
+}
+
+#[test]
 fn instances_for_connections() {
     let mut set = good(&[
         ("echo.toml", "[socket]\nlisten-stream = 7\naccept = true"),
