@@ -75,6 +75,38 @@ impl Cgroups {
         })
     }
 
+    /// The group all units' groups are in, as `/proc/PID/cgroup` shows it.
+    #[must_use]
+    pub fn shown_base(&self) -> &str {
+        &self.shown
+    }
+
+    /// A unit's group as `/proc/PID/cgroup` shows it; `None` while there is none.
+    #[must_use]
+    pub fn shown(&self, unit: &UnitName) -> Option<String> {
+        let directory = self.directory(unit);
+        let name = directory.file_name()?.to_str()?;
+        directory.is_dir().then(|| format!("{}/{name}", self.shown))
+    }
+
+    /// A number from a file of a unit's group: the whole file, or what stands behind `key`.
+    #[must_use]
+    pub fn number(&self, unit: &UnitName, file: &str, key: Option<&str>) -> Option<u64> {
+        let text = fs::read_to_string(self.directory(unit).join(file)).ok()?;
+        match key {
+            None => text.trim().parse().ok(),
+            Some(key) => text
+                .lines()
+                .find_map(|line| line.strip_prefix(key)?.trim().parse().ok()),
+        }
+    }
+
+    /// Removes the directory for the groups. One with processes in it stays.
+    pub fn remove_base(&self) {
+        // What is left is found again by the next daemon of this runtime directory.
+        let _ = fs::remove_dir(&self.base);
+    }
+
     /// The directory all units' groups are in.
     #[must_use]
     pub fn base(&self) -> &Path {

@@ -3,8 +3,12 @@
 
 pub mod cgroup;
 pub mod keeper;
+pub mod link;
+pub mod load;
 pub mod log;
+pub mod manager;
 pub mod notify;
+pub mod now;
 pub mod options;
 mod place;
 pub mod process;
@@ -12,4 +16,5 @@ pub mod reason;
 pub mod runtime_dir;
 pub mod socket;
 pub mod store;
+pub mod surroundings;
 pub mod users;

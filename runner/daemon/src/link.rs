@@ -4,7 +4,7 @@ mod key;
 
 use std::cell::OnceCell;
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -102,12 +102,16 @@ impl SignalMask {
     /// Whether `signal` is in it.
     #[must_use]
     pub fn contains(self, signal: Signal) -> bool {
-        1_u64.checked_shl(signal.number().unsigned_abs()).is_some_and(|bit| self.0 & bit != 0)
+        1_u64
+            .checked_shl(signal.number().unsigned_abs())
+            .is_some_and(|bit| self.0 & bit != 0)
     }
 
     /// Its signals, by number.
     pub fn iter(self) -> impl Iterator<Item = Signal> {
-        (1..64).filter_map(Signal::from_number).filter(move |signal| self.contains(*signal))
+        (1..64)
+            .filter_map(Signal::from_number)
+            .filter(move |signal| self.contains(*signal))
     }
 }
 
@@ -167,7 +171,10 @@ impl Link {
     pub fn take_over() -> io::Result<(Link, Takeover)> {
         let (introduction, socket) = Introduction::take()
             .ok_or_else(|| io::Error::new(ErrorKind::NotFound, "no keeper started this manager"))?;
-        let hello = Record { code: wire::VERSION, ..Record::new(Kind::Hello) };
+        let hello = Record {
+            code: wire::VERSION,
+            ..Record::new(Kind::Hello)
+        };
         channel::send(socket.as_fd(), &hello, None, Wait::Block)?;
         let mut takeover = Takeover {
             fds: Vec::new(),
@@ -221,7 +228,15 @@ impl Link {
             io::Error::new(ErrorKind::InvalidData, "the keeper sent no hang timer")
         })?;
         let socket = Arc::new(socket);
-        Ok((Link { socket, watched: OnceCell::new(), hang, introduction }, takeover))
+        Ok((
+            Link {
+                socket,
+                watched: OnceCell::new(),
+                hang,
+                introduction,
+            },
+            takeover,
+        ))
     }
 
     /// Lets the keeper hold a copy of `fd` under `key`, instead of the one held so far.
@@ -253,7 +268,13 @@ impl Link {
     /// # Errors
     /// As [`channel::send`].
     pub fn acknowledge(&self, seq: u64) -> io::Result<()> {
-        self.send(&Record { seq, ..Record::new(Kind::Acknowledge) }, None)
+        self.send(
+            &Record {
+                seq,
+                ..Record::new(Kind::Acknowledge)
+            },
+            None,
+        )
     }
 
     /// Asks the keeper to know its child `pid` as `instance` of `unit`. Answered by
@@ -268,7 +289,13 @@ impl Link {
         pid: u32,
         stop: &StopHint,
     ) -> io::Result<()> {
-        self.send(&Record { pid, ..process(Kind::Adopt, instance, unit, stop) }, None)
+        self.send(
+            &Record {
+                pid,
+                ..process(Kind::Adopt, instance, unit, stop)
+            },
+            None,
+        )
     }
 
     /// Recovery is done: from here on the manager writes state, and its death is no failed start.
@@ -292,7 +319,13 @@ impl Link {
     /// # Errors
     /// As [`channel::send`].
     pub fn quit(&self, status: u8) -> io::Result<()> {
-        self.send(&Record { status: status.into(), ..Record::new(Kind::Quit) }, None)
+        self.send(
+            &Record {
+                status: status.into(),
+                ..Record::new(Kind::Quit)
+            },
+            None,
+        )
     }
 
     /// Names the program (an open file) from which the next manager is started. The caller then
@@ -313,27 +346,12 @@ impl Link {
         self.send(&Record::new(Kind::UpgradeKeeper), Some(program))
     }
 
-    /// Unless [`Link::disarm_hang`] comes within `limit`, the keeper shoots this process.
+    /// The hang timer for another thread or hook.
     ///
     /// # Errors
-    /// What `timerfd_settime(2)` says.
-    pub fn arm_hang(&self, limit: Duration) -> io::Result<()> {
-        self.set_hang(Timespec::try_from(limit).map_err(io::Error::other)?)
-    }
-
-    /// The loop goes to sleep, which is no hang.
-    ///
-    /// # Errors
-    /// What `timerfd_settime(2)` says.
-    pub fn disarm_hang(&self) -> io::Result<()> {
-        self.set_hang(Timespec { tv_sec: 0, tv_nsec: 0 })
-    }
-
-    fn set_hang(&self, it_value: Timespec) -> io::Result<()> {
-        let it_interval = Timespec { tv_sec: 0, tv_nsec: 0 };
-        let when = Itimerspec { it_interval, it_value };
-        rustix::time::timerfd_settime(&self.hang, TimerfdTimerFlags::empty(), &when)?;
-        Ok(())
+    /// When there is no descriptor to be had.
+    pub fn hang_timer(&self) -> io::Result<HangTimer> {
+        self.hang.try_clone().map(HangTimer)
     }
 
     /// What the keeper has said, in order, if anything.
@@ -378,9 +396,11 @@ impl Link {
     /// Where a child that is being born sends its [`spawned_record`], with `MSG_DONTWAIT |
     /// MSG_NOSIGNAL`. `EPIPE` means that its manager is dead: it must exit and run nothing.
     /// `EAGAIN` is a shortage.
-    #[must_use]
-    pub fn register_fd(&self) -> RawFd {
-        self.socket.as_raw_fd()
+    ///
+    /// # Errors
+    /// When there is no descriptor to be had.
+    pub fn registration(&self) -> io::Result<OwnedFd> {
+        self.socket.try_clone()
     }
 
     /// What this process' start was told by the keeper.
@@ -394,11 +414,51 @@ impl Link {
     }
 }
 
+/// By it the keeper sees a manager that hangs.
+#[derive(Debug)]
+pub struct HangTimer(OwnedFd);
+
+impl HangTimer {
+    /// Unless [`HangTimer::disarm`] comes within `limit`, the keeper shoots this process.
+    ///
+    /// # Errors
+    /// What `timerfd_settime(2)` says.
+    pub fn arm(&self, limit: Duration) -> io::Result<()> {
+        self.set(Timespec::try_from(limit).map_err(io::Error::other)?)
+    }
+
+    /// The loop goes to sleep, which is no hang.
+    ///
+    /// # Errors
+    /// What `timerfd_settime(2)` says.
+    pub fn disarm(&self) -> io::Result<()> {
+        self.set(Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        })
+    }
+
+    fn set(&self, it_value: Timespec) -> io::Result<()> {
+        let it_interval = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        let when = Itimerspec {
+            it_interval,
+            it_value,
+        };
+        rustix::time::timerfd_settime(&self.0, TimerfdTimerFlags::empty(), &when)?;
+        Ok(())
+    }
+}
+
 /// The record by which a child registers itself, to be made before it is cloned.
 #[must_use]
 pub fn spawned_record(instance: Ticket, unit: &UnitName, stop: &StopHint) -> wire::Bytes {
     // A unit name has at most 255 bytes, so it always fits.
-    process(Kind::Spawned, instance, unit, stop).encode().unwrap_or([0; wire::SIZE])
+    process(Kind::Spawned, instance, unit, stop)
+        .encode()
+        .unwrap_or([0; wire::SIZE])
 }
 
 fn process(kind: Kind, instance: Ticket, unit: &UnitName, stop: &StopHint) -> Record {
@@ -425,12 +485,14 @@ fn understand(Packet { record, fd, .. }: Packet) -> Option<Message> {
             instance: Ticket(record.instance),
             errno: record.code,
         }),
-        Kind::Signals => {
-            Some(Message::Signals { seq: record.seq, mask: SignalMask(record.time) })
-        }
-        Kind::PutFailed => {
-            Some(Message::PutFailed { key: Key::parse(&record.key)?, errno: record.code })
-        }
+        Kind::Signals => Some(Message::Signals {
+            seq: record.seq,
+            mask: SignalMask(record.time),
+        }),
+        Kind::PutFailed => Some(Message::PutFailed {
+            key: Key::parse(&record.key)?,
+            errno: record.code,
+        }),
         Kind::KeeperUpgraded => Some(Message::KeeperUpgraded(match record.code {
             0 => Ok(()),
             -1 => Err(UpgradeFailure::SelfTest),
@@ -441,7 +503,12 @@ fn understand(Packet { record, fd, .. }: Packet) -> Option<Message> {
 }
 
 fn child(record: &Record, unit: UnitName, pidfd: Option<OwnedFd>) -> Child {
-    Child { instance: Ticket(record.instance), unit, pid: record.pid, pidfd }
+    Child {
+        instance: Ticket(record.instance),
+        unit,
+        pid: record.pid,
+        pidfd,
+    }
 }
 
 fn exit(record: &Record, unit: UnitName) -> Exit {

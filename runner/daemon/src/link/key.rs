@@ -27,7 +27,9 @@ impl Stream {
     }
 
     fn parse(text: &str) -> Option<Stream> {
-        [Stream::Out, Stream::Err].into_iter().find(|stream| stream.as_str() == text)
+        [Stream::Out, Stream::Err]
+            .into_iter()
+            .find(|stream| stream.as_str() == text)
     }
 }
 
@@ -144,23 +146,38 @@ impl Key {
         match kind {
             "listener" => {
                 let (unit, name) = named()?;
-                Some(Key::Listener { unit, index: name.parse().ok()? })
+                Some(Key::Listener {
+                    unit,
+                    index: name.parse().ok()?,
+                })
             }
-            "control" if !rest.contains(':') => Some(Key::Control { name: rest.to_owned() }),
+            "control" if !rest.contains(':') => Some(Key::Control {
+                name: rest.to_owned(),
+            }),
             "log-read" => {
                 let (unit, name) = named()?;
-                Some(Key::LogRead { unit, stream: Stream::parse(name)? })
+                Some(Key::LogRead {
+                    unit,
+                    stream: Stream::parse(name)?,
+                })
             }
             "log-write" => {
                 let (unit, name) = named()?;
-                Some(Key::LogWrite { unit, stream: Stream::parse(name)? })
+                Some(Key::LogWrite {
+                    unit,
+                    stream: Stream::parse(name)?,
+                })
             }
             "stdin" => Some(Key::Stdin { unit: whole()? }),
             "notify" => Some(Key::Notify { unit: whole()? }),
             "store" => {
                 let (unit, name) = named()?;
                 let (index, name) = name.split_once('.')?;
-                Some(Key::Store { unit, index: index.parse().ok()?, name: name.to_owned() })
+                Some(Key::Store {
+                    unit,
+                    index: index.parse().ok()?,
+                    name: name.to_owned(),
+                })
             }
             "ring" => Some(Key::Ring { unit: whole()? }),
             _ => None,
@@ -175,18 +192,42 @@ mod tests {
     #[test]
     fn every_kind_comes_back_whatever_the_unit_is_called() {
         let longest = format!("{}.service", "x".repeat(247));
-        for unit in ["a.service", "cat:cat_00.service", "web-admin@:1:2.socket", &longest] {
+        for unit in [
+            "a.service",
+            "cat:cat_00.service",
+            "web-admin@:1:2.socket",
+            &longest,
+        ] {
             let unit = || UnitName::parse(unit).unwrap();
             let name = "n.a-me/x".to_owned();
             for key in [
-                Key::Listener { unit: unit(), index: 12 },
-                Key::Control { name: "bus".to_owned() },
-                Key::LogRead { unit: unit(), stream: Stream::Out },
-                Key::LogWrite { unit: unit(), stream: Stream::Err },
+                Key::Listener {
+                    unit: unit(),
+                    index: 12,
+                },
+                Key::Control {
+                    name: "bus".to_owned(),
+                },
+                Key::LogRead {
+                    unit: unit(),
+                    stream: Stream::Out,
+                },
+                Key::LogWrite {
+                    unit: unit(),
+                    stream: Stream::Err,
+                },
                 Key::Stdin { unit: unit() },
                 Key::Notify { unit: unit() },
-                Key::Store { unit: unit(), index: u32::MAX, name: name.clone() },
-                Key::Store { unit: unit(), index: 0, name: "x".repeat(255) },
+                Key::Store {
+                    unit: unit(),
+                    index: u32::MAX,
+                    name: name.clone(),
+                },
+                Key::Store {
+                    unit: unit(),
+                    index: 0,
+                    name: "x".repeat(255),
+                },
                 Key::Ring { unit: unit() },
                 Key::State,
                 Key::Definitions,

@@ -25,6 +25,17 @@ impl OriginalLimits {
         })
     }
 
+    /// The soft limit that was in force before the keeper raised it, with our hard limit.
+    ///
+    /// # Errors
+    /// Never on a real kernel.
+    pub fn with_soft(soft: u64) -> std::io::Result<OriginalLimits> {
+        let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+        Ok(OriginalLimits {
+            open_files: (soft.min(hard), hard),
+        })
+    }
+
     /// Remembers the limit and leaves it.
     ///
     /// # Errors

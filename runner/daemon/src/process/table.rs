@@ -246,6 +246,22 @@ impl Processes {
         }
     }
 
+    /// Whether the spawner still owes an answer for this unit.
+    #[must_use]
+    pub fn is_ordered(&self, unit: &UnitName) -> bool {
+        self.instances
+            .values()
+            .any(|one| matches!(one, Instance::Ordered { unit: of, .. } if of == unit))
+    }
+
+    /// The processes that live.
+    pub fn lives(&self) -> impl Iterator<Item = (Ticket, &OwnedFd)> {
+        self.instances.iter().filter_map(|(ticket, one)| match one {
+            Instance::Lives { pidfd, .. } => Some((*ticket, &**pidfd)),
+            Instance::Ordered { .. } => None,
+        })
+    }
+
     /// How many processes live that we made or adopted.
     #[must_use]
     pub fn count(&self) -> usize {

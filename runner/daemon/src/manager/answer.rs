@@ -1,0 +1,293 @@
+//! Answers questions from views. Nothing here changes anything.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use control::{
+    LogLine, LogSource, LogStream, Node, Refusal, Reply, Request, SocketLine, UnitDetail, UnitFile,
+    Usage, dependency,
+};
+use engine::view::systemd::ActiveState;
+use tokio::sync::mpsc;
+use units::{Dependency, UnitKind, UnitName};
+
+use super::Manager;
+use crate::log::{Heard, Logs};
+
+/// Lines that wait for a reader of a log.
+const LOG_QUEUE: usize = 256;
+
+/// The most lines one request may ask for; more is cut silently, as `tail` does at the file's start.
+const MOST_LINES: u32 = 100_000;
+
+/// The largest unit file `cat` shows; no larger one is ever read.
+const LARGEST_FILE: u64 = 1024 * 1024;
+
+impl Manager {
+    /// Answers a question; `None` for a request that is none (a command, a re-exec).
+    pub(super) fn answer(&mut self, request: &Request) -> Option<Result<Reply, Refusal>> {
+        Some(match request {
+            Request::Command(_) | Request::Reexec => return None,
+            Request::Units(selection) => Ok(Reply::Units(
+                self.engine
+                    .units()
+                    .into_iter()
+                    .filter(|view| selection.takes(view))
+                    .collect(),
+            )),
+            Request::Unit(name) => self
+                .detail(name)
+                .map(|detail| Reply::Unit(Box::new(detail)))
+                .ok_or_else(|| Refusal::NoSuchUnit(name.clone())),
+            Request::Usage(name) => Ok(Reply::Usage(self.usage(name))),
+            Request::Jobs => Ok(Reply::Jobs(self.engine.jobs())),
+            Request::Logs {
+                units,
+                lines,
+                follow,
+            } => self.log_stream(units, *lines, *follow),
+            Request::Cat(name) => self.cat(name),
+            Request::Dependencies { unit, direction } => {
+                let tree = dependency::walk(self.engine.definitions(), unit, *direction);
+                Ok(Reply::Dependencies(
+                    tree.into_iter().map(|node| self.with_state(node)).collect(),
+                ))
+            }
+            Request::Sockets => Ok(Reply::Sockets(self.socket_lines())),
+            Request::Manager => Ok(Reply::Manager(Box::new(self.about()))),
+        })
+    }
+
+    fn with_state(&self, node: Node) -> (Node, ActiveState) {
+        let state = self.active(&node.unit);
+        (node, state)
+    }
+
+    fn active(&self, name: &UnitName) -> ActiveState {
+        self.engine
+            .unit(name)
+            .map_or(ActiveState::Inactive, |view| view.active)
+    }
+
+    fn dependencies(&self, name: &UnitName) -> Vec<(Dependency, UnitName)> {
+        self.engine
+            .definitions()
+            .dependencies(name)
+            .map(|(dependency, other)| (dependency, other.clone()))
+            .collect()
+    }
+
+    fn detail(&self, name: &UnitName) -> Option<UnitDetail> {
+        Some(UnitDetail {
+            view: self.engine.unit(name)?,
+            dependencies: self.dependencies(name),
+            listening: self.sockets.addresses(name),
+            notify_socket: self.notify.path(&self.runtime, name),
+            control_group: self
+                .cgroups
+                .as_ref()
+                .and_then(|cgroups| cgroups.shown(name)),
+        })
+    }
+
+    fn usage(&mut self, name: &UnitName) -> Usage {
+        let processes = self
+            .processes
+            .members(name)
+            .into_iter()
+            .map(|member| control::Process {
+                pid: member.pid,
+                command: member.command,
+            })
+            .collect::<Vec<_>>();
+        let group = self.cgroups.as_ref();
+        Usage {
+            memory_current: group.and_then(|group| group.number(name, "memory.current", None)),
+            tasks_current: group
+                .and_then(|group| group.number(name, "pids.current", None))
+                .or_else(|| (!processes.is_empty()).then(|| processes.len() as u64)),
+            cpu_usage_nsec: group
+                .and_then(|group| group.number(name, "cpu.stat", Some("usage_usec")))
+                .map(|micros| micros.saturating_mul(1000)),
+            processes,
+        }
+    }
+
+    fn cat(&self, name: &UnitName) -> Result<Reply, Refusal> {
+        let definition = self
+            .definition(name)
+            .ok_or_else(|| Refusal::NoSuchUnit(name.clone()))?;
+        let origin = definition.origin();
+        let files = origin
+            .fragment
+            .iter()
+            .chain(&origin.drop_ins)
+            .map(|path| {
+                let path = Path::new(&**path);
+                let text = read_bounded(path).map_err(|error| {
+                    Refusal::Invalid(format!("cannot read {}: {error}", path.display()))
+                })?;
+                Ok(UnitFile {
+                    path: path.to_owned(),
+                    text,
+                })
+            })
+            .collect::<Result<Vec<_>, Refusal>>()?;
+        Ok(Reply::Files(files))
+    }
+
+    fn socket_lines(&self) -> Vec<SocketLine> {
+        let mut lines = Vec::new();
+        for view in self.engine.units() {
+            if view.name.kind() != UnitKind::Socket {
+                continue;
+            }
+            let Some(definition) = &view.definition else {
+                continue;
+            };
+            let triggers: Vec<UnitName> = self
+                .dependencies(&view.name)
+                .into_iter()
+                .filter(|(dependency, _)| *dependency == Dependency::Triggers)
+                .map(|(_, unit)| unit)
+                .collect();
+            for (kind, address) in definition.listen() {
+                lines.push(SocketLine {
+                    address: address.to_string(),
+                    kind: kind.as_str(),
+                    unit: view.name.clone(),
+                    triggers: triggers.clone(),
+                    active: view.active,
+                });
+            }
+        }
+        lines
+    }
+
+    fn about(&self) -> control::Manager {
+        let views = self.engine.units();
+        control::Manager {
+            version: env!("CARGO_PKG_VERSION"),
+            state: self.engine.system_state(),
+            units: u32::try_from(views.len()).unwrap_or(u32::MAX),
+            jobs: u32::try_from(self.engine.jobs().len()).unwrap_or(u32::MAX),
+            failed_units: u32::try_from(
+                views
+                    .iter()
+                    .filter(|view| view.active == ActiveState::Failed)
+                    .count(),
+            )
+            .unwrap_or(u32::MAX),
+            started: self.about.started,
+            finished: self.about.finished,
+            keeper_pid: self.about.keeper_pid,
+            manager_pid: std::process::id(),
+            recoveries: self.about.recoveries,
+            safe_mode: self.about.safe_mode,
+            runtime_dir: self.runtime.clone(),
+            unit_path: self.unit_path.clone(),
+            log_target: self.about.log_target.clone(),
+            control_group: self
+                .cgroups
+                .as_ref()
+                .map(|cgroups| cgroups.shown_base().to_owned()),
+        }
+    }
+
+    fn log_stream(&self, units: &[UnitName], lines: u32, follow: bool) -> Result<Reply, Refusal> {
+        if let Some(unknown) = units.iter().find(|name| {
+            self.engine
+                .unit(name)
+                .is_none_or(|view| view.definition.is_none())
+        }) {
+            return Err(Refusal::NoSuchUnit(unknown.clone()));
+        }
+        let (sender, stream) = mpsc::channel(LOG_QUEUE);
+        let lines = lines.min(MOST_LINES) as usize;
+        tokio::spawn(copy_lines(
+            self.logs.clone(),
+            units.to_vec(),
+            lines,
+            follow,
+            sender,
+        ));
+        Ok(Reply::Logs(stream as LogStream))
+    }
+}
+
+/// Copies lines from the log writer to a client, for as long as the client takes them.
+async fn copy_lines(
+    logs: Logs,
+    units: Vec<UnitName>,
+    lines: usize,
+    follow: bool,
+    to: mpsc::Sender<LogLine>,
+) {
+    let line = |unit: UnitName, text: Vec<u8>| LogLine {
+        unit,
+        source: LogSource::Out,
+        at: None,
+        pid: None,
+        text: Arc::from(text),
+    };
+    if !follow {
+        for unit in units {
+            for found in logs.tail(unit, lines).await.unwrap_or_default() {
+                if to.send(line(found.unit, found.text)).await.is_err() {
+                    return;
+                }
+            }
+        }
+        return;
+    }
+    let first = units.first().cloned();
+    let mut heard = logs.subscribe(units, lines);
+    loop {
+        let next = tokio::select! {
+            next = heard.recv() => next,
+            () = to.closed() => return,
+        };
+        let item = match (next, &first) {
+            (Some(Heard::Line(found)), _) => line(found.unit, found.text),
+            (Some(Heard::Missed(count)), Some(unit)) => LogLine {
+                source: LogSource::Manager,
+                ..line(
+                    unit.clone(),
+                    format!("{count} lines were not shown: the reader is too slow").into_bytes(),
+                )
+            },
+            (Some(Heard::Missed(_)) | None, _) => return,
+        };
+        if to.send(item).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Reads a unit file for display. It is opened without blocking and read up to a bound, since it
+/// may have been replaced by something else after it was loaded.
+fn read_bounded(path: &Path) -> std::io::Result<String> {
+    use std::io::Read as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let file = std::fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC)
+        .open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(std::io::Error::other("not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(LARGEST_FILE).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// What does not change while a manager lives, or changes once.
+#[derive(Debug, Clone)]
+pub(super) struct About {
+    pub(super) started: engine::Now,
+    pub(super) finished: Option<engine::Now>,
+    pub(super) keeper_pid: u32,
+    pub(super) recoveries: u32,
+    pub(super) safe_mode: bool,
+    pub(super) log_target: String,
+}

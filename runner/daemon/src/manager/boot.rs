@@ -1,0 +1,281 @@
+//! How a manager comes to life. There is one way: take over what the keeper holds, which at a first
+//! start is nothing.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::mpsc::unbounded_channel;
+
+use super::recover::{self, Taken};
+use super::wake::Bus;
+use super::{Manager, answer, held, notified, offload, outputs, poller, timers};
+use crate::cgroup::Cgroups;
+use crate::link::{Key, Link, Takeover, spawned_record};
+use crate::log::{self, Logs};
+use crate::notify::fd_store::FdStore;
+use crate::now;
+use crate::options::{LogFormat, LogTarget, Options};
+use crate::process::limits::OriginalLimits;
+use crate::process::spawner::{Registrar, Settings, Spawner};
+use crate::process::table::Processes;
+use crate::socket::{Acceptor, Inherited};
+use crate::users::Accounts;
+use crate::{load, surroundings};
+
+/// How long one turn of the loop may take before the keeper thinks that it hangs. The loop makes no
+/// call that blocks, so this is generous.
+const HANG: Duration = Duration::from_secs(10);
+
+/// Runs the manager until the program ends or another manager takes over.
+pub fn run(options: Options, runtime: PathBuf, link: Link, takeover: Takeover) -> ExitCode {
+    // Before there are threads: it changes the environment.
+    let inherited = Inherited::from_environment();
+    let (wakes, sleeps) = match (link.hang_timer(), link.hang_timer()) {
+        (Ok(wakes), Ok(sleeps)) => (wakes, sleeps),
+        (Err(error), _) | (_, Err(error)) => {
+            return fail(&format!("cannot share the hang timer: {error}"));
+        }
+    };
+    // A turn of the loop counts from wake-up to sleep, whichever task it is that takes long.
+    let built = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .on_thread_unpark(move || {
+            let _ = wakes.arm(HANG);
+        })
+        .on_thread_park(move || {
+            let _ = sleeps.disarm();
+        })
+        .build();
+    let tokio = match built {
+        Ok(tokio) => tokio,
+        Err(error) => return fail(&format!("cannot start the event loop: {error}")),
+    };
+    tokio.block_on(async {
+        match Manager::new(options, runtime, link, takeover, inherited) {
+            Ok(manager) => ExitCode::from(manager.serve().await),
+            Err(message) => fail(&message),
+        }
+    })
+}
+
+/// Says why there will be no manager. Standard error is all there is.
+fn fail(message: &str) -> ExitCode {
+    use std::io::Write as _;
+    // Nobody is left to tell if this fails.
+    let _ = writeln!(io::stderr(), "runnerd: {message}");
+    ExitCode::from(2)
+}
+
+impl Manager {
+    fn new(
+        options: Options,
+        runtime: PathBuf,
+        link: Link,
+        takeover: Takeover,
+        inherited: Inherited,
+    ) -> Result<Manager, String> {
+        let told = |what: &str| {
+            let what = what.to_owned();
+            move |error: io::Error| format!("{what}: {error}")
+        };
+        let options = Arc::new(options);
+        let surroundings = Arc::new(surroundings::here());
+        let target = log_target(&options);
+        let (log_sender, log_events) = unbounded_channel();
+        let logs =
+            Logs::start(target.clone(), log_sender).map_err(told("cannot start the log writer"))?;
+        // Only a test could have set one before, and then that one is wanted.
+        let _ = log::own::install(&logs, &target, tracing::Level::INFO);
+        if takeover.generation > 1 {
+            tracing::warn!("{}", recovery_sentence(&takeover));
+        }
+        let cgroups = match Cgroups::detect(&runtime) {
+            Ok(cgroups) => Some(Arc::new(cgroups)),
+            Err(reason) => {
+                tracing::debug!("no control groups: {reason}");
+                None
+            }
+        };
+        let (report_sender, reports) = unbounded_channel();
+        let limits = OriginalLimits::with_soft(link.introduction().open_files)
+            .map_err(told("cannot read our limits"))?;
+        let socket = link
+            .registration()
+            .map_err(told("cannot share the way to the keeper"))?;
+        let registrar = Registrar {
+            socket,
+            record: Box::new(|spawn| {
+                spawned_record(spawn.ticket, &spawn.unit, &spawn.stop).to_vec()
+            }),
+        };
+        let settings = Settings::new(Some(registrar), cgroups.clone(), limits);
+        let spawner =
+            Spawner::start(settings, report_sender).map_err(told("cannot start the spawner"))?;
+        let processes = Processes::new(takeover.keeper_pid, cgroups.clone())
+            .map_err(told("cannot watch processes"))?;
+        let (handle, door) = control::open(control::Policy {
+            own_uid: surroundings.uid,
+            admin_gid: Accounts::local()
+                .group("runner-admin")
+                .ok()
+                .flatten()
+                .map(|group| group.gid),
+        });
+        let mut taken = Taken::sort(takeover);
+        let path = runtime.join("bus");
+        let listener = match taken.bus.take() {
+            Some(listener) => listener,
+            None => {
+                let listener = open_bus(&path)
+                    .map_err(told(&format!("cannot listen on {}", path.display())))?;
+                link.put(
+                    &Key::Control {
+                        name: "bus".to_owned(),
+                    },
+                    listener.as_fd(),
+                )
+                .map_err(told("cannot speak to the keeper"))?;
+                listener
+            }
+        };
+        let bus = Bus {
+            listener,
+            server: dbus::server::Server::new(handle),
+        };
+        let begun = recover::begin(&options, &surroundings, &link, &mut taken)?;
+        let mut manager = Manager {
+            unit_path: load::unit_path(&options.paths, &surroundings),
+            about: answer::About {
+                started: now::read(),
+                finished: None,
+                keeper_pid: taken.keeper_pid,
+                recoveries: taken.generation.saturating_sub(1),
+                safe_mode: taken.safe_mode,
+                log_target: target_word(&target),
+            },
+            environment: base_environment(),
+            accounts: Accounts::local(),
+            options,
+            runtime,
+            surroundings,
+            engine: begun.engine,
+            events: VecDeque::new(),
+            link,
+            state: begun.state,
+            definitions: begun.definitions,
+            kept: 0,
+            processes,
+            cgroups,
+            spawner,
+            reports,
+            held_exits: HashMap::new(),
+            adopting: HashMap::new(),
+            ranks: HashMap::new(),
+            empties: HashMap::new(),
+            logs,
+            log_events,
+            outputs: outputs::Outputs::default(),
+            sockets: held::Sockets::default(),
+            inherited: Arc::new(Mutex::new(inherited)),
+            acceptor: Acceptor::new().map_err(told("cannot take a descriptor in reserve"))?,
+            connections: HashMap::new(),
+            notify: notified::NotifySockets::default(),
+            stores: FdStore::default(),
+            batches: HashMap::new(),
+            numbers: 0,
+            poller: poller::Poller::new().map_err(told("cannot make an epoll descriptor"))?,
+            timers: timers::Timers::default(),
+            offload: offload::Offload::new(),
+            door,
+            requests: HashMap::new(),
+            bus,
+            reexec: None,
+            orphaned: false,
+            halted: None,
+            replaced: false,
+        };
+        manager
+            .recover(taken, begun.actions)
+            .map_err(told("cannot take over"))?;
+        Ok(manager)
+    }
+}
+
+fn recovery_sentence(takeover: &Takeover) -> String {
+    let mut sentence = match takeover.last_death {
+        Some(death) => format!("the manager before this one ended ({death:?})"),
+        None => "a new manager takes over".to_owned(),
+    };
+    sentence.push_str(&format!(
+        ": {} processes and {} descriptors taken over",
+        takeover.children.len(),
+        takeover.fds.len()
+    ));
+    if takeover.upgrade_failed {
+        sentence.push_str("; the new program failed, this is the one before it");
+    }
+    if takeover.state_rolled_back {
+        sentence.push_str("; the state is the one from before the upgrade");
+    }
+    if takeover.safe_mode {
+        sentence.push_str("; safe mode, since managers died again and again");
+    }
+    sentence
+}
+
+/// Listens for clients. Everybody may connect: who may do what is decided by who they are.
+fn open_bus(path: &Path) -> io::Result<OwnedFd> {
+    // The lock of the runtime directory is ours, so a node that is there is a dead daemon's.
+    match std::fs::remove_file(path) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener.into())
+}
+
+fn log_target(options: &Options) -> log::LogTarget {
+    let format = match options.log_format {
+        LogFormat::Text => log::Format::Text,
+        LogFormat::Json => log::Format::Json,
+    };
+    match &options.log_target {
+        LogTarget::Console => log::LogTarget::Console(format),
+        LogTarget::Journal => log::LogTarget::Journal,
+        LogTarget::File(path) => log::LogTarget::File(path.clone(), format),
+        // systemd connects our output to the journal and says so (systemd.exec(5)).
+        LogTarget::Auto if std::env::var_os("JOURNAL_STREAM").is_some() => log::LogTarget::Journal,
+        LogTarget::Auto => log::LogTarget::Console(format),
+    }
+}
+
+fn target_word(target: &log::LogTarget) -> String {
+    match target {
+        log::LogTarget::Console(_) => "console".to_owned(),
+        log::LogTarget::Journal => "journal".to_owned(),
+        log::LogTarget::File(path, _) => format!("file:{}", path.display()),
+    }
+}
+
+/// What every program starts from. Our own environment is not passed on: it may hold secrets that
+/// were meant for us.
+fn base_environment() -> Arc<[(String, String)]> {
+    let mut block = vec![("PATH".to_owned(), crate::process::SEARCH_PATH.to_owned())];
+    for name in ["LANG", "TZ", "TERM"] {
+        if let Ok(value) = std::env::var(name) {
+            block.push((name.to_owned(), value));
+        }
+    }
+    block.into()
+}

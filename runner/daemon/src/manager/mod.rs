@@ -1,0 +1,217 @@
+//! The manager: everything but what must not die. Read this file first.
+//!
+//! One loop owns all state. What wakes it becomes a fact for the engine; the engine's records are
+//! written; the engine's wishes are performed. Nothing is decided here.
+//!
+//! ```text
+//! wake ──▶ event ──▶ engine.handle ──▶ records written ──▶ actions performed ──▶ (more events) ──▶ sleep
+//! ```
+
+mod adopt;
+mod answer;
+mod boot;
+mod held;
+mod notified;
+mod offload;
+mod outputs;
+mod perform;
+mod poller;
+mod recover;
+mod reexec;
+mod spawn;
+mod stored;
+mod timers;
+mod wake;
+
+use std::collections::{HashMap, VecDeque};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use control::{Answerer, Door};
+use engine::ticket::{BatchId, ConnectionId, RequestId};
+use engine::{Engine, Event, Ticket};
+use tokio::sync::mpsc::UnboundedReceiver;
+use units::{Definition, UnitName};
+
+use crate::cgroup::Cgroups;
+use crate::link::{Exit, Key, Link, Message};
+use crate::log::{LogEvent, Logs};
+use crate::notify::fd_store::FdStore;
+use crate::now;
+use crate::options::Options;
+use crate::process::spawner::{Report, Spawner};
+use crate::process::table::Processes;
+use crate::socket::{Acceptor, Inherited};
+use crate::store::{Store, Written};
+use crate::users::Accounts;
+
+pub use boot::run;
+
+/// Everything the manager owns.
+struct Manager {
+    options: Arc<Options>,
+    runtime: PathBuf,
+    unit_path: Vec<PathBuf>,
+    surroundings: Arc<units::Surroundings>,
+    about: answer::About,
+    /// What every program's environment starts from.
+    environment: Arc<[(String, String)]>,
+    /// Local accounts only: asking further may block.
+    accounts: Accounts,
+
+    engine: Engine,
+    /// Facts that performing an action brought about at once.
+    events: VecDeque<Event>,
+
+    link: Link,
+    state: Store,
+    definitions: Store,
+    /// How many definitions were kept when the definitions were last written.
+    kept: usize,
+
+    processes: Processes,
+    cgroups: Option<Arc<Cgroups>>,
+    spawner: Spawner,
+    reports: UnboundedReceiver<Report>,
+    /// Exits that came before the spawner's answer.
+    held_exits: HashMap<Ticket, Exit>,
+    adopting: HashMap<Ticket, adopt::Adopting>,
+    /// Stop ranks of units, as of their last spawn.
+    ranks: HashMap<UnitName, u32>,
+    /// Who waits for a unit to have no process left.
+    empties: HashMap<UnitName, Ticket>,
+
+    logs: Logs,
+    log_events: UnboundedReceiver<LogEvent>,
+    outputs: outputs::Outputs,
+
+    sockets: held::Sockets,
+    inherited: Arc<Mutex<Inherited>>,
+    acceptor: Acceptor,
+    connections: HashMap<ConnectionId, Arc<OwnedFd>>,
+    notify: notified::NotifySockets,
+    stores: FdStore,
+    batches: HashMap<BatchId, Vec<OwnedFd>>,
+    numbers: u64,
+
+    poller: poller::Poller,
+    timers: timers::Timers,
+    offload: offload::Offload<wake::Done>,
+
+    door: Door,
+    requests: HashMap<RequestId, Answerer>,
+    bus: wake::Bus,
+    reexec: Option<reexec::Reexec>,
+
+    /// Set by `Halt`: what the whole program exits with.
+    halted: Option<u8>,
+    /// Another manager takes over.
+    replaced: bool,
+    /// The keeper is dead.
+    orphaned: bool,
+}
+
+/// What woke the loop.
+enum Wake {
+    Keeper(std::io::Result<Message>),
+    Report(Option<Report>),
+    Ready(Vec<poller::Source>),
+    Due,
+    Knock(Option<control::Knock>),
+    Done(wake::Done),
+    Log(Option<LogEvent>),
+}
+
+impl Manager {
+    /// Turns until the program halts; gives the exit status of this process.
+    async fn serve(mut self) -> u8 {
+        self.turn();
+        while self.halted.is_none() && !self.replaced {
+            let woken = tokio::select! {
+                // In order of urgency: what processes did comes before new work, clients come last.
+                biased;
+                report = self.reports.recv() => Wake::Report(report),
+                message = self.link.next(), if !self.orphaned => Wake::Keeper(message),
+                ready = self.poller.ready() => Wake::Ready(ready),
+                () = self.timers.sleep() => Wake::Due,
+                done = self.offload.next() => Wake::Done(done),
+                event = self.log_events.recv() => Wake::Log(event),
+                knock = self.door.next() => Wake::Knock(knock),
+            };
+            self.note(woken);
+            // Front ends run on the same thread: they get their turn however busy the units are.
+            tokio::task::yield_now().await;
+        }
+        self.leave().await
+    }
+
+    /// Feeds one fact: the engine decides, its records are written, its wishes are performed.
+    fn feed(&mut self, event: Event) {
+        let definitions_may_change = matches!(event, Event::UnitsRead { .. });
+        let actions = self.engine.handle(now::read(), event);
+        if definitions_may_change || self.engine.kept().count() != self.kept {
+            self.write_definitions();
+        }
+        self.write_records();
+        for action in actions {
+            self.perform(action);
+        }
+    }
+
+    /// Feeds whatever performing brought about, until nothing moves.
+    fn turn(&mut self) {
+        while let Some(event) = self.events.pop_front() {
+            self.feed(event);
+        }
+    }
+
+    /// Writes what the engine wants kept. It is a write to memory: when it fails there is none
+    /// left, and all we can do is say so.
+    fn write_records(&mut self) {
+        let records = self.engine.take_records();
+        match self.state.write(&records) {
+            Ok(Written::Appended) => {}
+            Ok(Written::Moved) => self.hold(&Key::State, self.state.as_fd()),
+            Err(error) => tracing::error!("cannot write the state: {error}"),
+        }
+    }
+
+    fn write_definitions(&mut self) {
+        self.kept = self.engine.kept().count();
+        let units = self.engine.definitions();
+        match recover::write_definitions(&mut self.definitions, units, self.engine.kept()) {
+            Ok(Written::Appended) => {}
+            Ok(Written::Moved) => self.hold(&Key::Definitions, self.definitions.as_fd()),
+            Err(error) => tracing::error!("cannot write the definitions: {error}"),
+        }
+    }
+
+    /// The definition a unit runs on.
+    fn definition(&self, unit: &UnitName) -> Option<Arc<Definition>> {
+        self.engine.definition(unit)
+    }
+
+    /// The uid a unit's processes have: its user's, else ours. A user nobody knows is nobody's.
+    fn uid_of(&self, unit: &UnitName) -> u32 {
+        match self
+            .definition(unit)
+            .as_ref()
+            .and_then(|definition| definition.user())
+        {
+            None => self.surroundings.uid,
+            Some(name) => self
+                .accounts
+                .user(name)
+                .ok()
+                .flatten()
+                .map_or(u32::MAX, |user| user.uid),
+        }
+    }
+
+    /// A number that was not used before by this manager.
+    fn number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
+    }
+}

@@ -1,0 +1,412 @@
+//! The log pipes of services: which exist, and where their bytes go.
+//!
+//! A pipe is made at the first start and kept over restarts, so that what an old process wrote
+//! last and a new one writes first stay in order. The keeper holds both ends; the log writer has
+//! the read end, and the write end here is what children get.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use units::{Definition, Input, Output, Owner, UnitName};
+
+use crate::link::{Key, Link, Stream};
+use crate::log::{self, FileSink, Follow, Logs, Sink};
+use crate::process::order::{FileMode, Stdio};
+use crate::users::Accounts;
+
+/// The write ends of log pipes, with the sink the log writer was told for each.
+#[derive(Debug, Default)]
+pub(super) struct Outputs {
+    pipes: HashMap<(UnitName, Stream), Pipe>,
+    /// Units whose ring the keeper and the log writer have.
+    rings: HashSet<UnitName>,
+}
+
+#[derive(Debug)]
+struct Pipe {
+    write_end: Arc<OwnedFd>,
+    sink: Sink,
+}
+
+/// Where one output of a unit goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Route {
+    /// The child gets something that is not ours.
+    Direct(Direct),
+    /// Through a pipe of ours.
+    Piped(Sink),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Direct {
+    Null,
+    Inherit,
+    Socket,
+    File(PathBuf, Mode),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Write,
+    Append,
+    Truncate,
+}
+
+impl From<Direct> for Stdio {
+    fn from(direct: Direct) -> Stdio {
+        match direct {
+            Direct::Null => Stdio::Null,
+            Direct::Inherit => Stdio::Inherit,
+            Direct::Socket => Stdio::Socket,
+            Direct::File(path, mode) => Stdio::File {
+                path,
+                mode: match mode {
+                    Mode::Write => FileMode::Write,
+                    Mode::Append => FileMode::Append,
+                    Mode::Truncate => FileMode::Truncate,
+                },
+            },
+        }
+    }
+}
+
+/// Where the outputs of `definition` go: standard output, and standard error unless it goes where
+/// standard output goes. The rules of `standard-output` and `standard-error`.
+fn routes(definition: &Definition, accounts: &Accounts) -> io::Result<(Route, Option<Route>)> {
+    let out = match definition.standard_output() {
+        Some(output) => route(output, || out_file(definition, accounts))?,
+        None if definition.log_file().is_some() => Route::Piped(out_file(definition, accounts)?),
+        // A service that talks over its standard input answers over it too, as in systemd.
+        None if *definition.standard_input() == Input::Socket => Route::Direct(Direct::Socket),
+        None => Route::Piped(Sink::Target),
+    };
+    let err = match definition.standard_error() {
+        Some(Output::Inherit) => None,
+        Some(output) => Some(route(output, || err_file(definition, accounts))?),
+        None if definition.error_log_file().is_some() => {
+            Some(Route::Piped(err_file(definition, accounts)?))
+        }
+        // What goes wrong must not be mixed into a client's answer.
+        None if out == Route::Direct(Direct::Socket) => Some(Route::Piped(Sink::Target)),
+        None => None,
+    };
+    Ok((out, err))
+}
+
+fn route(output: &Output, log: impl FnOnce() -> io::Result<Sink>) -> io::Result<Route> {
+    let file = |path: &str, mode| Route::Direct(Direct::File(PathBuf::from(path), mode));
+    Ok(match output {
+        Output::Null => Route::Direct(Direct::Null),
+        Output::Inherit => Route::Direct(Direct::Inherit),
+        Output::Socket => Route::Direct(Direct::Socket),
+        Output::Journal => Route::Piped(Sink::Journal),
+        Output::Console => Route::Piped(Sink::Console),
+        Output::Ring => Route::Piped(Sink::Ring),
+        Output::Log => Route::Piped(log()?),
+        Output::File(path) => file(path, Mode::Write),
+        Output::Append(path) => file(path, Mode::Append),
+        Output::Truncate(path) => file(path, Mode::Truncate),
+    })
+}
+
+fn out_file(definition: &Definition, accounts: &Accounts) -> io::Result<Sink> {
+    let Some(path) = definition.log_file() else {
+        return Ok(Sink::Target);
+    };
+    Ok(Sink::File(FileSink {
+        path: Path::new(path).to_owned(),
+        max_size: definition.log_max_size().as_bytes(),
+        backups: definition.log_backups(),
+        owner: owner(definition.log_owner(), definition, accounts)?,
+        mode: definition.log_mode().bits(),
+    }))
+}
+
+fn err_file(definition: &Definition, accounts: &Accounts) -> io::Result<Sink> {
+    let Some(path) = definition.error_log_file() else {
+        return out_file(definition, accounts);
+    };
+    Ok(Sink::File(FileSink {
+        path: Path::new(path).to_owned(),
+        max_size: definition.error_log_max_size().as_bytes(),
+        backups: definition.error_log_backups(),
+        owner: owner(definition.error_log_owner(), definition, accounts)?,
+        mode: definition.error_log_mode().bits(),
+    }))
+}
+
+/// Who owns a log file: who `log-owner` says, else the unit's user, else we do.
+fn owner(
+    written: Option<&Owner>,
+    definition: &Definition,
+    accounts: &Accounts,
+) -> io::Result<Option<(u32, u32)>> {
+    let (user, group) = match written {
+        Some(owner) => (owner.user.as_deref(), owner.group.as_deref()),
+        None => (definition.user(), definition.group()),
+    };
+    if user.is_none() && group.is_none() {
+        return Ok(None);
+    }
+    let unknown = |what: &str, name: &str| io::Error::other(format!("no such {what}: {name}"));
+    let user = match user {
+        Some(name) => Some(accounts.user(name)?.ok_or_else(|| unknown("user", name))?),
+        None => None,
+    };
+    let gid = match (group, &user) {
+        (Some(name), _) => {
+            accounts
+                .group(name)?
+                .ok_or_else(|| unknown("group", name))?
+                .gid
+        }
+        (None, Some(user)) => user.gid,
+        (None, None) => nix::unistd::getegid().as_raw(),
+    };
+    let uid = user.map_or_else(|| nix::unistd::geteuid().as_raw(), |user| user.uid);
+    Ok(Some((uid, gid)))
+}
+
+impl Outputs {
+    /// What a child of `definition` gets as descriptors 1 and 2. Makes the pipes it lacks and tells
+    /// the log writer where their bytes go.
+    pub(super) fn stdio(
+        &mut self,
+        link: &Link,
+        logs: &Logs,
+        definition: &Definition,
+        accounts: &Accounts,
+    ) -> io::Result<(Stdio, Stdio)> {
+        let (out, err) = routes(definition, accounts)?;
+        let unit = definition.name();
+        let mut open = |stream, route| match route {
+            Route::Direct(direct) => Ok(Stdio::from(direct)),
+            Route::Piped(sink) => self.pipe(link, logs, unit, stream, sink).map(Stdio::Fd),
+        };
+        let out = open(Stream::Out, out)?;
+        let err = err.map_or(Ok(Stdio::Inherit), |route| open(Stream::Err, route))?;
+        Ok((out, err))
+    }
+
+    fn pipe(
+        &mut self,
+        link: &Link,
+        logs: &Logs,
+        unit: &UnitName,
+        stream: Stream,
+        sink: Sink,
+    ) -> io::Result<Arc<OwnedFd>> {
+        let key = (unit.clone(), stream);
+        if let Some(pipe) = self.pipes.get_mut(&key) {
+            if pipe.sink != sink {
+                let read_end = other_end(&pipe.write_end)?;
+                pipe.sink = sink.clone();
+                let write_end = pipe.write_end.clone();
+                self.follow(link, logs, unit, stream, read_end, sink)?;
+                return Ok(write_end);
+            }
+            return Ok(pipe.write_end.clone());
+        }
+        let (read_end, write_end) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?;
+        link.put(
+            &Key::LogRead {
+                unit: unit.clone(),
+                stream,
+            },
+            read_end.as_fd(),
+        )?;
+        link.put(
+            &Key::LogWrite {
+                unit: unit.clone(),
+                stream,
+            },
+            write_end.as_fd(),
+        )?;
+        self.follow(link, logs, unit, stream, read_end, sink.clone())?;
+        let write_end = Arc::new(write_end);
+        self.pipes.insert(
+            key,
+            Pipe {
+                write_end: write_end.clone(),
+                sink,
+            },
+        );
+        Ok(write_end)
+    }
+
+    fn follow(
+        &mut self,
+        link: &Link,
+        logs: &Logs,
+        unit: &UnitName,
+        stream: Stream,
+        read_end: OwnedFd,
+        sink: Sink,
+    ) -> io::Result<()> {
+        let ring = match sink {
+            Sink::File(_) | Sink::Null => None,
+            Sink::Journal | Sink::Console | Sink::Target | Sink::Ring => self.ring(link, unit)?,
+        };
+        let stream = log_stream(stream);
+        logs.follow(Follow {
+            unit: unit.clone(),
+            stream,
+            read_end,
+            sink,
+            ring,
+            pid: None,
+        });
+        Ok(())
+    }
+
+    /// The unit's ring if the log writer does not have it yet.
+    fn ring(&mut self, link: &Link, unit: &UnitName) -> io::Result<Option<OwnedFd>> {
+        if self.rings.contains(unit) {
+            return Ok(None);
+        }
+        let ring = log::create_ring(unit.as_str())?;
+        link.put(&Key::Ring { unit: unit.clone() }, ring.as_fd())?;
+        self.rings.insert(unit.clone());
+        Ok(Some(ring))
+    }
+}
+
+/// Both rooms have a word for the two outputs: the keys, which are frozen, and the log writer's.
+fn log_stream(stream: Stream) -> log::Stream {
+    match stream {
+        Stream::Out => log::Stream::Out,
+        Stream::Err => log::Stream::Err,
+    }
+}
+
+fn key_stream(stream: log::Stream) -> Stream {
+    match stream {
+        log::Stream::Out => Stream::Out,
+        log::Stream::Err => Stream::Err,
+    }
+}
+
+/// The read end of the pipe whose write end we have: opening it again spares us to keep a second
+/// descriptor for every service.
+fn other_end(write_end: &OwnedFd) -> io::Result<OwnedFd> {
+    use std::os::fd::AsRawFd as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let path = format!("/proc/self/fd/{}", write_end.as_raw_fd());
+    let file = std::fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC)
+        .open(path)?;
+    Ok(file.into())
+}
+
+impl Outputs {
+    /// Takes pipes and rings back after a recovery, and lets the log writer go on with them.
+    pub(super) fn recover(
+        &mut self,
+        logs: &Logs,
+        accounts: &Accounts,
+        found: Found,
+        definition: impl Fn(&UnitName) -> Option<Arc<Definition>>,
+    ) {
+        let mut rings: HashMap<UnitName, OwnedFd> = found.rings.into_iter().collect();
+        self.rings = rings.keys().cloned().collect();
+        let mut write_ends: HashMap<(UnitName, Stream), OwnedFd> =
+            found.write_ends.into_iter().collect();
+        for ((unit, stream), read_end) in found.read_ends {
+            let sink = definition(&unit)
+                .and_then(|definition| routes(&definition, accounts).ok())
+                .and_then(|(out, err)| match stream {
+                    Stream::Out => Some(out),
+                    Stream::Err => err,
+                })
+                .and_then(|route| match route {
+                    Route::Piped(sink) => Some(sink),
+                    Route::Direct(_) => None,
+                })
+                // Its definition says something else by now, or is gone: what it still writes goes
+                // where the daemon's own lines go.
+                .unwrap_or(Sink::Target);
+            let ring = rings.remove(&unit);
+            logs.follow(Follow {
+                unit: unit.clone(),
+                stream: log_stream(stream),
+                read_end,
+                sink: sink.clone(),
+                ring,
+                pid: None,
+            });
+            if let Some(write_end) = write_ends.remove(&(unit.clone(), stream)) {
+                self.pipes.insert(
+                    (unit, stream),
+                    Pipe {
+                        write_end: Arc::new(write_end),
+                        sink,
+                    },
+                );
+            }
+        }
+    }
+
+    /// Shows the lines of a unit with the pid of its process.
+    pub(super) fn note_pid(&self, logs: &Logs, unit: &UnitName, pid: u32) {
+        if self.pipes.contains_key(&(unit.clone(), Stream::Out)) {
+            logs.pid(unit.clone(), Some(pid));
+        }
+    }
+
+    /// The unit's run is over: nobody of ours writes any more. What is in the pipes is still read.
+    pub(super) fn close(&mut self, link: &Link, unit: &UnitName) {
+        for stream in [Stream::Out, Stream::Err] {
+            if self.pipes.remove(&(unit.clone(), stream)).is_some() {
+                forget_key(
+                    link,
+                    &Key::LogWrite {
+                        unit: unit.clone(),
+                        stream,
+                    },
+                );
+            }
+        }
+    }
+
+    /// A pipe is empty and nobody can write to it any more.
+    pub(super) fn drained(&mut self, link: &Link, unit: &UnitName, stream: log::Stream) {
+        let stream = key_stream(stream);
+        // A new run has a new pipe under the same key already.
+        if !self.pipes.contains_key(&(unit.clone(), stream)) {
+            forget_key(
+                link,
+                &Key::LogRead {
+                    unit: unit.clone(),
+                    stream,
+                },
+            );
+        }
+    }
+
+    /// Forgets a unit that is not known any more, its ring included.
+    pub(super) fn forget(&mut self, logs: &Logs, link: &Link, unit: &UnitName) {
+        self.close(link, unit);
+        if self.rings.remove(unit) {
+            forget_key(link, &Key::Ring { unit: unit.clone() });
+        }
+        logs.forget(unit.clone());
+    }
+}
+
+/// What the keeper held of outputs.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) read_ends: Vec<((UnitName, Stream), OwnedFd)>,
+    pub(super) write_ends: Vec<((UnitName, Stream), OwnedFd)>,
+    pub(super) rings: Vec<(UnitName, OwnedFd)>,
+}
+
+fn forget_key(link: &Link, key: &Key) {
+    if let Err(error) = link.delete(key) {
+        tracing::error!("the keeper cannot let go of {key}: {error}");
+    }
+}

@@ -1,0 +1,247 @@
+//! Performs the engine's wishes: one exhaustive match, each arm a call into the room that can do it.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::PoisonError;
+
+use engine::action::{Action, Target};
+use engine::{Change, Event};
+use nix::sys::epoll::EpollFlags;
+use units::{Definition, UnitName};
+
+use super::poller::Source;
+use super::wake::Done;
+use super::{Manager, held};
+use crate::link::Key;
+use crate::socket::{self, Listeners};
+use crate::users::Accounts;
+use crate::{load, now};
+
+impl Manager {
+    /// Performs one wish. What comes of it at once is queued as an event.
+    pub(super) fn perform(&mut self, action: Action) {
+        match action {
+            Action::Spawn(spawn) => self.spawn(*spawn),
+            Action::Adopt { ticket, unit, from } => self.adopt(ticket, unit, from),
+            Action::Signal {
+                ticket,
+                unit,
+                target,
+                signal,
+                wake,
+            } => {
+                match target {
+                    Target::Process(process) => {
+                        if let Err(error) = self.processes.signal(process, signal, wake) {
+                            tracing::warn!("{unit}: cannot send {signal}: {error}");
+                        }
+                    }
+                    Target::All => {
+                        self.processes.signal_all(&unit, signal, wake);
+                    }
+                }
+                self.events.push_back(Event::Signalled { ticket });
+            }
+            Action::WatchEmpty { ticket, unit } => {
+                if self.processes.watch_empty(&unit) {
+                    self.events.push_back(Event::Emptied { ticket });
+                } else {
+                    self.empties.insert(unit, ticket);
+                }
+            }
+            Action::Release { unit } => self.release(&unit),
+            Action::Listen { ticket, unit } => self.listen(ticket, unit),
+            Action::Watch { unit, on } => self.watch(&unit, on),
+            Action::Unlisten { unit, remove_nodes } => self.unlisten(&unit, remove_nodes),
+            Action::CloseConnection { connection } => {
+                self.connections.remove(&connection);
+            }
+            Action::Store {
+                unit,
+                batch,
+                name,
+                max,
+                poll,
+            } => {
+                let fds = self.batches.remove(&batch).unwrap_or_default();
+                self.store(unit, &name, fds, max, poll);
+            }
+            Action::Unstore { unit, name } => self.unstore(unit, name.as_deref()),
+            Action::SetTimer { ticket, at } => self.timers.set(ticket, at),
+            Action::CancelTimer { ticket } => self.timers.cancel(ticket),
+            Action::ReadUnits { ticket } => {
+                let paths = self.options.paths.clone();
+                let surroundings = self.surroundings.clone();
+                self.offload.submit(move || {
+                    let (units, diagnostics) = load::read(&paths, &surroundings);
+                    Done::UnitsRead {
+                        ticket,
+                        units,
+                        diagnostics,
+                    }
+                });
+            }
+            Action::Reply { request, answer } => self.reply(request, answer),
+            Action::Publish(change) => self.publish(change),
+            Action::Log(entry) => self.logs.own(entry),
+            Action::Halt { status } => self.halted = Some(status),
+        }
+    }
+
+    fn publish(&mut self, change: Change) {
+        match &change {
+            Change::StartupFinished => {
+                self.about.finished = Some(now::read());
+                self.tell_outer("READY=1\nSTATUS=Running.");
+            }
+            Change::Reloading(true) => {
+                let now = now::read().monotonic.0;
+                self.tell_outer(&format!("RELOADING=1\nMONOTONIC_USEC={now}"));
+            }
+            Change::Reloading(false) => self.tell_outer("READY=1"),
+            Change::UnitRemoved(unit) => self.forget(unit),
+            Change::Moved(_)
+            | Change::Properties(_)
+            | Change::JobNew { .. }
+            | Change::JobRemoved { .. }
+            | Change::UnitNew(_) => {}
+        }
+        self.door.publish(change);
+    }
+
+    /// Tells the service manager above us, if there is one; the keeper passes it on.
+    pub(super) fn tell_outer(&self, text: &str) {
+        if let Err(error) = self.link.notify_outer(text, None) {
+            tracing::warn!("cannot notify: {error}");
+        }
+    }
+
+    fn listen(&mut self, ticket: engine::Ticket, unit: UnitName) {
+        // Still held from before a recovery, or inherited: nothing to bind.
+        if self.sockets.holds(&unit) {
+            self.events.push_back(Event::Listening { ticket });
+            return;
+        }
+        let Some(definition) = self.definition(&unit) else {
+            let message = format!("{unit} is not loaded");
+            self.events
+                .push_back(Event::ListenFailed { ticket, message });
+            return;
+        };
+        let inherited = self.inherited.clone();
+        self.offload.submit(move || Done::Listened {
+            ticket,
+            unit,
+            result: listeners_of(&definition).and_then(|wanted| {
+                // Whoever held it panicked, and the list is whole all the same.
+                let mut inherited = inherited.lock().unwrap_or_else(PoisonError::into_inner);
+                socket::open(&wanted, &mut inherited)
+            }),
+        });
+    }
+
+    /// The listeners of a socket unit are open, or could not be.
+    pub(super) fn listened(
+        &mut self,
+        ticket: engine::Ticket,
+        unit: UnitName,
+        result: Result<Vec<OwnedFd>, String>,
+    ) {
+        let opened = result.and_then(|fds| {
+            self.definition(&unit)
+                .and_then(|definition| held::listeners(&definition, fds))
+                .ok_or_else(|| "its definition changed meanwhile".to_owned())
+        });
+        let listeners = match opened {
+            Ok(listeners) => listeners,
+            Err(message) => {
+                self.events
+                    .push_back(Event::ListenFailed { ticket, message });
+                return;
+            }
+        };
+        for (index, listener) in (0..).zip(&listeners) {
+            self.hold(
+                &Key::Listener {
+                    unit: unit.clone(),
+                    index,
+                },
+                listener.fd.as_fd(),
+            );
+        }
+        self.sockets.insert(unit, listeners);
+        self.events.push_back(Event::Listening { ticket });
+    }
+
+    /// Turns the watch on a socket unit's listeners on or off.
+    pub(super) fn watch(&mut self, unit: &UnitName, on: bool) {
+        let Some(listeners) = self.sockets.of(unit) else {
+            return;
+        };
+        for (index, listener) in listeners.iter().enumerate() {
+            let source = Source::Listener(unit.clone(), index);
+            if !on {
+                self.poller.remove(&source, listener.fd.as_fd());
+            } else if let Err(error) =
+                self.poller
+                    .add(source, listener.fd.as_fd(), EpollFlags::EPOLLIN)
+            {
+                tracing::error!("{unit}: cannot watch {}: {error}", listener.address);
+            }
+        }
+    }
+
+    fn unlisten(&mut self, unit: &UnitName, remove_nodes: bool) {
+        self.watch(unit, false);
+        for (index, _) in (0..).zip(self.sockets.remove(unit)) {
+            self.unhold(&Key::Listener {
+                unit: unit.clone(),
+                index,
+            });
+        }
+        if remove_nodes && let Some(definition) = self.definition(unit) {
+            self.offload.submit(move || {
+                socket::remove_nodes(&Listeners::of(&definition, None, None));
+                Done::Nothing
+            });
+        }
+    }
+
+    /// Gives back what belonged to a run that is over.
+    fn release(&mut self, unit: &UnitName) {
+        self.outputs.close(&self.link, unit);
+        self.close_notify(unit);
+        self.processes.release(unit);
+    }
+
+    /// Forgets a unit that is not known any more.
+    fn forget(&mut self, unit: &UnitName) {
+        self.release(unit);
+        self.outputs.forget(&self.logs, &self.link, unit);
+    }
+}
+
+/// What a socket unit listens on, its owners looked up. May ask `getent`: not for the loop's thread.
+fn listeners_of(definition: &Definition) -> Result<Listeners, String> {
+    let accounts = Accounts::default();
+    let uid = match definition.socket_user() {
+        Some(name) => Some(
+            accounts
+                .user(name)
+                .map_err(|error| format!("cannot look up user {name}: {error}"))?
+                .ok_or_else(|| format!("no such user: {name}"))?
+                .uid,
+        ),
+        None => None,
+    };
+    let gid = match definition.socket_group() {
+        Some(name) => Some(
+            accounts
+                .group(name)
+                .map_err(|error| format!("cannot look up group {name}: {error}"))?
+                .ok_or_else(|| format!("no such group: {name}"))?
+                .gid,
+        ),
+        None => None,
+    };
+    Ok(Listeners::of(definition, uid, gid))
+}

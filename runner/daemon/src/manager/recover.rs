@@ -1,0 +1,328 @@
+//! Taking over: what the keeper held is put where it belongs, the engine goes on from its records.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+
+use engine::{Action, Engine, Found, Ticket};
+use units::{Definition, Diagnostic, Severity, Surroundings, UnitName, UnitSet};
+
+use super::poller::Source;
+use super::{Manager, held, outputs};
+use crate::link::{Child, Exit, Key, Link, Takeover};
+use crate::options::Options;
+use crate::store::{Store, Written};
+use crate::{load, now};
+
+/// What the keeper held, by kind.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub(super) state: Option<OwnedFd>,
+    pub(super) definitions: Option<OwnedFd>,
+    pub(super) bus: Option<OwnedFd>,
+    pub(super) listeners: Vec<(UnitName, u32, OwnedFd)>,
+    pub(super) notify: Vec<(UnitName, OwnedFd)>,
+    pub(super) stored: Vec<(UnitName, u32, String, OwnedFd)>,
+    pub(super) outputs: outputs::Found,
+    pub(super) children: Vec<Child>,
+    pub(super) exits: Vec<Exit>,
+    pub(super) highest: Ticket,
+    pub(super) generation: u32,
+    pub(super) keeper_pid: u32,
+    pub(super) safe_mode: bool,
+}
+
+impl Taken {
+    /// Sorts what the keeper told.
+    pub(super) fn sort(takeover: Takeover) -> Taken {
+        let mut taken = Taken {
+            state: None,
+            definitions: None,
+            bus: None,
+            listeners: Vec::new(),
+            notify: Vec::new(),
+            stored: Vec::new(),
+            outputs: outputs::Found::default(),
+            children: takeover.children,
+            exits: takeover.exits,
+            highest: takeover.highest_instance,
+            generation: takeover.generation,
+            keeper_pid: takeover.keeper_pid,
+            safe_mode: takeover.safe_mode,
+        };
+        for (key, fd) in takeover.fds {
+            match key {
+                Key::State => taken.state = Some(fd),
+                Key::Definitions => taken.definitions = Some(fd),
+                Key::Control { name } if name == "bus" => taken.bus = Some(fd),
+                Key::Listener { unit, index } => taken.listeners.push((unit, index, fd)),
+                Key::Notify { unit } => taken.notify.push((unit, fd)),
+                Key::Store { unit, index, name } => taken.stored.push((unit, index, name, fd)),
+                Key::LogRead { unit, stream } => taken.outputs.read_ends.push(((unit, stream), fd)),
+                Key::LogWrite { unit, stream } => {
+                    taken.outputs.write_ends.push(((unit, stream), fd))
+                }
+                Key::Ring { unit } => taken.outputs.rings.push((unit, fd)),
+                // The keeper's own affair, or a kind this program does not make.
+                Key::Control { .. }
+                | Key::Stdin { .. }
+                | Key::PreviousState
+                | Key::PreviousDefinitions
+                | Key::Lock => {}
+            }
+        }
+        taken
+            .listeners
+            .sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
+        taken
+    }
+}
+
+/// The engine with its stores.
+pub(super) struct Begun {
+    pub(super) engine: Engine,
+    pub(super) actions: Vec<Action>,
+    pub(super) state: Store,
+    pub(super) definitions: Store,
+}
+
+/// Takes the engine's state up; with nothing held this is the first start, which reads the files.
+pub(super) fn begin(
+    options: &Options,
+    surroundings: &Surroundings,
+    link: &Link,
+    taken: &mut Taken,
+) -> Result<Begun, String> {
+    let told = |error: io::Error| format!("cannot take up the state: {error}");
+    let first = taken.state.is_none();
+    let mut definitions = match taken.definitions.take() {
+        Some(fd) => Store::open("definitions", fd).map_err(told)?,
+        None => Store::create("definitions").map_err(told)?,
+    };
+    let state = match taken.state.take() {
+        Some(fd) => Store::open("state", fd).map_err(told)?,
+        None => Store::create("state").map_err(told)?,
+    };
+    let records = definitions.records().map_err(told)?;
+    let (units, diagnostics) = if first {
+        let (units, diagnostics) = load::read(&options.paths, surroundings);
+        // The keeper is given the result in any case.
+        let _ = write_definitions(&mut definitions, &units, std::iter::empty()).map_err(told)?;
+        link.put(&Key::Definitions, definitions.as_fd())
+            .map_err(told)?;
+        link.put(&Key::State, state.as_fd()).map_err(told)?;
+        (units, diagnostics)
+    } else {
+        let named = records
+            .iter()
+            .filter(|(key, _)| !key.starts_with(KEPT))
+            .filter_map(|(name, record)| Some((UnitName::parse(name).ok()?, record.as_str())));
+        UnitSet::from_records(named, surroundings)
+    };
+    report(&diagnostics);
+    let found = Found {
+        records: state.records().map_err(told)?,
+        kept: kept(&records, surroundings),
+        processes: taken
+            .children
+            .iter()
+            .map(|child| (child.instance, child.unit.clone(), child.pid))
+            .collect(),
+        exits: taken
+            .exits
+            .iter()
+            .map(|exit| (exit.instance, exit.status, exit.at))
+            .collect(),
+        highest: taken.highest.0,
+        listeners: held_listeners(&units, taken),
+        stored: stored_names(taken),
+        seed: random(),
+    };
+    let (engine, actions) =
+        Engine::resume(now::read(), Arc::new(units), Arc::new(diagnostics), found);
+    Ok(Begun {
+        engine,
+        actions,
+        state,
+        definitions,
+    })
+}
+
+/// Says what is wrong with unit files, where the administrator will look.
+fn report(diagnostics: &[Diagnostic]) {
+    for found in diagnostics {
+        match found.severity {
+            Severity::Error => tracing::error!("{found}"),
+            Severity::Warning => tracing::warn!("{found}"),
+        }
+    }
+}
+
+/// Before the name of a definition that is in force although no file says so any more.
+const KEPT: &str = "kept:";
+
+/// Brings the definitions' store up to date; a settled set differs in nothing and writes nothing.
+pub(super) fn write_definitions<'a>(
+    store: &mut Store,
+    units: &UnitSet,
+    kept: impl Iterator<Item = &'a Arc<Definition>>,
+) -> io::Result<Written> {
+    let mut wanted: BTreeMap<String, String> = units
+        .records()
+        .map(|(name, record)| (name.as_str().to_owned(), record))
+        .collect();
+    wanted.extend(kept.map(|kept| (format!("{KEPT}{}", kept.name()), kept.record())));
+    let mut changes = Vec::new();
+    for (key, record) in store.records()? {
+        match wanted.remove(&key) {
+            Some(now) if now == record => {}
+            other => changes.push((key, other)),
+        }
+    }
+    changes.extend(wanted.into_iter().map(|(key, record)| (key, Some(record))));
+    store.write(&changes)
+}
+
+/// The kept definitions of the store.
+fn kept(records: &[(String, String)], around: &Surroundings) -> Vec<Arc<Definition>> {
+    let kept = records.iter().filter_map(|(key, record)| {
+        let name = UnitName::parse(key.strip_prefix(KEPT)?).ok()?;
+        Definition::from_record(&name, record, around).ok()
+    });
+    kept.map(Arc::new).collect()
+}
+
+/// Socket units all of whose listeners are still held.
+fn held_listeners(units: &UnitSet, taken: &Taken) -> Vec<UnitName> {
+    let mut names: Vec<UnitName> = taken
+        .listeners
+        .iter()
+        .map(|(unit, ..)| unit.clone())
+        .collect();
+    names.dedup();
+    names.retain(|name| {
+        let held = taken
+            .listeners
+            .iter()
+            .filter(|(unit, ..)| unit == name)
+            .count();
+        units
+            .get(name)
+            .is_some_and(|found| found.listen().count() == held)
+    });
+    names
+}
+
+fn stored_names(taken: &Taken) -> Vec<(UnitName, Vec<String>)> {
+    let mut stored: Vec<_> = taken
+        .stored
+        .iter()
+        .map(|(unit, index, name, _)| (unit, index, name))
+        .collect();
+    // Newest first.
+    stored.sort_by(|a, b| (a.0, b.1).cmp(&(b.0, a.1)));
+    let mut named: Vec<(UnitName, Vec<String>)> = Vec::new();
+    for (unit, _, name) in stored {
+        match named.last_mut() {
+            Some((last, names)) if last == unit => names.push(name.clone()),
+            _ => named.push((unit.clone(), vec![name.clone()])),
+        }
+    }
+    named
+}
+
+/// 128 random bits for the first start. A kernel without them gets the clock's.
+fn random() -> u128 {
+    let mut bytes = [0; 16];
+    match rustix::rand::getrandom(&mut bytes[..], rustix::rand::GetRandomFlags::NONBLOCK) {
+        Ok(16) => u128::from_ne_bytes(bytes),
+        _ => {
+            let now = now::read();
+            u128::from(now.realtime.0) << 64 | u128::from(now.monotonic.0)
+        }
+    }
+}
+
+impl Manager {
+    /// Puts what was held where it belongs, says READY, and performs what the engine wants done.
+    pub(super) fn recover(&mut self, taken: Taken, actions: Vec<Action>) -> io::Result<()> {
+        for child in taken.children {
+            // One without a pidfd has ended already; its exit follows.
+            if let Some(pidfd) = child.pidfd {
+                self.processes
+                    .restore(child.instance, child.unit, child.pid, pidfd);
+            }
+        }
+        for view in self.engine.units() {
+            if view
+                .service
+                .as_ref()
+                .is_some_and(|service| service.main_pid.is_some())
+            {
+                self.processes.mark(&view.name, view.invocation);
+            }
+        }
+        self.recover_listeners(taken.listeners);
+        for (unit, socket) in taken.notify {
+            self.notify.restore(unit, socket);
+        }
+        for (unit, index, name, fd) in taken.stored {
+            let stored = self.stores.restore(&unit, name, index, fd);
+            self.watch_stored(&unit, &stored);
+        }
+        let engine = &self.engine;
+        let definition = |unit: &UnitName| engine.unit(unit).and_then(|view| view.definition);
+        self.outputs
+            .recover(&self.logs, &self.accounts, taken.outputs, definition);
+        self.watch_bus()?;
+        self.poller.add(
+            Source::Processes,
+            self.processes.as_fd(),
+            nix::sys::epoll::EpollFlags::EPOLLIN,
+        )?;
+        self.write_records();
+        self.link.ready()?;
+        for action in actions {
+            self.perform(action);
+        }
+        self.turn();
+        for unit in self.notify.units() {
+            self.take_messages(&unit, usize::MAX);
+            self.watch_notify(&unit);
+        }
+        // What ended while nobody looked. The table knows those whose pidfd came along; the engine
+        // knows by the ticket whether it is news.
+        for exit in taken.exits {
+            let _ = self.processes.exited(exit.instance, exit.status, exit.at);
+            self.end(&exit);
+            self.acknowledge(exit.seq);
+        }
+        Ok(())
+    }
+
+    fn recover_listeners(&mut self, held: Vec<(UnitName, u32, OwnedFd)>) {
+        let mut by_unit: BTreeMap<UnitName, Vec<OwnedFd>> = BTreeMap::new();
+        for (unit, _, fd) in held {
+            by_unit.entry(unit).or_default().push(fd);
+        }
+        for (unit, fds) in by_unit {
+            let count = fds.len();
+            match self
+                .definition(&unit)
+                .and_then(|definition| held::listeners(&definition, fds))
+            {
+                Some(listeners) => self.sockets.insert(unit, listeners),
+                None => {
+                    for index in 0..count {
+                        let index = u32::try_from(index).unwrap_or(u32::MAX);
+                        self.unhold(&Key::Listener {
+                            unit: unit.clone(),
+                            index,
+                        });
+                    }
+                }
+            }
+        }
+    }
+}

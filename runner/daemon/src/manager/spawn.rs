@@ -1,0 +1,104 @@
+//! From the engine's `Spawn` to an order for the spawner: what only the loop knows is added here.
+
+use std::io;
+use std::sync::Arc;
+
+use engine::Event;
+use engine::action::{Role, Spawn};
+use engine::event::SpawnFailure;
+use units::{Definition, Input, NotifyAccess};
+
+use super::Manager;
+use crate::process::order::{FileMode, Order, Passed, Stdio};
+use crate::process::step::Step;
+
+impl Manager {
+    /// Orders a process; failures are answered at once.
+    pub(super) fn spawn(&mut self, spawn: Spawn) {
+        let ticket = spawn.ticket;
+        match self.order(spawn) {
+            Ok(order) => {
+                self.processes.ordered(&order.spawn);
+                self.spawner.submit(order);
+            }
+            Err(failure) => self
+                .events
+                .push_back(Event::SpawnFailed { ticket, failure }),
+        }
+    }
+
+    fn order(&mut self, spawn: Spawn) -> Result<Order, SpawnFailure> {
+        let unit = spawn.unit.clone();
+        let definition = self.definition(&unit).ok_or_else(|| SpawnFailure::Setup {
+            status: Step::Execute.status(),
+            message: format!("{unit} is not loaded"),
+        })?;
+        let (stdout, stderr) = self
+            .outputs
+            .stdio(&self.link, &self.logs, &definition, &self.accounts)
+            .map_err(|error| failure(&error, Step::Stdout, "cannot prepare its output"))?;
+        let notify_path = if definition.notify_access() == NotifyAccess::None {
+            None
+        } else {
+            Some(self.open_notify(&unit).map_err(|error| {
+                failure(&error, Step::Descriptors, "cannot open its notify socket")
+            })?)
+        };
+        self.ranks.insert(unit.clone(), spawn.stop.rank);
+        let main = spawn.role == Role::Main;
+        let listen = match spawn.connection.and_then(|id| self.connections.remove(&id)) {
+            Some(connection) => vec![Passed {
+                fd: connection,
+                name: "connection".to_owned(),
+            }],
+            None if main => spawn
+                .listen
+                .iter()
+                .flat_map(|socket| self.sockets.passed(socket))
+                .collect(),
+            None => Vec::new(),
+        };
+        let stored = if main {
+            self.stored_for(&unit)
+        } else {
+            Vec::new()
+        };
+        let stdin = self.stdin(&definition, &spawn, &listen);
+        Ok(Order {
+            spawn,
+            definition,
+            stdin,
+            stdout,
+            stderr,
+            listen,
+            stored,
+            notify_path,
+            environment: self.environment.clone(),
+        })
+    }
+
+    fn stdin(&self, definition: &Arc<Definition>, spawn: &Spawn, listen: &[Passed]) -> Stdio {
+        match definition.standard_input() {
+            // Only the service itself talks to the client.
+            Input::Socket if spawn.role == Role::Main && !listen.is_empty() => Stdio::Socket,
+            Input::Null | Input::Socket => Stdio::Null,
+            Input::File(path) => Stdio::File {
+                path: (&**path).into(),
+                mode: FileMode::Read,
+            },
+        }
+    }
+}
+
+/// A shortage is nobody's failure; anything else is the unit's.
+fn failure(error: &io::Error, step: Step, what: &str) -> SpawnFailure {
+    match error.raw_os_error() {
+        Some(
+            errno @ (libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::ENOBUFS | libc::EAGAIN),
+        ) => SpawnFailure::Shortage { errno },
+        _ => SpawnFailure::Setup {
+            status: step.status(),
+            message: format!("{what}: {error}"),
+        },
+    }
+}

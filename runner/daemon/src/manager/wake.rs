@@ -1,0 +1,447 @@
+//! What woke the loop, turned into facts for the engine.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+
+use control::{Knock, Refusal, Reply, Request};
+use engine::command::Answer;
+use engine::ticket::{ConnectionId, RequestId};
+use engine::{Command, Event, Ticket};
+use nix::sys::epoll::EpollFlags;
+use units::{Diagnostic, UnitName, UnitSet};
+
+use super::poller::Source;
+use super::{Manager, Wake};
+use crate::link::{Exit, Key, Message, SignalMask};
+use crate::log::LogEvent;
+use crate::now;
+use crate::process::spawner::Report;
+use crate::process::table::Delivery;
+use crate::socket::Accepted;
+
+/// What the file worker gives back.
+pub(super) enum Done {
+    /// `ReadUnits`
+    UnitsRead {
+        /// Of the action.
+        ticket: Ticket,
+        /// All that was found.
+        units: UnitSet,
+        /// All there is to say.
+        diagnostics: Vec<Diagnostic>,
+    },
+    /// `Listen`
+    Listened {
+        /// Of the action.
+        ticket: Ticket,
+        /// The socket unit.
+        unit: UnitName,
+        /// Its listeners, or a sentence.
+        result: Result<Vec<OwnedFd>, String>,
+    },
+    /// Something nobody waits for.
+    Nothing,
+    /// `Adopt`, the part that reads files.
+    Found {
+        /// Of the action.
+        ticket: Ticket,
+        /// The process.
+        result: Result<u32, engine::event::AdoptFailure>,
+    },
+}
+
+/// How many connections, or notify messages of one unit, are taken in one turn: nobody's flood
+/// holds up the others.
+const BUDGET: usize = 32;
+
+impl Manager {
+    /// Turns one wake-up into events, feeding those that must be fed in a special order.
+    pub(super) fn note(&mut self, woken: Wake) {
+        match woken {
+            Wake::Keeper(Ok(message)) => {
+                self.hear(message);
+                // What else the keeper has said: one turn for all, and one acknowledgement each.
+                while !self.orphaned
+                    && let Ok(Some(message)) = self.link.try_next()
+                {
+                    self.hear(message);
+                }
+            }
+            Wake::Keeper(Err(error)) => {
+                tracing::error!("cannot hear the keeper: {error}");
+                self.halted = Some(1);
+            }
+            Wake::Report(report) => {
+                let mut next = report;
+                while let Some(report) = next {
+                    self.reported(report);
+                    next = self.reports.try_recv().ok();
+                }
+            }
+            Wake::Ready(sources) => {
+                for source in sources {
+                    self.ready(source);
+                }
+            }
+            Wake::Due => {
+                while let Some(ticket) = self.timers.due(now::read().monotonic) {
+                    self.feed(Event::TimerFired { ticket });
+                }
+            }
+            Wake::Done(done) => self.done(done),
+            Wake::Log(Some(event)) => self.logged(event),
+            Wake::Log(None) => {}
+            Wake::Knock(Some(knock)) => self.knocked(knock),
+            Wake::Knock(None) => {}
+        }
+        self.turn();
+        self.look_for_empty();
+    }
+
+    /// Answers those whose unit has no process left.
+    pub(super) fn look_for_empty(&mut self) {
+        if self.empties.is_empty() {
+            return;
+        }
+        for unit in self.processes.look() {
+            if let Some(ticket) = self.empties.remove(&unit) {
+                self.events.push_back(Event::Emptied { ticket });
+            }
+        }
+        self.turn();
+    }
+
+    fn hear(&mut self, message: Message) {
+        match message {
+            Message::Exit(exit) => self.exited(exit),
+            Message::Child(child) => self.adopted(child),
+            Message::AdoptFailed { instance, errno } => self.adopt_failed(instance, errno),
+            Message::Signals { seq, mask } => {
+                self.signalled(mask);
+                self.turn();
+                self.acknowledge(seq);
+            }
+            Message::PutFailed { key, errno } => {
+                let error = io::Error::from_raw_os_error(errno);
+                tracing::error!("the keeper cannot hold {key}: {error}");
+            }
+            Message::KeeperUpgraded(result) => self.keeper_upgraded(result),
+            Message::KeeperGone => self.keeper_gone(),
+        }
+    }
+
+    /// A process ended. Its last words are read first; if the spawner has not said yet that it
+    /// began, its end waits for that.
+    fn exited(&mut self, exit: Exit) {
+        match self.processes.exited(exit.instance, exit.status, exit.at) {
+            Delivery::Held => {
+                self.held_exits.insert(exit.instance, exit);
+                return;
+            }
+            Delivery::Now => self.end(&exit),
+            // The engine heard of it, or of the step that failed.
+            Delivery::Unknown => {}
+        }
+        self.acknowledge(exit.seq);
+    }
+
+    /// Tells the engine of an end, after the unit's last words.
+    pub(super) fn end(&mut self, exit: &Exit) {
+        self.take_messages(&exit.unit, usize::MAX);
+        self.feed(Event::Exited {
+            ticket: exit.instance,
+            status: exit.status,
+            at: exit.at,
+        });
+        self.turn();
+    }
+
+    pub(super) fn acknowledge(&self, seq: u64) {
+        if let Err(error) = self.link.acknowledge(seq) {
+            tracing::error!("cannot acknowledge to the keeper: {error}");
+        }
+    }
+
+    fn reported(&mut self, report: Report) {
+        let (ticket, unit, event) = match report {
+            Report::Spawned(spawned) => {
+                let (ticket, unit, pid) = (spawned.ticket, spawned.unit.clone(), spawned.pid);
+                self.outputs.note_pid(&self.logs, &unit, pid);
+                // An end that came early is in `held_exits` with its number.
+                self.processes.spawned(spawned);
+                (ticket, unit, Event::Spawned { ticket, pid })
+            }
+            Report::Failed {
+                ticket,
+                unit,
+                failure,
+            } => {
+                self.processes.failed(ticket);
+                (ticket, unit, Event::SpawnFailed { ticket, failure })
+            }
+            // Another manager is in charge: everything it needs is with the keeper.
+            Report::Fenced { .. } => {
+                self.replaced = true;
+                return;
+            }
+        };
+        self.feed(event);
+        self.turn();
+        self.watch_notify(&unit);
+        if let Some(exit) = self.held_exits.remove(&ticket) {
+            self.end(&exit);
+            self.acknowledge(exit.seq);
+        }
+    }
+
+    fn signalled(&mut self, mask: SignalMask) {
+        for signal in mask.iter() {
+            match signal.number() {
+                libc::SIGHUP => {
+                    tracing::info!("{signal}: reading the unit files again");
+                    self.ask_ourselves(Command::Reload { keep_going: false });
+                }
+                libc::SIGUSR1 => {
+                    tracing::info!("{signal}: opening the log files again");
+                    self.logs.reopen();
+                }
+                libc::SIGUSR2 => tracing::info!("{signal}: nothing to do"),
+                _ => {
+                    tracing::info!("{signal}: stopping everything");
+                    self.events
+                        .push_back(Event::ShutdownRequested { status: 0 });
+                }
+            }
+        }
+    }
+
+    /// A command that no client waits for; its refusal goes to the log.
+    fn ask_ourselves(&mut self, command: Command) {
+        let request = RequestId(u64::MAX - self.number());
+        self.events.push_back(Event::Requested { request, command });
+    }
+
+    fn ready(&mut self, source: Source) {
+        match source {
+            Source::Listener(unit, index) => self.listener_ready(&unit, index),
+            Source::Notify(unit) => self.take_messages(&unit, BUDGET),
+            Source::Stored(unit, fd) => self.stored_hung_up(unit, fd),
+            Source::Process(ticket) => self.ended_unseen(ticket),
+            // Looked at below, at the end of the turn.
+            Source::Processes => {}
+            Source::Bus => self.bus_ready(),
+        }
+        self.turn();
+    }
+
+    fn listener_ready(&mut self, unit: &UnitName, index: usize) {
+        let Some(definition) = self.engine.unit(unit).and_then(|view| view.definition) else {
+            return;
+        };
+        if !definition.accept() {
+            self.watch(unit, false);
+            self.events
+                .push_back(Event::Connected { unit: unit.clone() });
+            return;
+        }
+        for _ in 0..BUDGET {
+            let Some(listener) = self.sockets.get(unit, index) else {
+                return;
+            };
+            match self.acceptor.accept(listener.fd.as_fd()) {
+                Ok(Accepted::Connection(fd, peer)) => {
+                    let connection = ConnectionId(self.number());
+                    self.connections.insert(connection, Arc::new(fd));
+                    self.feed(Event::Accepted {
+                        unit: unit.clone(),
+                        connection,
+                        peer,
+                    });
+                    self.turn();
+                }
+                Ok(Accepted::Nobody) => return,
+                Ok(Accepted::Shed) => {
+                    tracing::warn!("{unit}: out of descriptors, a connection was closed");
+                }
+                Err(error) => {
+                    tracing::warn!("{unit}: cannot accept: {error}");
+                    return;
+                }
+            }
+        }
+    }
+
+    fn knocked(&mut self, knock: Knock) {
+        match knock {
+            Knock::Asked {
+                id,
+                caller,
+                request,
+                answerer,
+            } => {
+                if let Some(answer) = self.answer(&request) {
+                    answerer.answer(answer);
+                    return;
+                }
+                match request {
+                    Request::Command(command) => {
+                        if !matches!(command, Command::AwaitJob { .. }) {
+                            tracing::info!(audit = true, "{caller}: {}", describe(&command));
+                        }
+                        self.requests.insert(id, answerer);
+                        self.events.push_back(Event::Requested {
+                            request: id,
+                            command,
+                        });
+                    }
+                    _ => {
+                        tracing::info!(audit = true, "{caller}: daemon-reexec");
+                        self.reexec(answerer);
+                    }
+                }
+            }
+            Knock::Denied { caller, request } => {
+                tracing::warn!(
+                    audit = true,
+                    "{caller}: denied: {}",
+                    describe_request(&request)
+                );
+            }
+            Knock::Gone(id) => {
+                if self.requests.remove(&id).is_some() {
+                    self.events.push_back(Event::Forgotten { request: id });
+                }
+            }
+        }
+    }
+
+    /// Passes an answer on to whoever asked.
+    pub(super) fn reply(&mut self, request: RequestId, answer: Result<Answer, Refusal>) {
+        match self.requests.remove(&request) {
+            Some(answerer) => answerer.answer(answer.map(Reply::Answer)),
+            // A signal asked.
+            None => {
+                if let Err(refusal) = answer {
+                    tracing::error!("{refusal}");
+                }
+            }
+        }
+    }
+
+    fn logged(&mut self, event: LogEvent) {
+        match event {
+            LogEvent::Drained { unit, stream } => self.outputs.drained(&self.link, &unit, stream),
+        }
+    }
+
+    fn done(&mut self, done: Done) {
+        match done {
+            Done::UnitsRead {
+                ticket,
+                units,
+                diagnostics,
+            } => {
+                self.events.push_back(Event::UnitsRead {
+                    ticket,
+                    units: Arc::new(units),
+                    diagnostics: Arc::new(diagnostics),
+                });
+            }
+            Done::Listened {
+                ticket,
+                unit,
+                result,
+            } => self.listened(ticket, unit, result),
+            Done::Nothing => {}
+            Done::Found { ticket, result } => self.found_main(ticket, result),
+        }
+    }
+
+    /// Lets the keeper hold a copy of `fd`.
+    pub(super) fn hold(&self, key: &Key, fd: std::os::fd::BorrowedFd<'_>) {
+        if let Err(error) = self.link.put(key, fd) {
+            tracing::error!("the keeper cannot hold {key}: {error}");
+        }
+    }
+
+    /// Lets the keeper close its copy.
+    pub(super) fn unhold(&self, key: &Key) {
+        if let Err(error) = self.link.delete(key) {
+            tracing::error!("the keeper cannot let go of {key}: {error}");
+        }
+    }
+}
+
+/// The socket on which clients of the private D-Bus come in.
+pub(super) struct Bus {
+    /// The listener.
+    pub(super) listener: OwnedFd,
+    /// Serves one connection after another.
+    pub(super) server: dbus::server::Server,
+}
+
+impl Manager {
+    fn bus_ready(&mut self) {
+        for _ in 0..BUDGET {
+            match self.acceptor.accept(self.bus.listener.as_fd()) {
+                Ok(Accepted::Connection(stream, _)) => {
+                    let served = self.bus.server.clone().serve(UnixStream::from(stream));
+                    tokio::spawn(async move {
+                        if let Err(error) = served.await {
+                            tracing::debug!("a connection to the bus socket ended: {error}");
+                        }
+                    });
+                }
+                Ok(Accepted::Nobody) => return,
+                Ok(Accepted::Shed) => {
+                    tracing::warn!("out of descriptors, a client was turned away")
+                }
+                Err(error) => {
+                    tracing::warn!("cannot accept on the bus socket: {error}");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Watches the bus listener.
+    pub(super) fn watch_bus(&mut self) -> io::Result<()> {
+        self.poller
+            .add(Source::Bus, self.bus.listener.as_fd(), EpollFlags::EPOLLIN)
+    }
+}
+
+/// A command in the words of an audit record.
+fn describe(command: &Command) -> String {
+    match command {
+        Command::Submit {
+            unit, verb, mode, ..
+        } => format!("{verb:?} {unit} ({mode:?})").to_lowercase(),
+        Command::AwaitJob { job } => format!("await job {}", job.0),
+        Command::CancelJob { job } => format!("cancel job {}", job.0),
+        Command::Kill { unit, whom, signal } => format!("kill {unit} {whom:?} {signal}"),
+        Command::ResetFailed { unit: Some(unit) } => format!("reset-failed {unit}"),
+        Command::ResetFailed { unit: None } => "reset-failed".to_owned(),
+        Command::Reload { keep_going: false } => "daemon-reload".to_owned(),
+        Command::Reload { keep_going: true } => "daemon-reload, keeping going".to_owned(),
+        Command::Shutdown { status } => format!("shutdown with status {status}"),
+    }
+}
+
+fn describe_request(request: &Request) -> String {
+    match request {
+        Request::Command(command) => describe(command),
+        Request::Usage(unit) => format!("usage of {unit}"),
+        Request::Logs { .. } => "logs".to_owned(),
+        Request::Cat(unit) => format!("cat {unit}"),
+        Request::Reexec => "daemon-reexec".to_owned(),
+        Request::Units(_)
+        | Request::Unit(_)
+        | Request::Jobs
+        | Request::Dependencies { .. }
+        | Request::Sockets
+        | Request::Manager => "question".to_owned(),
+    }
+}

@@ -1,0 +1,116 @@
+//! What units may know of this host and of us.
+
+use std::env;
+
+use nix::sys::utsname::uname;
+use units::Surroundings;
+
+use crate::users::Accounts;
+
+/// Looks around once.
+#[must_use]
+pub fn here() -> Surroundings {
+    let (uid, gid) = (
+        nix::unistd::geteuid().as_raw(),
+        nix::unistd::getegid().as_raw(),
+    );
+    let accounts = Accounts::local();
+    let user = accounts.user_by_uid(uid).ok().flatten();
+    let group = accounts.group(&gid.to_string()).ok().flatten();
+    let is_root = uid == 0;
+    let home = user
+        .as_ref()
+        .map_or_else(|| variable("HOME"), |user| user.home.clone());
+    let of_user = |name: &str, below: &str| match variable(name) {
+        path if path.is_empty() => format!("{home}/{below}"),
+        path => path,
+    };
+    let (runtime, state, cache, log, configuration) = if is_root {
+        let text = str::to_owned;
+        (
+            text("/run"),
+            text("/var/lib"),
+            text("/var/cache"),
+            text("/var/log"),
+            text("/etc"),
+        )
+    } else {
+        let state = of_user("XDG_STATE_HOME", ".local/state");
+        let runtime = match variable("XDG_RUNTIME_DIR") {
+            path if path.is_empty() => format!("/run/user/{uid}"),
+            path => path,
+        };
+        let log = format!("{state}/log");
+        (
+            runtime,
+            state,
+            of_user("XDG_CACHE_HOME", ".cache"),
+            log,
+            of_user("XDG_CONFIG_HOME", ".config"),
+        )
+    };
+    let (host_name, kernel_release, machine) = match uname() {
+        Ok(names) => {
+            let text = |name: &std::ffi::OsStr| name.to_string_lossy().into_owned();
+            (
+                text(names.nodename()),
+                text(names.release()),
+                text(names.machine()),
+            )
+        }
+        Err(_) => Default::default(),
+    };
+    Surroundings {
+        host_name,
+        machine_id: first_line("/etc/machine-id"),
+        boot_id: first_line("/proc/sys/kernel/random/boot_id").replace('-', ""),
+        kernel_release,
+        architecture: architecture(&machine),
+        user: user
+            .as_ref()
+            .map(|user| user.name.clone())
+            .unwrap_or_default(),
+        uid,
+        group: group.map(|group| group.name).unwrap_or_default(),
+        gid,
+        shell: user.map(|user| user.shell).unwrap_or_default(),
+        home,
+        runtime_directory: runtime,
+        state_directory: state,
+        cache_directory: cache,
+        log_directory: log,
+        configuration_directory: configuration,
+        temporary_directory: temporary("/tmp"),
+        lasting_temporary_directory: temporary("/var/tmp"),
+        is_root,
+    }
+}
+
+fn variable(name: &str) -> String {
+    env::var(name).unwrap_or_default()
+}
+
+/// `$TMPDIR` where it is an absolute path (systemd.unit(5), `%T` and `%V`).
+fn temporary(default: &str) -> String {
+    match variable("TMPDIR") {
+        path if path.starts_with('/') => path,
+        _ => default.to_owned(),
+    }
+}
+
+/// The line of a file that has only one; empty where it cannot be read.
+fn first_line(path: &str) -> String {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.lines().next().unwrap_or_default().trim().to_owned()
+}
+
+/// systemd's word for what `uname -m` says (systemd.unit(5), ConditionArchitecture=).
+fn architecture(machine: &str) -> String {
+    match machine {
+        "x86_64" => "x86-64",
+        "i386" | "i586" | "i686" => "x86",
+        "aarch64" => "arm64",
+        other => other,
+    }
+    .to_owned()
+}
