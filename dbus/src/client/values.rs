@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
-use zbus::{OwnedVariant, Variant};
+use zbus::{OwnedVariant, Signature, Variant};
 
 /// A property value. Serializes as the JSON value a person expects.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -77,6 +77,14 @@ impl From<&Variant<'_>> for Value {
             Variant::ObjectPath(path) => Value::Text(path.to_string()),
             Variant::Signature(signature) => Value::Text(signature.to_string()),
             Variant::Variant(inner) => Value::from(&**inner),
+            // Bytes are an id, such as `InvocationID`: in hexadecimal, as systemctl prints it.
+            Variant::Array(array) if *array.element_signature() == Signature::U8 => {
+                let digits = |byte: &Variant<'_>| match byte {
+                    Variant::U8(byte) => format!("{byte:02x}"),
+                    _ => String::new(),
+                };
+                Value::Text(array.inner().iter().map(digits).collect())
+            }
             Variant::Array(array) => Value::List(array.inner().iter().map(Value::from).collect()),
             Variant::Structure(structure) => {
                 Value::List(structure.fields().iter().map(Value::from).collect())
@@ -187,6 +195,16 @@ mod tests {
         ] {
             assert_eq!(value.to_string(), expected);
         }
+    }
+
+    #[test]
+    fn ids_are_hexadecimal() {
+        let id = Variant::new(vec![0x0fu8, 0xa0]);
+        assert_eq!(Value::from(&id), Value::Text("0fa0".to_owned()));
+        assert_eq!(
+            Value::from(&Variant::new(Vec::<u8>::new())),
+            Value::Text(String::new())
+        );
     }
 
     #[test]
