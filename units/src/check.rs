@@ -184,13 +184,6 @@ impl Findings<'_> {
                 "`pid-file` is read only for type = \"forking\"",
             );
         }
-        if unit.group().is_some() && unit.user().is_none() {
-            // It works, and is rarely meant: the process keeps our own user.
-            self.warn(
-                SettingId::Group,
-                "`group` without `user` keeps the user of runnerd",
-            );
-        }
     }
 
     fn socket(&mut self) {

@@ -236,7 +236,7 @@ impl Reader<'_> {
             return self.complain(Diagnostic::error(self.place(key), message));
         }
         let is_unit = |(key, value): &(&Key<'_>, &Val<'_>)| {
-            let known = settings::by_key(text_of(key)).is_some();
+            let known = settings::of_kind(kind).any(|row| row.key == text_of(key));
             value.get_ref().is_table() && !known && text_of(key) != "install"
         };
         let (units, own): (Vec<_>, Vec<_>) = in_order(table).into_iter().partition(is_unit);
