@@ -296,8 +296,12 @@ impl Outlets {
         self.scratch.sight
     }
 
-    /// Says something on the log target, as soon as that takes it.
+    /// Says something on the log target, as soon as that takes it. Details for debugging are only
+    /// for the journal, where they can be left out when reading.
     pub(super) fn say(&mut self, line: OwnLine) {
+        if line.level == Severity::Debug && self.target != Target::Journal {
+            return;
+        }
         if self.own.len() < OWN_QUEUE {
             self.own.push_back(line);
         } else {

@@ -471,6 +471,41 @@ fn a_stopped_console_holds_up_nobody_for_long() {
 }
 
 #[test]
+fn noisy_services_do_not_silence_a_quiet_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut world = World::text();
+    let heard = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for n in 0..20 {
+            let (read, mut write) = std::io::pipe().unwrap();
+            let sink = match n % 2 {
+                0 => Sink::Ring,
+                _ => file_sink(&dir.path().join(n.to_string()), 1_000_000, 1),
+            };
+            world.follow(&format!("noisy{n}.service"), sink, &read, None);
+            drop(read);
+            let heard = &heard;
+            scope.spawn(move || {
+                while !heard.load(Ordering::Relaxed) {
+                    write_numbers(&mut write, 0..100);
+                }
+            });
+        }
+        let (read, mut write) = std::io::pipe().unwrap();
+        world.follow("quiet.service", Sink::Console, &read, None);
+        for n in 0..20 {
+            write_numbers(&mut write, n..n + 1);
+            assert_eq!(
+                world.console_line(),
+                format!("quiet.service[7]: line {n}\n")
+            );
+        }
+        heard.store(true, Ordering::Relaxed);
+    });
+    world.flush();
+}
+
+#[test]
 fn a_closed_console_ends_nothing() {
     let world = World::text();
     let World { logs, console, .. } = world;

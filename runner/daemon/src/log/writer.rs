@@ -70,6 +70,8 @@ struct Writer {
     ready: VecDeque<u64>,
     /// Outputs whose sink takes nothing just now.
     waiting: Vec<u64>,
+    /// When to let these try again.
+    retry_at: Option<Instant>,
     /// Outputs whose pipe is larger than usual, and when to look at them.
     grown: Vec<u64>,
     shrink_at: Option<Instant>,
@@ -108,6 +110,7 @@ pub(super) fn start(
                 next: FIRST,
                 ready: VecDeque::new(),
                 waiting: Vec::new(),
+                retry_at: None,
                 grown: Vec::new(),
                 shrink_at: None,
                 files: HashMap::new(),
@@ -146,7 +149,7 @@ impl Writer {
             if !self.obey() {
                 return;
             }
-            if count == 0 && (!self.waiting.is_empty() || self.out.has_own()) {
+            if self.retry_at.is_some_and(|at| self.out.now >= at) {
                 self.retry();
             }
             self.out.say_own();
@@ -165,11 +168,11 @@ impl Writer {
         if !self.ready.is_empty() {
             return EpollTimeout::ZERO;
         }
-        let retry = (!self.waiting.is_empty() || self.out.has_own()).then_some(RETRY);
-        let shrink = self
-            .shrink_at
-            .map(|at| at.saturating_duration_since(Instant::now()));
-        match retry.into_iter().chain(shrink).min() {
+        let own = self.out.has_own().then_some(RETRY);
+        let now = Instant::now();
+        let until = |at: Instant| at.saturating_duration_since(now);
+        let others = [self.retry_at.map(until), self.shrink_at.map(until)];
+        match own.into_iter().chain(others.into_iter().flatten()).min() {
             // Rounded up: to wake a moment too early would be to wake twice.
             Some(wait) => EpollTimeout::try_from(wait + Duration::from_millis(1))
                 .unwrap_or(EpollTimeout::ZERO),
@@ -347,6 +350,7 @@ impl Writer {
 
     /// Lets everybody try again who waits for a sink.
     fn retry(&mut self) {
+        self.retry_at = None;
         for token in std::mem::take(&mut self.waiting) {
             self.enqueue(token);
         }
@@ -368,6 +372,7 @@ impl Writer {
             Turn::Waiting => {
                 if !self.waiting.contains(&token) {
                     self.waiting.push(token);
+                    self.retry_at.get_or_insert(self.out.now + RETRY);
                 }
             }
             Turn::Drained => {

@@ -229,8 +229,8 @@ fn open_fifo(listeners: &Listeners, path: &Path) -> io::Result<OwnedFd> {
         return Err(io::Error::other("it exists and is not a FIFO"));
     }
     give(listeners, &place.node()?)?;
-    // systemd hands FIFOs over non-blocking, and so do we.
-    Ok(fifo)
+    // Opening must not wait, reading may.
+    set_blocking(fifo, true)
 }
 
 /// Gives a node its owner and mode, through a descriptor of the node itself (`O_PATH`).
