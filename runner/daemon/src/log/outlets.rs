@@ -14,9 +14,8 @@ use super::console::{Console, Offered, Speaker};
 use super::journal::{Journal, Record};
 use super::lines::{self, Break};
 use super::own::{self, OwnLine, Severity};
-use super::pipe::Scratch;
+use super::pipe::{Scratch, open_null};
 use super::ring::Ring;
-use super::source::open_null;
 use super::trouble::Advice;
 use super::{FileSink, Format, Heard, Line, LogTarget, tail};
 

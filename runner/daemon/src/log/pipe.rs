@@ -1,5 +1,6 @@
 //! The pipes that services write to: looking into one, moving bytes out of one, and its size.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -53,6 +54,17 @@ pub(super) fn splice(
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// Device and inode of an open file.
+pub(super) fn identity(fd: &OwnedFd) -> io::Result<(u64, u64)> {
+    let found = rustix::fs::fstat(fd)?;
+    Ok((found.st_dev, found.st_ino))
+}
+
+/// Where everything goes that nobody wants.
+pub(super) fn open_null() -> io::Result<File> {
+    File::options().write(true).open("/dev/null")
 }
 
 /// A pipe of our own, through which the front of another one is read without taking it away.

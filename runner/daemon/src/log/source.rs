@@ -15,7 +15,7 @@ use super::lines::{self, Break};
 use super::outlets::{Outlets, Screen};
 use super::own::OwnLine;
 use super::pipe;
-use super::trouble::{Advice, Health};
+use super::trouble::{Advice, Health, refuse};
 use super::{Stream, journal};
 use crate::reason::reason;
 
@@ -106,7 +106,7 @@ impl Source {
         pipe: OwnedFd,
         route: Route,
     ) -> io::Result<Source> {
-        let identity = identity(&pipe)?;
+        let identity = pipe::identity(&pipe)?;
         let capacity = pipe::capacity(pipe.as_fd());
         Ok(Source {
             token,
@@ -591,37 +591,4 @@ impl Source {
 /// A unit's name without `.service`: what syslog calls the program.
 fn without_kind(unit: &str) -> &str {
     unit.rsplit_once('.').map_or(unit, |(name, _kind)| name)
-}
-
-/// Device and inode of an open file.
-pub(super) fn identity(fd: &OwnedFd) -> io::Result<(u64, u64)> {
-    let found = rustix::fs::fstat(fd)?;
-    Ok((found.st_dev, found.st_ino))
-}
-
-/// Where everything goes that nobody wants.
-pub(super) fn open_null() -> io::Result<File> {
-    File::options().write(true).open("/dev/null")
-}
-
-/// What to do after an error of a sink: wait for what passes, such as a full disk; give up at once
-/// on what does not, such as a missing directory. Says also whether it was given up just now.
-fn refuse(health: &mut Health, error: &io::Error, now: std::time::Instant) -> (Advice, bool) {
-    let passes = matches!(
-        error.raw_os_error(),
-        Some(
-            libc::EAGAIN
-                | libc::ENOSPC
-                | libc::EDQUOT
-                | libc::ENOMEM
-                | libc::EMFILE
-                | libc::ENFILE
-                | libc::EIO
-        )
-    ) || error.kind() == io::ErrorKind::WouldBlock;
-    if passes {
-        health.refused(now)
-    } else {
-        (Advice::Skip, health.give_up(now))
-    }
 }

@@ -1,15 +1,15 @@
 //! The log writer with real pipes, files, memfds and sockets.
 
+mod kill;
+
 use std::fs::File;
 use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::process::{Command as Process, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{Mode, OFlags};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::console::Console;
@@ -44,24 +44,23 @@ impl World {
     }
 
     fn with_journal(target: LogTarget, journal: PathBuf) -> World {
-        let format = match &target {
-            LogTarget::Console(format) => *format,
-            _ => Format::Text,
-        };
         let (console, write) = std::io::pipe().unwrap();
-        let standard = Some(Console::on(write.as_fd(), format).unwrap());
-        let (sender, events) = tokio::sync::mpsc::unbounded_channel();
-        let surroundings = Surroundings {
-            target,
-            journal,
-            standard,
-            pid: 42,
-        };
-        let logs = Logs::start_with(surroundings, sender).unwrap();
+        let (logs, events) = start(target, journal, write);
         World {
             logs,
             events,
             console: BufReader::new(console),
+        }
+    }
+
+    /// One whose console is read elsewhere.
+    fn on(target: LogTarget, console: PipeWriter) -> World {
+        let (logs, events) = start(target, PathBuf::from("/nonexistent/journal"), console);
+        let (nothing, _) = std::io::pipe().unwrap();
+        World {
+            logs,
+            events,
+            console: BufReader::new(nothing),
         }
     }
 
@@ -101,6 +100,26 @@ impl World {
     fn losses(&self, name: &str) -> u64 {
         self.logs.losses(unit(name)).blocking_recv().unwrap().lines
     }
+}
+
+fn start(
+    target: LogTarget,
+    journal: PathBuf,
+    console: PipeWriter,
+) -> (Logs, UnboundedReceiver<LogEvent>) {
+    let format = match &target {
+        LogTarget::Console(format) => *format,
+        _ => Format::Text,
+    };
+    let standard = Some(Console::on(console.as_fd(), format).unwrap());
+    let (sender, events) = tokio::sync::mpsc::unbounded_channel();
+    let surroundings = Surroundings {
+        target,
+        journal,
+        standard,
+        pid: 42,
+    };
+    (Logs::start_with(surroundings, sender).unwrap(), events)
 }
 
 fn write_numbers(write: &mut PipeWriter, numbers: std::ops::Range<u64>) {
@@ -545,121 +564,4 @@ fn a_pipe_grows_while_it_is_full_and_shrinks_again() {
         assert!(begun.elapsed() < Duration::from_secs(20));
         world.flush();
     }
-}
-
-/// The child of [`killed_at_any_moment_nothing_is_lost_or_doubled`]; on its own it does nothing.
-#[test]
-fn follow_until_killed() {
-    let Ok(told) = std::env::var("RUNNER_TEST_FOLLOW") else {
-        return;
-    };
-    let mut told = told.split(':');
-    let mut open = || {
-        let path = format!(
-            "/proc/{}/fd/{}",
-            std::os::unix::process::parent_id(),
-            told.next()?
-        );
-        rustix::fs::open(path, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).ok()
-    };
-    let (file_pipe, ring_pipe, ring) = (open().unwrap(), open().unwrap(), open().unwrap());
-    let path = PathBuf::from(told.next().unwrap());
-    let (sender, _events) = tokio::sync::mpsc::unbounded_channel();
-    let logs = Logs::start(LogTarget::Console(Format::Text), sender).unwrap();
-    let follow = |name: &str, read_end, sink, ring| {
-        let (unit, stream) = (unit(name), Stream::Out);
-        logs.follow(Follow {
-            unit,
-            stream,
-            read_end,
-            sink,
-            ring,
-            pid: None,
-        });
-    };
-    follow(
-        "file.service",
-        file_pipe,
-        file_sink(&path, 500_000, 1_000),
-        None,
-    );
-    follow("ring.service", ring_pipe, Sink::Ring, Some(ring));
-    println!("up");
-    loop {
-        std::thread::park();
-    }
-}
-
-#[test]
-fn killed_at_any_moment_nothing_is_lost_or_doubled() {
-    const KILLS: u64 = 40;
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("a.log");
-    let (file_read, mut file_write) = std::io::pipe().unwrap();
-    let (ring_read, mut ring_write) = std::io::pipe().unwrap();
-    let ring = create_ring("ring.service").unwrap();
-    let (written, stop) = (AtomicU64::new(0), AtomicBool::new(false));
-    let total = std::thread::scope(|scope| {
-        let writer = scope.spawn(|| {
-            let mut n = 0;
-            while !stop.load(Ordering::Relaxed) {
-                write_numbers(&mut file_write, n..n + 1);
-                write_numbers(&mut ring_write, n..n + 1);
-                n += 1;
-                written.store(n, Ordering::Relaxed);
-            }
-            n
-        });
-        let mut random = 12_345u64;
-        for _ in 0..KILLS {
-            let told = format!(
-                "{}:{}:{}:{}",
-                file_read.as_raw_fd(),
-                ring_read.as_raw_fd(),
-                ring.as_raw_fd(),
-                path.display()
-            );
-            let mut child = Process::new(std::env::current_exe().unwrap())
-                .args(["log::tests::follow_until_killed", "--exact", "--nocapture"])
-                .env("RUNNER_TEST_FOLLOW", told)
-                .stdout(Stdio::piped())
-                .spawn()
-                .unwrap();
-            let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
-            assert!(said.any(|line| line.unwrap().ends_with("up")));
-            random = random
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
-            let until = written.load(Ordering::Relaxed) + (random >> 33) % 6_000;
-            while written.load(Ordering::Relaxed) < until {
-                std::thread::yield_now();
-            }
-            child.kill().unwrap();
-            child.wait().unwrap();
-        }
-        // Somebody has to read, or the last write never returns.
-        let world = World::text();
-        world.follow(
-            "file.service",
-            file_sink(&path, 500_000, 1_000),
-            &file_read,
-            None,
-        );
-        world.follow("ring.service", Sink::Ring, &ring_read, Some(&ring));
-        stop.store(true, Ordering::Relaxed);
-        let total = writer.join().unwrap();
-        world.flush();
-        assert_eq!(
-            world.losses("file.service") + world.losses("ring.service"),
-            0
-        );
-        let last = total.saturating_sub(1_000)..total;
-        let last: Vec<_> = last.map(|n| format!("line {n}")).collect();
-        assert_eq!(world.tail("ring.service", 1_000), last);
-        total
-    });
-    assert_numbers(&read_all(&path), 0..total);
-    // The size of the ring's memfd counts every byte that ever went in.
-    let bytes: u64 = (0..total).map(|n| format!("line {n}\n").len() as u64).sum();
-    assert_eq!(File::from(ring).metadata().unwrap().len(), bytes);
 }

@@ -1,5 +1,6 @@
 //! How a sink is: it takes lines, or it has not for a while, or it is given up for now.
 
+use std::io;
 use std::time::{Duration, Instant};
 
 use super::PATIENCE;
@@ -89,6 +90,28 @@ impl Health {
         let before = matches!(self, Health::Down { .. });
         *self = Health::Down { next: now + REVIVE };
         !before
+    }
+}
+
+/// What to do after an error of a sink: wait for what passes, such as a full disk; give up at once
+/// on what does not, such as a missing directory. Says also whether it was given up just now.
+pub(super) fn refuse(health: &mut Health, error: &io::Error, now: Instant) -> (Advice, bool) {
+    let passes = matches!(
+        error.raw_os_error(),
+        Some(
+            libc::EAGAIN
+                | libc::ENOSPC
+                | libc::EDQUOT
+                | libc::ENOMEM
+                | libc::EMFILE
+                | libc::ENFILE
+                | libc::EIO
+        )
+    ) || error.kind() == io::ErrorKind::WouldBlock;
+    if passes {
+        health.refused(now)
+    } else {
+        (Advice::Skip, health.give_up(now))
     }
 }
 

@@ -20,7 +20,8 @@ use super::file::LogFile;
 use super::journal::{self, Journal};
 use super::outlets::{Outlets, Screen, Target};
 use super::own::OwnLine;
-use super::source::{Route, Show, Source, Turn, identity};
+use super::pipe;
+use super::source::{Route, Show, Source, Turn};
 use super::trouble::RETRY;
 use super::{Command, FileSink, Follow, LogEvent, LogTarget, Losses, Sink, Stream};
 use crate::reason::reason;
@@ -251,7 +252,7 @@ impl Writer {
             };
         }
         let route = self.route(sink);
-        let known = identity(&read_end).ok();
+        let known = pipe::identity(&read_end).ok();
         for token in self.out.sources(&unit) {
             let Some(source) = self.sources.get_mut(&token) else {
                 continue;
@@ -277,7 +278,7 @@ impl Writer {
         match added {
             Ok(mut source) => {
                 source.pid = pid;
-                if source.capacity > super::pipe::USUAL {
+                if source.capacity > pipe::USUAL {
                     self.grown.push(token);
                 }
                 self.sources.insert(token, source);
