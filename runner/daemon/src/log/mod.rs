@@ -60,6 +60,7 @@ use tokio::sync::mpsc::{Receiver, UnboundedSender};
 use tokio::sync::oneshot;
 use units::UnitName;
 
+pub use crate::link::Stream;
 pub use ring::{CAPACITY as RING_CAPACITY, create as create_ring};
 
 use own::OwnLine;
@@ -85,15 +86,6 @@ pub enum Format {
     Text,
     /// One JSON object with `time`, `unit`, `pid` and `message`.
     Json,
-}
-
-/// Which of a service's outputs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Stream {
-    /// Standard output, and standard error unless it has a sink of its own.
-    Out,
-    /// Standard error.
-    Err,
 }
 
 /// Where a service's output goes.

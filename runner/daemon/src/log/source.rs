@@ -1,7 +1,6 @@
 //! One output of one service, on its way from the pipe to where it belongs.
 
 use std::cell::RefCell;
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;

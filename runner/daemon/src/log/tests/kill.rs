@@ -102,7 +102,11 @@ fn killed_at_any_moment_nothing_is_lost_or_doubled() {
                 path.display()
             );
             let mut child = Process::new(std::env::current_exe().unwrap())
-                .args(["log::tests::kill::follow_until_killed", "--exact", "--nocapture"])
+                .args([
+                    "log::tests::kill::follow_until_killed",
+                    "--exact",
+                    "--nocapture",
+                ])
                 .env("RUNNER_TEST_FOLLOW", told)
                 .stdout(screen_write.try_clone().unwrap())
                 .spawn()
