@@ -128,6 +128,16 @@ impl Terminal {
         self.person_reads
     }
 
+    /// How many columns the terminal has; `None` in a pipe, where nothing is cut.
+    pub(crate) fn width(&self) -> Option<usize> {
+        let size = self
+            .person_reads
+            .then(|| rustix::termios::tcgetwinsize(io::stdout()).ok());
+        size.flatten()
+            .map(|size| usize::from(size.ws_col))
+            .filter(|width| *width > 0)
+    }
+
     /// `text` in `style` where colour is wanted. The text must be clean already.
     pub(crate) fn paint(&self, style: Style, text: &str) -> String {
         paint(self.colour, style, text)

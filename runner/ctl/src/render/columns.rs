@@ -46,7 +46,9 @@ pub(crate) fn print<const N: usize>(
             *width = (*width).max(cell.text.chars().count());
         }
     }
-    for row in rows {
+    let room = terminal.width();
+    for mut row in rows {
+        fit(&mut row, &widths, room);
         let last = row
             .iter()
             .rposition(|cell| !cell.text.is_empty())
@@ -62,4 +64,40 @@ pub(crate) fn print<const N: usize>(
         terminal.line(&line)?;
     }
     Ok(())
+}
+
+/// Cuts the last cell where it would not fit in `room` columns. The others are names: half a name
+/// is none.
+fn fit(row: &mut [Cell], widths: &[usize], room: Option<usize>) {
+    let (Some(last), Some(room)) = (row.last_mut(), room) else {
+        return;
+    };
+    let before: usize = widths.iter().rev().skip(1).map(|width| width + 1).sum();
+    let room = room.saturating_sub(before);
+    // Less than this would not say anything.
+    if last.text.chars().count() > room && room >= 10 {
+        last.text = last.text.chars().take(room - 1).chain(['…']).collect();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_last_cell_is_cut() {
+        let cut = |room| {
+            let mut row = [Cell::from("name.service"), Cell::from("a long description")];
+            fit(&mut row, &[12, 18], room);
+            row.map(|cell| cell.text).join(" ")
+        };
+        assert_eq!(cut(None), "name.service a long description");
+        assert_eq!(cut(Some(31)), "name.service a long description");
+        assert_eq!(cut(Some(30)), "name.service a long descripti…");
+        assert_eq!(
+            cut(Some(20)),
+            "name.service a long description",
+            "nothing would be left"
+        );
+    }
 }
