@@ -1,5 +1,11 @@
 //! Real processes, made by the real spawner, looked at from outside through `/proc`. They are
 //! children of this test, not of a keeper.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed expectation is a failed test, also in what the tests share"
+)]
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -150,6 +156,7 @@ impl Running {
     }
 
     fn descriptors(&self) -> Vec<u32> {
+        self.wait_until_asleep();
         let list = std::fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap();
         let mut all: Vec<u32> = list
             .map(|entry| {
@@ -164,6 +171,14 @@ impl Running {
             .collect();
         all.sort_unstable();
         all
+    }
+
+    /// The dynamic loader opens files; the program it loads does nothing but sleep.
+    fn wait_until_asleep(&self) {
+        let path = format!("/proc/{}/stat", self.pid());
+        while !std::fs::read_to_string(&path).unwrap().contains(") S ") {
+            std::thread::yield_now();
+        }
     }
 
     fn environment(&self) -> HashMap<String, String> {

@@ -174,10 +174,8 @@ pub(super) unsafe fn launch(
         };
         if pid >= 0 {
             // SAFETY: the kernel has just made this descriptor for us.
-            break Ok(Launched {
-                pid,
-                pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) },
-            });
+            let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+            break Ok(Launched { pid, pidfd });
         }
         match next_method(method, -pid) {
             Some(next) => {

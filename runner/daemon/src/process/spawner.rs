@@ -30,8 +30,11 @@ pub struct Registrar {
     /// The manager's socket to the keeper.
     pub socket: OwnedFd,
     /// The record to send on it for a process.
-    pub record: Box<dyn Fn(&Spawn) -> Vec<u8> + Send + Sync>,
+    pub record: RecordOf,
 }
+
+/// Makes the registration record of a process.
+pub type RecordOf = Box<dyn Fn(&Spawn) -> Vec<u8> + Send + Sync>;
 
 impl fmt::Debug for Registrar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -331,7 +331,7 @@ impl Processes {
     /// [`Processes::look`] says so.
     pub fn watch_empty(&mut self, unit: &UnitName) -> bool {
         self.units.entry(unit.clone()).or_default().watched = true;
-        let empty = self.find_empty(&[unit.clone()]);
+        let empty = self.find_empty(std::slice::from_ref(unit));
         for unit in &empty {
             self.stop_watching(unit);
         }
