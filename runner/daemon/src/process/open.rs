@@ -1,22 +1,20 @@
 //! Opening files that a unit names, with the daemon's rights.
 //!
 //! No open waits for anybody (a FIFO without a reader, a tape), none makes a terminal ours, and root
-//! does not follow a stranger's lead: a way that goes through something one user owns may only end
-//! at something the same user owns, so a link to `/etc/passwd` in a user's directory leads nowhere.
+//! does not follow a stranger's lead ([`Place`]): a link to `/etc/shadow` in a user's directory leads
+//! nowhere.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
 use engine::event::SpawnFailure;
 use rustix::fs::{FileType, Mode, OFlags};
 
 use super::order::FileMode;
 use super::step::{Step, reason_of};
-
-/// As many links as the kernel follows.
-const MOST_LINKS: u32 = 40;
+use crate::place::Place;
 
 /// The failure of `step` for an error of this module.
 pub(super) fn failure(step: Step, what: &str, error: &io::Error) -> SpawnFailure {
@@ -95,129 +93,24 @@ pub(super) fn open_trusted(path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
     if !rustix::process::geteuid().is_root() {
         return Ok(rustix::fs::open(path, flags, mode)?);
     }
-    walk(path, flags, mode)
-}
-
-/// Who owns the last thing the way went through.
-#[derive(Clone, Copy)]
-struct Owner(u32);
-
-impl Owner {
-    /// Whether the way may go on to a thing of `next`'s.
-    fn may_lead_to(self, next: Owner, at: &Path) -> io::Result<Owner> {
-        if self.0 == 0 || self.0 == next.0 {
-            return Ok(next);
-        }
-        Err(io::Error::other(format!(
-            "at {} the way leads from something of user {} to something of user {}",
-            at.display(),
-            self.0,
-            next.0
-        )))
+    let place = Place::find(path)?;
+    // Emptied only when it is known to be what it seems.
+    let unharmful = (flags - OFlags::TRUNC) | OFlags::NOFOLLOW;
+    let opened = rustix::fs::openat(&place.directory, &place.name, unharmful, mode)?;
+    let found = rustix::fs::fstat(&opened)?;
+    if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile {
+        return Ok(opened);
     }
-}
-
-fn walk(path: &Path, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
-    let look = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let root = || rustix::fs::open("/", look | OFlags::DIRECTORY, Mode::empty());
-    let mut links = 0;
-    let mut at = root()?;
-    let mut owner = Owner(rustix::fs::fstat(&at)?.st_uid);
-    let mut shown = PathBuf::from("/");
-    let mut ahead: Vec<std::ffi::OsString> = parts(path);
-    while let Some(part) = ahead.pop() {
-        let last = ahead.is_empty();
-        shown.push(&part);
-        let here = match rustix::fs::openat(&at, &part, look, Mode::empty()) {
-            Err(rustix::io::Errno::NOENT) if last && flags.contains(OFlags::CREATE) => {
-                // Whoever puts something there in between makes this fail, and is told apart.
-                let created = flags | OFlags::EXCL | OFlags::NOFOLLOW;
-                match rustix::fs::openat(&at, &part, created, mode) {
-                    Err(rustix::io::Errno::EXIST) => {
-                        shown.pop();
-                        ahead.push(part);
-                        links += 1;
-                        if links > MOST_LINKS {
-                            return Err(io::Error::from_raw_os_error(libc::ELOOP));
-                        }
-                        continue;
-                    }
-                    created => return Ok(created?),
-                }
-            }
-            found => found?,
-        };
-        let stat = rustix::fs::fstat(&here)?;
-        owner = owner.may_lead_to(Owner(stat.st_uid), &shown)?;
-        match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Symlink => {
-                links += 1;
-                if links > MOST_LINKS {
-                    return Err(io::Error::from_raw_os_error(libc::ELOOP));
-                }
-                let target = rustix::fs::readlinkat(&here, "", Vec::new())?;
-                let target = PathBuf::from(std::ffi::OsString::from(
-                    target.to_string_lossy().into_owned(),
-                ));
-                shown.pop();
-                if target.is_absolute() {
-                    at = root()?;
-                    shown = PathBuf::from("/");
-                }
-                ahead.extend(parts(&target));
-            }
-            _ if !last => at = here,
-            _ => return open_found(&stat, flags, &at, &part),
-        }
-    }
-    // The path was `/`, or only `.`.
-    Err(io::Error::from_raw_os_error(libc::EISDIR))
-}
-
-/// The parts of a path, the first one last.
-fn parts(path: &Path) -> Vec<std::ffi::OsString> {
-    path.components()
-        .rev()
-        .filter_map(|part| match part {
-            Component::Normal(name) => Some(name.to_owned()),
-            Component::ParentDir => Some("..".into()),
-            Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
-        })
-        .collect()
-}
-
-/// Opens what was looked at for reading or writing. `seen` is held open by the caller, so nothing
-/// else can have its inode number meanwhile.
-fn open_found(
-    seen: &rustix::fs::Stat,
-    flags: OFlags,
-    directory: &OwnedFd,
-    name: &std::ffi::OsStr,
-) -> io::Result<OwnedFd> {
-    let unharmful = (flags - OFlags::CREATE - OFlags::TRUNC) | OFlags::NOFOLLOW;
-    let opened = rustix::fs::openat(directory, name, unharmful, Mode::empty())?;
-    let now = rustix::fs::fstat(&opened)?;
-    if (now.st_dev, now.st_ino) != (seen.st_dev, seen.st_ino) {
-        return Err(io::Error::other("it was replaced while it was opened"));
-    }
-    let is_regular = FileType::from_raw_mode(now.st_mode) == FileType::RegularFile;
-    let writes = flags.intersects(OFlags::WRONLY | OFlags::RDWR);
-    if is_regular && writes && now.st_nlink > 1 && may_be_shared(directory)? {
+    if found.st_nlink > 1 && !place.ours {
         return Err(io::Error::other(format!(
             "it has {} names, and its directory belongs to others too",
-            now.st_nlink
+            found.st_nlink
         )));
     }
-    if is_regular && flags.contains(OFlags::TRUNC) {
+    if flags.contains(OFlags::TRUNC) {
         rustix::fs::ftruncate(&opened, 0)?;
     }
     Ok(opened)
-}
-
-/// Whether somebody else than root can make names in this directory.
-fn may_be_shared(directory: &OwnedFd) -> io::Result<bool> {
-    let stat = rustix::fs::fstat(directory)?;
-    Ok(stat.st_uid != 0 || stat.st_mode & 0o022 != 0)
 }
 
 #[cfg(test)]
@@ -293,7 +186,7 @@ mod tests {
         assert_eq!(read("theirs/file").unwrap(), b"their own");
         let refused = read("theirs/link").unwrap_err().to_string();
         assert!(
-            refused.contains("user 65534 to something of user 0"),
+            refused.contains("symbolic link in a directory of another user"),
             "{refused}"
         );
         assert!(read("theirs/hard").is_err());

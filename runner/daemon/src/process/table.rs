@@ -34,7 +34,7 @@ pub struct Processes {
     instances: HashMap<Ticket, Instance>,
     units: HashMap<UnitName, Unit>,
     /// `/proc` as it was at a moment; good for the signals of one turn of the loop.
-    seen: Option<(Instant, Arc<HashMap<u32, Stat>>)>,
+    seen: Option<Arc<Seen>>,
 }
 
 /// A process we asked for.
@@ -79,6 +79,15 @@ struct Leader {
 struct Other {
     pid: u32,
     pidfd: OwnedFd,
+}
+
+/// One look at all processes: how each was then, and which belonged to a unit without being one of
+/// its leaders.
+#[derive(Debug)]
+struct Seen {
+    at: Instant,
+    started: HashMap<u32, u64>,
+    others: HashMap<UnitName, Vec<u32>>,
 }
 
 /// What to do with an exit the keeper reports.
@@ -453,13 +462,21 @@ impl Processes {
         children.iter().any(|pid| !known.contains(pid))
     }
 
-    /// A look at `/proc`, at most [`SEEN_FOR`] old.
-    fn processes_now(&mut self) -> Arc<HashMap<u32, Stat>> {
+    /// A look at `/proc`, at most [`SEEN_FOR`] old: one serves all units that stop together.
+    fn look_around(&mut self) -> Arc<Seen> {
         match &self.seen {
-            Some((at, seen)) if at.elapsed() < SEEN_FOR => Arc::clone(seen),
+            Some(seen) if seen.at.elapsed() < SEEN_FOR => Arc::clone(seen),
             _ => {
-                let seen = Arc::new(procfs::all());
-                self.seen = Some((Instant::now(), Arc::clone(&seen)));
+                let at = Instant::now();
+                let all = procfs::all();
+                let others = self.sort(&all);
+                let started = all.iter().map(|(pid, stat)| (*pid, stat.started)).collect();
+                let seen = Arc::new(Seen {
+                    at,
+                    started,
+                    others,
+                });
+                self.seen = Some(Arc::clone(&seen));
                 seen
             }
         }
@@ -467,16 +484,12 @@ impl Processes {
 
     /// Enters the unit's processes that we have not made into its list, by pidfd.
     fn find_others(&mut self, name: &UnitName) {
-        let seen = self.processes_now();
-        let Some(unit) = self.units.get(name) else {
-            return;
-        };
-        let found: Vec<u32> = self.belonging(unit, &seen);
+        let seen = self.look_around();
         let Some(unit) = self.units.get_mut(name) else {
             return;
         };
         unit.others.retain(|other| signal::exists(&other.pidfd));
-        for pid in found {
+        for pid in seen.others.get(name).into_iter().flatten().copied() {
             if unit.others.iter().any(|other| other.pid == pid) {
                 continue;
             }
@@ -484,7 +497,7 @@ impl Processes {
                 continue;
             };
             // The number may have been given to somebody else since the look.
-            if procfs::stat(pid).map(|now| now.started) != seen.get(&pid).map(|then| then.started) {
+            if procfs::stat(pid).map(|now| now.started) != seen.started.get(&pid).copied() {
                 continue;
             }
             self.watch.watch_process(&pidfd);
@@ -492,71 +505,61 @@ impl Processes {
         }
     }
 
-    /// All processes of the unit that are not leaders that live.
-    fn belonging(&self, unit: &Unit, seen: &HashMap<u32, Stat>) -> Vec<u32> {
-        let leading: HashSet<u32> = unit
-            .leaders
-            .iter()
-            .filter(|leader| leader.lives)
-            .map(|leader| leader.pid)
-            .collect();
-        let of_others: HashSet<u32> = self
-            .units
-            .values()
-            .filter(|other| !std::ptr::eq(*other, unit))
-            .flat_map(|other| other.leaders.iter().filter(|leader| leader.lives))
-            .map(|leader| leader.pid)
-            .collect();
-        let mut verdicts: HashMap<u32, bool> = HashMap::new();
-        seen.iter()
-            .filter(|(pid, stat)| !stat.is_zombie && !leading.contains(pid))
-            .map(|(pid, _)| *pid)
-            .filter(|pid| {
-                let known = (&leading, &of_others);
-                self.is_of(unit, *pid, known, seen, &mut verdicts)
-            })
-            .collect()
-    }
-
-    /// Climbs from a process towards the keeper until its unit is clear.
-    fn is_of(
-        &self,
-        unit: &Unit,
-        pid: u32,
-        (leading, of_others): (&HashSet<u32>, &HashSet<u32>),
-        seen: &HashMap<u32, Stat>,
-        verdicts: &mut HashMap<u32, bool>,
-    ) -> bool {
-        let mut climbed = Vec::new();
-        let mut at = pid;
-        let verdict = loop {
-            if let Some(known) = verdicts.get(&at) {
-                break *known;
+    /// Whose each process is that is not a leader: climbs from it towards the keeper until that is
+    /// clear.
+    fn sort(&self, all: &HashMap<u32, Stat>) -> HashMap<UnitName, Vec<u32>> {
+        let mut leading = HashMap::new();
+        let mut sessions = HashMap::new();
+        let mut runs = HashMap::new();
+        for (name, unit) in &self.units {
+            runs.extend(unit.invocation.map(|run| (run.to_string(), name)));
+            for leader in &unit.leaders {
+                if leader.lives {
+                    leading.insert(leader.pid, name);
+                }
+                if leader.lives || !all.contains_key(&leader.pid) {
+                    sessions.insert(leader.pid, name);
+                }
             }
-            if leading.contains(&at) {
-                break true;
+        }
+        let mut verdicts: HashMap<u32, Option<&UnitName>> = HashMap::new();
+        let mut sorted: HashMap<UnitName, Vec<u32>> = HashMap::new();
+        for (pid, stat) in all {
+            if stat.is_zombie || leading.contains_key(pid) {
+                continue;
             }
-            if of_others.contains(&at) || at == std::process::id() {
-                break false;
-            }
-            let Some(stat) = seen.get(&at) else {
-                break false;
+            let mut climbed = Vec::new();
+            let mut at = *pid;
+            let verdict = loop {
+                if let Some(known) = verdicts.get(&at) {
+                    break *known;
+                }
+                if let Some(name) = leading.get(&at) {
+                    break Some(*name);
+                }
+                let Some(stat) = all.get(&at).filter(|_| at != std::process::id()) else {
+                    break None;
+                };
+                climbed.push(at);
+                if let Some(name) = sessions.get(&stat.session) {
+                    break Some(*name);
+                }
+                if stat.parent == self.keeper {
+                    let mark = procfs::variable(at, "INVOCATION_ID");
+                    break mark.and_then(|mark| runs.get(&mark).copied());
+                }
+                // A circle can be seen while processes change their parents.
+                if stat.parent == 0 || climbed.len() > all.len() {
+                    break None;
+                }
+                at = stat.parent;
             };
-            if unit.owns_session(stat.session, seen) {
-                break true;
+            verdicts.extend(climbed.into_iter().map(|pid| (pid, verdict)));
+            if let Some(name) = verdict {
+                sorted.entry(name.clone()).or_default().push(*pid);
             }
-            climbed.push(at);
-            if stat.parent == self.keeper {
-                let mark = procfs::variable(at, "INVOCATION_ID");
-                break mark.is_some() && mark == unit.invocation.map(|run| run.to_string());
-            }
-            if stat.parent == 0 || climbed.len() > seen.len() {
-                break false;
-            }
-            at = stat.parent;
-        };
-        verdicts.extend(climbed.into_iter().map(|pid| (pid, verdict)));
-        verdict
+        }
+        sorted
     }
 
     /// Whether a process belongs to the unit, for those who decide whom to believe. `uid` is the
@@ -581,7 +584,6 @@ impl Processes {
             };
         }
         let mut at = pid;
-        let mut seen = HashMap::new();
         // Longer than any tree of processes people make; a circle cannot hold us for ever.
         for _ in 0..1000 {
             let Some(stat) = procfs::stat(at) else {
@@ -591,9 +593,8 @@ impl Processes {
                     Membership::Stranger
                 };
             };
-            seen.insert(at, stat);
             let leads = |leader: &Leader| leader.lives && leader.pid == stat.parent;
-            if unit.leaders.iter().any(leads) || unit.owns_live_session(stat.session) {
+            if unit.leaders.iter().any(leads) || unit.owns_session(stat.session) {
                 return Membership::Member;
             }
             if stat.parent == self.keeper {
@@ -619,11 +620,8 @@ impl Processes {
         let mut pids = match self.cgroups.clone() {
             Some(cgroups) => cgroups.processes(name),
             None => {
-                let seen = self.processes_now();
-                self.units
-                    .get(name)
-                    .map(|unit| self.belonging(unit, &seen))
-                    .unwrap_or_default()
+                let seen = self.look_around();
+                seen.others.get(name).cloned().unwrap_or_default()
             }
         };
         let leaders = self
@@ -685,13 +683,7 @@ impl Processes {
 impl Unit {
     /// Whether the session was made by one of the unit's processes. The number is not given to
     /// another session while this one has members, but may be once it had none.
-    fn owns_session(&self, session: u32, seen: &HashMap<u32, Stat>) -> bool {
-        self.leaders
-            .iter()
-            .any(|leader| leader.pid == session && (leader.lives || !seen.contains_key(&session)))
-    }
-
-    fn owns_live_session(&self, session: u32) -> bool {
+    fn owns_session(&self, session: u32) -> bool {
         self.leaders.iter().any(|leader| {
             leader.pid == session && (leader.lives || procfs::stat(session).is_none())
         })
