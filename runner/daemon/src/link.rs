@@ -14,7 +14,8 @@ use engine::clock::Monotonic;
 use engine::event::ExitStatus;
 use rustix::time::{Itimerspec, TimerfdTimerFlags, Timespec};
 use tokio::io::unix::AsyncFd;
-use units::{Signal, UnitName};
+use units::UnitName;
+use units::value::Signal;
 
 use crate::keeper::channel::{self, Packet, Wait};
 use crate::keeper::wire::{self, Kind, Record, flags};
@@ -380,7 +381,10 @@ impl Link {
         let watched = match self.watched.get() {
             Some(watched) => watched,
             None => {
-                let watched = AsyncFd::new(Arc::clone(&self.socket))?;
+                // SAFETY: the descriptor is owned by what is registered, so it stays open and the
+                // same for as long.
+                #[allow(unsafe_code, reason = "the safe form is deprecated in favour of this one")]
+                let watched = unsafe { AsyncFd::register(Arc::clone(&self.socket)) }?;
                 self.watched.get_or_init(|| watched)
             }
         };
