@@ -383,7 +383,10 @@ impl Link {
             None => {
                 // SAFETY: the descriptor is owned by what is registered, so it stays open and the
                 // same for as long.
-                #[allow(unsafe_code, reason = "the safe form is deprecated in favour of this one")]
+                #[allow(
+                    unsafe_code,
+                    reason = "the safe form is deprecated in favour of this one"
+                )]
                 let watched = unsafe { AsyncFd::register(Arc::clone(&self.socket)) }?;
                 self.watched.get_or_init(|| watched)
             }

@@ -74,6 +74,7 @@ impl Keeper {
                 }
             }
             Kind::Adopt => self.adopt(&record),
+            Kind::UpgradeKeeper => self.try_out(fd),
             // Unknown kinds are of a later version, the rest are ours to say.
             _ => {}
         }
@@ -109,7 +110,7 @@ impl Keeper {
         self.answer(answer);
     }
 
-    fn answer(&mut self, record: Record) {
+    pub(super) fn answer(&mut self, record: Record) {
         if let Some(manager) = &mut self.manager {
             if manager.answers.len() < UNTOLD {
                 manager.answers.push_back(record);

@@ -1,10 +1,10 @@
 //! How a manager is started: program, arguments, environment and the end of a new socket pair.
 
 use std::env;
-use std::ffi::{CString, OsString};
+use std::ffi::{CStr, CString, OsString};
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use rustix::fs::{Mode, OFlags};
@@ -46,9 +46,9 @@ pub(super) struct Launch {
     inherited: Vec<RawFd>,
     watchdog: bool,
     /// The soft limit of open files before we raised it.
-    open_files: u64,
+    pub(super) open_files: u64,
     /// Our `oom_score_adj` before we lowered it.
-    oom_score: Option<CString>,
+    pub(super) oom_score: Option<CString>,
 }
 
 impl Launch {
@@ -100,6 +100,11 @@ impl Launch {
         })
     }
 
+    /// Of each manager, and of a keeper that goes on.
+    pub(super) fn arguments(&self) -> Vec<&CStr> {
+        self.arguments.iter().map(CString::as_c_str).collect()
+    }
+
     /// Starts a manager: its pid, and our end of the pair.
     pub(super) fn start(&self) -> io::Result<(u32, OwnedFd)> {
         let (ours, theirs) = rustix::net::socketpair(
@@ -123,12 +128,8 @@ impl Launch {
         let mut keep_open = self.inherited.clone();
         keep_open.push(theirs.as_raw_fd());
         let pid = give_birth(Birth {
-            program: std::os::fd::AsFd::as_fd(&self.program),
-            arguments: &self
-                .arguments
-                .iter()
-                .map(CString::as_c_str)
-                .collect::<Vec<_>>(),
+            program: self.program.as_fd(),
+            arguments: &self.arguments(),
             environment,
             own_pid: &own_pid,
             keep_open: &keep_open,

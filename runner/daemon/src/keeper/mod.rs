@@ -24,6 +24,7 @@ mod stop;
 mod system;
 mod table;
 mod telling;
+mod upgrade;
 pub mod wire;
 
 use std::collections::VecDeque;
@@ -44,6 +45,8 @@ use lock::LockFailure;
 use outer::Outer;
 use table::Table;
 use telling::Telling;
+use upgrade::Trial;
+pub use upgrade::{Resumption, resume};
 use wire::Record;
 
 /// Under this key the keeper gives each manager the timer it shares with it.
@@ -119,6 +122,8 @@ struct Keeper {
     unclaimed: Vec<(u32, i32, u64)>,
     /// How the manager died in this turn.
     death: Option<i32>,
+    /// The program that this keeper shall become.
+    trial: Option<Trial>,
 }
 
 /// Runs as keeper until everything is over; gives the exit status of the whole program.
@@ -178,6 +183,7 @@ impl Keeper {
             rolled_back: false,
             unclaimed: Vec::new(),
             death: None,
+            trial: None,
         })
     }
 
@@ -190,6 +196,9 @@ impl Keeper {
             }
             let room = self.tell();
             let waiting = self.outer.flush();
+            if room == Room::Enough && !waiting {
+                self.upgrade();
+            }
             let ready = self.wait(room, waiting);
             if ready.signals
                 && let Some(end) = self.take_signals()
@@ -214,6 +223,12 @@ impl Keeper {
                 && until <= now()
             {
                 self.shoot();
+            }
+            if let Some(trial) = &mut self.trial
+                && trial.until <= now()
+            {
+                system::kill(Some(trial.test), libc::SIGKILL.unsigned_abs());
+                trial.until = u64::MAX;
             }
         }
     }
@@ -240,11 +255,15 @@ impl Keeper {
         ];
         fds.extend(socket.map(|socket| PollFd::new(socket, wanted)));
         let quit = self.manager.as_ref().and_then(|manager| manager.quit);
-        let due = match (self.next, quit) {
-            (Next::StartAt(at), _) => Some(at),
-            (Next::Lives, Some((_, until))) => Some(until),
-            (Next::Lives, None) => None,
+        let start = match self.next {
+            Next::StartAt(at) => Some(at),
+            Next::Lives => None,
         };
+        let test = self.trial.as_ref().map(|trial| trial.until);
+        let due = [start, quit.map(|(_, until)| until), test]
+            .into_iter()
+            .flatten()
+            .min();
         let mut pause = due.map(|at| Duration::from_micros(at.saturating_sub(now())));
         if waiting || room == Room::Busy {
             let soon = Duration::from_millis(20);
@@ -289,6 +308,8 @@ impl Keeper {
                 .is_some_and(|manager| manager.pid == pid)
             {
                 self.death = Some(status);
+            } else if self.trial.as_ref().is_some_and(|trial| trial.test == pid) {
+                self.tested(status);
             } else if !self.table.ended(pid, status, time) {
                 self.unclaimed.push((pid, status, time));
             }

@@ -54,6 +54,25 @@ impl Telling {
         }
     }
 
+    /// Of a manager that was told so far by the keeper we were.
+    pub(super) fn resumed(live: bool, exits: u64, signals: u64) -> Telling {
+        Telling {
+            step: if live { Step::Live } else { Step::Silent },
+            exits,
+            signals,
+        }
+    }
+
+    /// The numbers up to which exits and signals were told.
+    pub(super) fn told_up_to(&self) -> (u64, u64) {
+        (self.exits, self.signals)
+    }
+
+    /// After `End`.
+    pub(super) fn is_live(&self) -> bool {
+        self.step == Step::Live
+    }
+
     pub(super) fn begin(&mut self) {
         if self.step == Step::Silent {
             self.step = Step::Timer;
