@@ -17,6 +17,8 @@ pub(crate) enum Failure {
     NobodyReads,
     /// Everything there is to say has been said.
     Told(Exit),
+    /// The manager went away in the middle, says this cause: the next one can be asked again.
+    Lost(String),
     /// With a sentence: lower case, no final period.
     Because {
         /// The exit status.
@@ -66,11 +68,13 @@ impl From<io::Error> for Failure {
 /// The manager said no, or has gone. Verbs that queue jobs tell more kinds of no apart.
 impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
-        let exit = match error.kind() {
-            Some(Kind::AccessDenied) => Exit::Refused,
-            _ => Exit::Failed,
-        };
-        Failure::new(exit, error.to_string())
+        match error {
+            Error::Lost(cause) => Failure::Lost(cause),
+            error if error.kind() == Some(Kind::AccessDenied) => {
+                Failure::new(Exit::Refused, error.to_string())
+            }
+            error => Failure::because(error.to_string()),
+        }
     }
 }
 
@@ -79,6 +83,7 @@ impl fmt::Display for Failure {
         match self {
             Failure::NobodyReads => f.write_str("nobody reads the output"),
             Failure::Told(exit) => write!(f, "exit status {}", exit.code()),
+            Failure::Lost(cause) => write!(f, "lost the connection to the manager: {cause}"),
             Failure::Because { message, .. } => f.write_str(message),
         }
     }

@@ -18,6 +18,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
+use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::terminal::Terminal;
 
@@ -38,6 +39,10 @@ pub fn main() -> ExitCode {
     match outcome {
         Ok(exit) | Err(Failure::Told(exit)) => exit.into(),
         Err(Failure::NobodyReads) => ExitCode::SUCCESS,
+        Err(lost @ Failure::Lost(_)) => {
+            terminal.error(&lost.to_string(), None, Exit::Failed.code());
+            Exit::Failed.into()
+        }
         Err(Failure::Because {
             exit,
             message,

@@ -12,14 +12,21 @@ mod waiting;
 
 use std::io;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use dbus::client::{Client, Error};
 
 use crate::cli::{Cli, UnitsArgs, Verb};
 use crate::failure::{Failure, Outcome};
 use crate::names::UnitArg;
-use crate::runtime::Place;
+use crate::runtime::{Place, Silence};
 use crate::terminal::Terminal;
+
+/// For how long a manager may drop new connections because it is replaced again and again.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Between two attempts to connect.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Does what `cli` says.
 pub(crate) fn perform(cli: Cli, terminal: &mut Terminal) -> Outcome {
@@ -39,17 +46,21 @@ pub(crate) fn perform(cli: Cli, terminal: &mut Terminal) -> Outcome {
         .block_on(dispatch(cli.verb, &place, terminal))
 }
 
-/// Does one verb.
+/// Does one verb. What only asks, or does no harm when it is done twice, is asked again when the
+/// manager goes away in the middle; jobs have a way of their own.
 async fn dispatch(verb: Verb, place: &Place, terminal: &mut Terminal) -> Outcome {
     let client = async || connect(place).await;
+    macro_rules! ask {
+        ($($verb:tt)::+, $args:expr) => {
+            patiently(client().await?, async |client| $($verb)::+(client, terminal, &$args).await).await
+        };
+    }
     match verb {
-        Verb::Status(args) => status::status(&client().await?, terminal, &args).await,
-        Verb::ListUnits(args) => lists::units(&client().await?, terminal, &args).await,
-        Verb::ListSockets(args) => lists::sockets(&client().await?, terminal, &args).await,
-        Verb::ListJobs(args) => lists::jobs(&client().await?, terminal, &args).await,
-        Verb::ListDependencies(args) => {
-            lists::dependencies(&client().await?, terminal, &args).await
-        }
+        Verb::Status(args) => ask!(status::status, args),
+        Verb::ListUnits(args) => ask!(lists::units, args),
+        Verb::ListSockets(args) => ask!(lists::sockets, args),
+        Verb::ListJobs(args) => ask!(lists::jobs, args),
+        Verb::ListDependencies(args) => ask!(lists::dependencies, args),
         Verb::Start(args) => jobs::queue(&client().await?, terminal, "start", &args).await,
         Verb::Stop(args) => jobs::queue(&client().await?, terminal, "stop", &args).await,
         Verb::Restart(args) => jobs::queue(&client().await?, terminal, "restart", &args).await,
@@ -63,28 +74,51 @@ async fn dispatch(verb: Verb, place: &Place, terminal: &mut Terminal) -> Outcome
         Verb::TryReloadOrRestart(args) => {
             jobs::queue(&client().await?, terminal, "try-reload-or-restart", &args).await
         }
+        // A signal that is sent twice is another signal.
         Verb::Kill(args) => state::kill(&client().await?, terminal, &args).await,
-        Verb::Show(args) => show::show(&client().await?, terminal, &args).await,
-        Verb::Cat(args) => show::cat(&client().await?, terminal, &args).await,
+        Verb::Show(args) => ask!(show::show, args),
+        Verb::Cat(args) => ask!(show::cat, args),
         Verb::Logs(args) => logs::logs(&mut client().await?, terminal, &args).await,
-        Verb::IsActive(args) => state::is_active(&client().await?, terminal, &args).await,
-        Verb::IsFailed(args) => state::is_failed(&client().await?, terminal, &args).await,
+        Verb::IsActive(args) => ask!(state::is_active, args),
+        Verb::IsFailed(args) => ask!(state::is_failed, args),
         Verb::Wait(args) => waiting::wait(&mut client().await?, terminal, &args).await,
-        Verb::ResetFailed(args) => state::reset_failed(&client().await?, terminal, &args).await,
+        Verb::ResetFailed(args) => ask!(state::reset_failed, args),
         Verb::Check(args) => check::check(&args, place, terminal),
-        Verb::DaemonReload(args) => manager::reload(&client().await?, terminal, &args).await,
+        Verb::DaemonReload(args) => ask!(manager::reload, args),
         Verb::DaemonReexec => manager::reexec(&mut client().await?, terminal).await,
         Verb::Shutdown(args) => manager::shutdown(&client().await?, terminal, &args).await,
         Verb::Version => manager::version(place, terminal).await,
     }
 }
 
+/// Asks, and asks the next manager when this one goes away before it has answered. Whatever is
+/// asked prints only when it knows everything.
+async fn patiently(mut client: Client, mut ask: impl AsyncFnMut(&Client) -> Outcome) -> Outcome {
+    loop {
+        match ask(&client).await {
+            Err(Failure::Lost(cause)) => next_manager(&mut client, cause).await?,
+            outcome => return outcome,
+        }
+    }
+}
+
 /// A connection to the manager that is meant.
 async fn connect(place: &Place) -> Result<Client, Failure> {
-    let socket = place
-        .socket()
-        .map_err(|silence| Failure::because(silence.to_string()).with_hint(silence.hint()))?;
-    Ok(Client::connect(socket).await?)
+    let silent = |silence: Silence| Failure::because(silence.to_string()).with_hint(silence.hint());
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let socket = place.socket().map_err(silent)?;
+        match Client::connect(socket).await {
+            Ok(client) => return Ok(client),
+            // It took the connection and went away: the next one is on its way.
+            Err(Error::Connect { error, .. })
+                if error.kind() != io::ErrorKind::TimedOut && Instant::now() < deadline =>
+            {
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 /// Goes on with the manager that comes after the one that has gone.

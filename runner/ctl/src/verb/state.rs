@@ -43,18 +43,24 @@ async fn any(
     wanted: &[&str],
     otherwise: Exit,
 ) -> Outcome {
-    let mut found = false;
-    let mut states = Map::new();
+    let mut states = Vec::new();
     for unit in args.names(client).await? {
         let state = client.unit(&unit).await?.text("ActiveState").to_owned();
-        found |= wanted.contains(&state.as_str());
-        if !terminal.json() && !terminal.quiet() {
-            terminal.line(&state)?;
-        }
-        states.insert(unit, Value::String(state));
+        states.push((unit, state));
     }
+    let found = states
+        .iter()
+        .any(|(_, state)| wanted.contains(&state.as_str()));
     if terminal.json() {
+        let states: Map<_, _> = states
+            .into_iter()
+            .map(|(unit, state)| (unit, Value::String(state)))
+            .collect();
         terminal.value(&states)?;
+    } else if !terminal.quiet() {
+        for (_, state) in &states {
+            terminal.line(state)?;
+        }
     }
     Ok(if found { Exit::Done } else { otherwise })
 }
