@@ -290,17 +290,25 @@ impl Client {
             Ok(()) | Err(Error::Lost(_)) => {}
             Err(error) => return Err(error),
         }
-        // Until the old one is gone its socket still answers: its last word ends the connection.
-        self.closed().await;
-        loop {
-            self.find_again("the new manager does not answer".to_owned())
-                .await?;
-            match self.properties().await {
-                Ok(now) if now.number("ManagerPID") == pid => self.closed().await,
-                Ok(_) => return Ok(()),
-                Err(Error::Lost(_)) => {}
-                Err(error) => return Err(error),
+        let waiting = async {
+            // Its last word ends the connection; the next manager has another pid.
+            self.closed().await;
+            loop {
+                self.find_again("the new manager does not answer".to_owned())
+                    .await?;
+                match self.properties().await {
+                    Ok(now) if now.number("ManagerPID") == pid => self.closed().await,
+                    Ok(_) => return Ok(()),
+                    Err(Error::Lost(_)) => {}
+                    Err(error) => return Err(error),
+                }
             }
+        };
+        match tokio::time::timeout(LONGEST_ABSENCE, waiting).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Error::Lost(
+                "the manager was not replaced in time".to_owned(),
+            )),
         }
     }
 
@@ -310,7 +318,11 @@ impl Client {
     /// # Errors
     /// As [`Client::list_units`].
     pub async fn exit(&self, status: u8) -> Result<(), Error> {
-        self.manager("Exit", &status).await
+        match self.manager("Exit", &status).await {
+            // With nothing to stop, the end can be quicker than the answer.
+            Err(Error::Lost(_)) => Ok(()),
+            outcome => outcome,
+        }
     }
 
     /// Waits until the other end has closed the connection.

@@ -161,7 +161,9 @@ async fn serve(
                 }
                 Type::MethodReturn | Type::Error => {}
             },
-            Turn::Answered(Settled { reply, then }) => {
+            // See private connections: an answer for want of a manager is none.
+            Turn::Answered(settled) if settled.refused && handle.is_closed() => return Ok(()),
+            Turn::Answered(Settled { reply, then, .. }) => {
                 if let Some(reply) = reply {
                     send(connection, &reply).await?;
                 }
@@ -271,7 +273,7 @@ async fn identify(connection: &Connection, name: &str) -> Result<Caller, Failure
             format!("the bus does not say who {name} is: {why}"),
         )
     };
-    let reply = bus_call(connection, "GetConnectionCredentials", &name)
+    let reply = bus_call(connection, "GetConnectionCredentials", name)
         .await
         .map_err(|error| denied(error.to_string()))?;
     let mut known: Known = reply

@@ -29,7 +29,7 @@ const GREETING_TIMEOUT: Duration = Duration::from_secs(5);
 const SEND_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How many calls of a connection may be unanswered; the next ones stay in the socket.
-pub(super) const MOST_PENDING: usize = 64;
+pub(super) const MOST_PENDING: usize = 32;
 
 /// How many logs a connection may follow at a time.
 pub(super) const MOST_FEEDS: usize = 16;
@@ -79,6 +79,8 @@ pub(super) struct Settled {
     pub(super) reply: Option<Message>,
     /// What goes on afterwards.
     pub(super) then: Option<Boxed<()>>,
+    /// Whether the call came to nothing.
+    pub(super) refused: bool,
 }
 
 /// Something to do next.
@@ -158,7 +160,12 @@ async fn run(
                     })),
                 }
             }
-            Turn::Answered(Settled { reply, then }) => {
+            // For want of a manager every question is refused as if all were being stopped. It is
+            // not: the next manager knows better, and a client that loses its connection asks it.
+            Turn::Answered(settled) if settled.refused && session.shared.handle.is_closed() => {
+                return Ok(());
+            }
+            Turn::Answered(Settled { reply, then, .. }) => {
                 if let Some(reply) = reply {
                     send(connection, &reply).await?;
                 }
@@ -239,10 +246,12 @@ pub(super) fn reply_of(call: &Call, outcome: Outcome) -> Settled {
         Ok(Done { reply, then }) => Settled {
             reply: wanted.then_some(reply),
             then,
+            refused: false,
         },
         Err(failure) => Settled {
             reply: call.refuse(&failure).filter(|_| wanted),
             then: None,
+            refused: true,
         },
     }
 }

@@ -5,6 +5,9 @@ use super::signals::Signal;
 use super::{DRIVER_UNIQUE, OWN_UNIQUE};
 use crate::names::BUS_NAME;
 
+/// The longest rule, in bytes (`DBUS_MAXIMUM_MATCH_RULE_LENGTH` of other implementations).
+const LONGEST_RULE: usize = 1024;
+
 /// One rule of `AddMatch`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rule {
@@ -32,6 +35,9 @@ impl Rule {
     /// # Errors
     /// A sentence, when it is not a list of `key='value'`.
     pub(crate) fn parse(text: &str) -> Result<Rule, String> {
+        if text.len() > LONGEST_RULE {
+            return Err(format!("a match rule has at most {LONGEST_RULE} bytes"));
+        }
         let mut terms = Vec::new();
         for (key, value) in split(text)? {
             let key = match key {

@@ -17,9 +17,10 @@ use zbus::connection::socket::{ReadHalf, Socket, Split, WriteHalf};
 use zbus::export::async_trait::async_trait;
 use zbus::fdo::ConnectionCredentials;
 
-/// The longest message a client may send. Ours are at most some names and a pattern; the 128 MiB
-/// of the specification would let every client make us allocate that much.
-const LONGEST_MESSAGE: usize = 256 * 1024;
+/// The longest message a client may send. Ours are at most some names and patterns; the 128 MiB of
+/// the specification would let every client make us hold that much, times the calls it may have
+/// unanswered.
+const LONGEST_MESSAGE: usize = 64 * 1024;
 
 /// How much a client may say before it has authenticated.
 const LONGEST_GREETING: usize = 4 * 1024;

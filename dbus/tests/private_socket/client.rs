@@ -123,6 +123,9 @@ async fn jobs_are_awaited() {
         .await
         .unwrap_err();
     assert_eq!(refused.kind(), Some(Kind::NoSuchUnit));
+    let many = vec!["*".to_owned(); 300];
+    let refused = client.list_units(&[], &many).await.unwrap_err();
+    assert_eq!(refused.kind(), Some(Kind::LimitsExceeded));
 }
 
 #[tokio::test]
@@ -222,4 +225,22 @@ async fn nobody_there_is_said_so() {
         .unwrap_err();
     assert!(matches!(error, Error::Connect { .. }));
     assert!(error.to_string().contains("cannot connect to"), "{error}");
+}
+
+#[tokio::test]
+async fn a_replaced_manager_is_waited_for() {
+    let fake = Fake::start();
+    let mut client = Client::connect(fake.socket()).await.unwrap();
+    let watcher = client.clone();
+    let before = client.properties().await.unwrap().number("ManagerPID");
+    let replacing = tokio::spawn(async move {
+        client.reexecute().await.unwrap();
+        client.properties().await.unwrap().number("ManagerPID")
+    });
+    let (done, restarted) = mpsc::channel();
+    // Whether the order comes before or after the call, a manager goes and another one comes.
+    watcher.list_jobs().await.unwrap();
+    fake.order(Order::Restart(done));
+    restarted.recv().unwrap();
+    assert_ne!(replacing.await.unwrap(), before);
 }

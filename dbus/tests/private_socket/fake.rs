@@ -184,8 +184,13 @@ fn run(
                     order = orders.recv() => match order {
                         None => return,
                         Some(Order::Restart(done)) => {
+                            // Its door closes first: the answers nobody gave must not be sent.
+                            drop(door);
                             world.waiting.clear();
+                            while connections.try_join_next().is_some() {}
+                            tokio::task::yield_now().await;
                             connections.shutdown().await;
+                            world.manager_pid += 1;
                             done.send(()).unwrap();
                             break;
                         }
@@ -210,6 +215,7 @@ struct World {
     waiting: Vec<(u32, Answerer)>,
     seq: u64,
     pid: u32,
+    manager_pid: u32,
 }
 
 fn now() -> Now {
@@ -237,6 +243,7 @@ impl World {
             waiting: Vec::new(),
             seq: 0,
             pid: 100,
+            manager_pid: 50,
         }
     }
 
@@ -521,7 +528,7 @@ impl World {
             started: now(),
             finished: Some(now()),
             keeper_pid: 1,
-            manager_pid: std::process::id(),
+            manager_pid: self.manager_pid,
             recoveries: 0,
             safe_mode: false,
             runtime_dir: "/run/runner".into(),

@@ -12,3 +12,4 @@ mod client;
 mod fake;
 mod real_clients;
 mod strangers;
+mod tables;

@@ -94,6 +94,12 @@ impl Handle {
         answer.unwrap_or(Err(Refusal::ShuttingDown))
     }
 
+    /// Whether the manager is gone: every question is refused from now on.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.knocks.is_closed()
+    }
+
     /// What this caller is to us: front ends leave out what it may not see.
     #[must_use]
     pub fn standing(&self, caller: &Caller) -> Standing {

@@ -1,0 +1,117 @@
+//! Methods about jobs.
+
+use control::{Command, Reply, Request, Word};
+use engine::command::{Answer, Verb};
+use engine::job::{JobId, JobMode};
+use engine::view::systemd::JobView;
+use units::UnitName;
+
+use super::{command, no_arguments, object, own_object, own_unit, unit_name, word};
+use crate::error::Kind;
+use crate::names::{Object, job_path, unit_path};
+use crate::server::call::{Call, Outcome, strange};
+use crate::server::refusal::Failure;
+use crate::wire;
+
+pub(super) async fn enqueue_job(call: Call) -> Outcome {
+    let (unit, verb, mode, token): (String, String, String, String) = call.arguments()?;
+    let token = (!token.is_empty()).then_some(token);
+    let job = submit(&call, unit_name(&unit)?, word("verb", &verb)?, &mode, token).await?;
+    call.reply(&(job.0, object(job_path(job.0))))
+}
+
+pub(super) async fn submit_named(call: Call, verb: Verb) -> Outcome {
+    let (unit, mode): (String, String) = call.arguments()?;
+    let job = submit(&call, unit_name(&unit)?, verb, &mode, None).await?;
+    call.reply(&object(job_path(job.0)))
+}
+
+pub(super) async fn submit_own(call: Call, verb: Verb) -> Outcome {
+    let mode: String = call.arguments()?;
+    let job = submit(&call, own_unit(&call)?, verb, &mode, None).await?;
+    call.reply(&object(job_path(job.0)))
+}
+
+async fn submit(
+    call: &Call,
+    unit: UnitName,
+    verb: Verb,
+    mode: &str,
+    token: Option<String>,
+) -> Result<JobId, Failure> {
+    let mode: JobMode = word("job mode", mode)?;
+    match call
+        .ask(Request::Command(Command::Submit {
+            unit,
+            verb,
+            mode,
+            token,
+        }))
+        .await?
+    {
+        Reply::Answer(Answer::Job(job)) => Ok(job),
+        other => Err(strange(&other)),
+    }
+}
+
+pub(super) async fn await_job(call: Call) -> Outcome {
+    let job = JobId(call.arguments()?);
+    match call
+        .ask(Request::Command(Command::AwaitJob { job }))
+        .await?
+    {
+        Reply::Answer(Answer::Ended(result)) => call.reply(&result.word()),
+        other => Err(strange(&other)),
+    }
+}
+
+pub(super) async fn cancel_named_job(call: Call) -> Outcome {
+    let job = JobId(call.arguments()?);
+    command(call, Command::CancelJob { job }).await
+}
+
+pub(super) async fn cancel_own_job(call: Call) -> Outcome {
+    no_arguments(&call)?;
+    match own_object(&call) {
+        Some(Object::Job(job)) => command(call, Command::CancelJob { job: JobId(job) }).await,
+        _ => Err(Failure::new(Kind::UnknownObject, "this is no job")),
+    }
+}
+
+pub(super) async fn list_jobs(call: Call) -> Outcome {
+    no_arguments(&call)?;
+    let lines: Vec<wire::JobLine> = jobs(&call).await?.iter().map(job_line).collect();
+    call.reply(&(lines,))
+}
+
+pub(super) async fn get_job(call: Call) -> Outcome {
+    let id: u32 = call.arguments()?;
+    match jobs(&call).await?.iter().any(|job| job.id.0 == id) {
+        true => call.reply(&object(job_path(id))),
+        false => Err(Failure::new(Kind::NoSuchJob, format!("no job {id}"))),
+    }
+}
+
+/// All jobs.
+pub(in crate::server) async fn jobs(call: &Call) -> Result<Vec<JobView>, Failure> {
+    match call.ask(Request::Jobs).await? {
+        Reply::Jobs(jobs) => Ok(jobs),
+        other => Err(strange(&other)),
+    }
+}
+
+fn job_line(job: &JobView) -> wire::JobLine {
+    wire::JobLine {
+        id: job.id.0,
+        unit: job.unit.to_string(),
+        kind: job.kind.word().to_owned(),
+        state: job_state(job.running).to_owned(),
+        path: object(job_path(job.id.0)),
+        unit_path: object(unit_path(job.unit.as_str())),
+    }
+}
+
+/// systemd's words for the two states of a job.
+pub(in crate::server) fn job_state(running: bool) -> &'static str {
+    if running { "running" } else { "waiting" }
+}

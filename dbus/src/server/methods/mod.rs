@@ -1,0 +1,283 @@
+//! The method table: one row per method, and everything about it. Dispatch, introspection and the
+//! man page come from it.
+
+mod jobs;
+mod manager;
+mod units;
+
+use ::units::UnitName;
+use control::{Command, Reply, Request, Word};
+use engine::command::Verb;
+use zbus::OwnedObjectPath;
+
+pub(super) use self::jobs::{job_state, jobs};
+pub(super) use self::units::{unit_detail, units};
+
+use super::call::{Boxed, Call, Outcome, strange};
+use super::refusal::Failure;
+use crate::error::Kind;
+use crate::names::Object;
+use crate::names::interface::{JOB, MANAGER, UNIT};
+
+/// One row.
+#[derive(Debug)]
+pub struct Method {
+    /// The interface it belongs to.
+    pub interface: &'static str,
+    /// Its name; systemd's where it means the same.
+    pub name: &'static str,
+    /// Arguments, in order.
+    pub inputs: &'static [Argument],
+    /// What the reply holds, in order.
+    pub outputs: &'static [Argument],
+    /// What it does: sentences, the last one without a final period.
+    pub doc: &'static str,
+    pub(super) run: Run,
+}
+
+/// An argument of a method or signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Argument {
+    /// Its name.
+    pub name: &'static str,
+    /// Its D-Bus type.
+    pub signature: &'static str,
+}
+
+/// How a method is carried out.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Run {
+    /// By asking the manager.
+    Ask(fn(Call) -> Boxed<Outcome>),
+    /// By the connection itself: it wants signals.
+    Subscribe,
+    /// By the connection itself: it wants none any more.
+    Unsubscribe,
+}
+
+/// Finds a method; with an empty interface the first of that name among `interfaces`.
+pub(super) fn find(
+    interfaces: &[&str],
+    interface: Option<&str>,
+    name: &str,
+) -> Option<&'static Method> {
+    let interface = interface.filter(|interface| !interface.is_empty());
+    METHODS.iter().find(|method| {
+        method.name == name
+            && match interface {
+                Some(interface) => method.interface == interface,
+                None => interfaces.contains(&method.interface),
+            }
+    })
+}
+
+/// The methods of an interface.
+pub fn of_interface(interface: &str) -> impl Iterator<Item = &'static Method> {
+    METHODS
+        .iter()
+        .filter(move |method| method.interface == interface)
+}
+
+macro_rules! arguments {
+    ($($name:literal: $signature:literal),*) => {
+        &[$(Argument { name: $name, signature: $signature }),*]
+    };
+}
+pub(super) use arguments;
+
+macro_rules! methods {
+    ($($interface:ident . $name:literal ($($in:literal: $in_type:literal),*)
+        -> ($($out:literal: $out_type:literal),*) = $run:expr; $doc:expr;)+) => {
+        /// Every method, in the order it is documented.
+        pub static METHODS: &[Method] = &[$(Method {
+            interface: $interface,
+            name: $name,
+            inputs: arguments!($($in: $in_type),*),
+            outputs: arguments!($($out: $out_type),*),
+            doc: $doc,
+            run: $run,
+        }),+];
+    };
+}
+
+/// A row's function, boxed.
+macro_rules! ask {
+    ($run:expr) => {
+        Run::Ask(|call| Box::pin($run(call)))
+    };
+}
+
+macro_rules! submit {
+    ($verb:ident) => {
+        Run::Ask(|call| Box::pin(jobs::submit_named(call, Verb::$verb)))
+    };
+}
+
+macro_rules! submit_own {
+    ($verb:ident) => {
+        Run::Ask(|call| Box::pin(jobs::submit_own(call, Verb::$verb)))
+    };
+}
+
+methods! {
+    MANAGER."EnqueueJob"("unit": "s", "verb": "s", "mode": "s", "token": "s")
+        -> ("job": "u", "path": "o") = ask!(jobs::enqueue_job);
+        "Queues a job and gives its number and object. `verb` is start, stop, restart, \
+         try-restart, reload, reload-or-restart or try-reload-or-restart; `mode` is replace, fail, \
+         replace-irreversibly, ignore-dependencies or ignore-requirements. The same `token` again \
+         gives the same job, so a client that lost its connection can ask again; an empty one \
+         stands for none";
+    MANAGER."AwaitJob"("job": "u") -> ("result": "s") = ask!(jobs::await_job);
+        "Waits until a job has ended and gives its result: done, canceled, timeout, failed, \
+         dependency, skipped or invalid. Works for a minute after its end, too";
+    MANAGER."CancelJob"("job": "u") -> () = ask!(jobs::cancel_named_job);
+        "Takes a job back";
+    MANAGER."ListJobs"() -> ("jobs": "a(usssoo)") = ask!(jobs::list_jobs);
+        "All queued and running jobs: number, unit, type, state (waiting or running), object of \
+         the job, object of the unit";
+    MANAGER."GetJob"("job": "u") -> ("path": "o") = ask!(jobs::get_job);
+        "The object of a queued or running job";
+
+    MANAGER."StartUnit"("name": "s", "mode": "s") -> ("job": "o") = submit!(Start);
+        "Queues a start job";
+    MANAGER."StopUnit"("name": "s", "mode": "s") -> ("job": "o") = submit!(Stop);
+        "Queues a stop job";
+    MANAGER."RestartUnit"("name": "s", "mode": "s") -> ("job": "o") = submit!(Restart);
+        "Queues a restart job; a unit that does not run is started";
+    MANAGER."TryRestartUnit"("name": "s", "mode": "s") -> ("job": "o") = submit!(TryRestart);
+        "Queues a restart job if the unit runs";
+    MANAGER."ReloadUnit"("name": "s", "mode": "s") -> ("job": "o") = submit!(Reload);
+        "Queues a reload job: the service reads its own configuration again";
+    MANAGER."ReloadOrRestartUnit"("name": "s", "mode": "s") -> ("job": "o")
+        = submit!(ReloadOrRestart);
+        "Queues a reload job if the unit can reload, else a restart job";
+    MANAGER."ReloadOrTryRestartUnit"("name": "s", "mode": "s") -> ("job": "o")
+        = submit!(TryReloadOrRestart);
+        "As ReloadOrRestartUnit, but only if the unit runs";
+    MANAGER."KillUnit"("name": "s", "whom": "s", "signal": "i") -> () = ask!(units::kill_named_unit);
+        "Sends a signal to processes of a unit: all, main or control";
+    MANAGER."ResetFailedUnit"("name": "s") -> () = ask!(units::reset_failed_named_unit);
+        "Forgets failures and start limits of a unit";
+    MANAGER."ResetFailed"() -> () = ask!(units::reset_failed);
+        "Forgets failures and start limits of all units";
+
+    MANAGER."GetUnit"("name": "s") -> ("unit": "o") = ask!(units::get_unit);
+        "The object of a loaded unit";
+    MANAGER."LoadUnit"("name": "s") -> ("unit": "o") = ask!(units::load_unit);
+        "The object of a unit, loaded or not; its LoadState tells which";
+    MANAGER."ListUnits"() -> ("units": "a(ssssssouso)") = ask!(units::list_units);
+        "All loaded units: name, description, load state, active state, sub-state, an empty text, \
+         object, number, type and object of its job";
+    MANAGER."ListUnitsByPatterns"("states": "as", "patterns": "as")
+        -> ("units": "a(ssssssouso)") = ask!(units::list_units_by_patterns);
+        "As ListUnits, for units in one of the states (load, active or sub-state) whose name \
+         matches one of the patterns; an empty list takes all";
+    MANAGER."ListDependencies"("unit": "s", "direction": "s")
+        -> ("tree": "a(ussb)") = ask!(units::list_dependencies);
+        "A tree in preorder: depth, unit, active state, and whether the unit stands further up \
+         with its own dependencies. The direction is requirements, reverse, after or before";
+    MANAGER."ListSockets"() -> ("sockets": "a(sssass)") = ask!(units::list_sockets);
+        "Every address of the loaded sockets: address, kind, socket unit, units it starts, active \
+         state";
+    MANAGER."GetUnitProcesses"("name": "s") -> ("processes": "a(sus)") = ask!(units::get_unit_processes);
+        "The processes of a unit: cgroup, pid, command line";
+    MANAGER."Cat"("unit": "s") -> ("files": "a(ss)") = ask!(units::cat);
+        "The files of a unit, drop-ins last: path and text";
+    MANAGER."ReadLog"("units": "as", "lines": "u", "follow": "b") -> ("pipe": "h")
+        = ask!(units::read_log);
+        "A pipe from which the last lines of each unit can be read, one JSON object for each, with \
+         the members unit, source (out, error or manager), realtime_usec, pid and text. With \
+         `follow` it goes on with new lines until this connection is closed";
+
+    MANAGER."Reload"() -> () = ask!(manager::reload);
+        "Reads all unit files again; answered when that is done. If a file is broken nothing is \
+         applied and the error says which";
+    MANAGER."ReloadUnits"("keep_going": "b") -> ("applied": "b", "diagnostics": "a(ssuusss)")
+        = ask!(manager::reload_units);
+        "Reads all unit files again and tells whether the new definitions are in force, with all \
+         there is to say about the files: severity, path, line, column, message, hint, unit. With \
+         `keep_going` broken files do not hold up the others, and their units keep the last good \
+         definition";
+    MANAGER."Reexecute"() -> () = ask!(manager::reexecute);
+        "Replaces the manager by a new process of the program on disk. Units do not notice. \
+         Answered before it happens; then the connection ends";
+    MANAGER."Exit"("status": "y") -> () = ask!(manager::exit);
+        "Stops everything in order and ends the program with this exit status";
+    MANAGER."Subscribe"() -> () = Run::Subscribe;
+        "Sends signals over this connection. Not needed by clients that add match rules";
+    MANAGER."Unsubscribe"() -> () = Run::Unsubscribe;
+        "Undoes Subscribe";
+
+    UNIT."Start"("mode": "s") -> ("job": "o") = submit_own!(Start);
+        "As StartUnit of the manager";
+    UNIT."Stop"("mode": "s") -> ("job": "o") = submit_own!(Stop);
+        "As StopUnit of the manager";
+    UNIT."Restart"("mode": "s") -> ("job": "o") = submit_own!(Restart);
+        "As RestartUnit of the manager";
+    UNIT."TryRestart"("mode": "s") -> ("job": "o") = submit_own!(TryRestart);
+        "As TryRestartUnit of the manager";
+    UNIT."Reload"("mode": "s") -> ("job": "o") = submit_own!(Reload);
+        "As ReloadUnit of the manager";
+    UNIT."ReloadOrRestart"("mode": "s") -> ("job": "o") = submit_own!(ReloadOrRestart);
+        "As ReloadOrRestartUnit of the manager";
+    UNIT."ReloadOrTryRestart"("mode": "s") -> ("job": "o") = submit_own!(TryReloadOrRestart);
+        "As ReloadOrTryRestartUnit of the manager";
+    UNIT."Kill"("whom": "s", "signal": "i") -> () = ask!(units::kill_own);
+        "As KillUnit of the manager";
+    UNIT."ResetFailed"() -> () = ask!(units::reset_failed_own);
+        "As ResetFailedUnit of the manager";
+
+    JOB."Cancel"() -> () = ask!(jobs::cancel_own_job);
+        "Takes the job back";
+}
+
+/// A command that is only done or refused.
+async fn command(call: Call, command: Command) -> Outcome {
+    match call.ask(Request::Command(command)).await? {
+        Reply::Answer(_) => call.reply(&()),
+        other => Err(strange(&other)),
+    }
+}
+
+/// The body has to be empty.
+pub(super) fn no_arguments(call: &Call) -> Result<(), Failure> {
+    call.arguments::<()>()
+}
+
+/// A unit name from a stranger.
+fn unit_name(text: &str) -> Result<UnitName, Failure> {
+    UnitName::parse(text).map_err(|problem| {
+        Failure::new(
+            Kind::InvalidArgs,
+            format!("{text:?} is not a unit name: {problem}"),
+        )
+    })
+}
+
+fn own_object(call: &Call) -> Option<Object> {
+    Object::at(call.message.header().path()?.as_str())
+}
+
+fn own_unit(call: &Call) -> Result<UnitName, Failure> {
+    match own_object(call) {
+        Some(Object::Unit(name)) => unit_name(&name),
+        _ => Err(Failure::new(Kind::UnknownObject, "this is no unit")),
+    }
+}
+
+fn word<W: Word>(what: &str, text: &str) -> Result<W, Failure> {
+    W::of_word(text).ok_or_else(|| unknown_word(what, text, W::WORDS))
+}
+
+fn unknown_word<W>(what: &str, text: &str, words: &[(&str, W)]) -> Failure {
+    let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+    Failure::new(
+        Kind::InvalidArgs,
+        format!("{text:?} is not a {what} (one of: {})", words.join(", ")),
+    )
+}
+
+/// An object path of our own making, which is valid.
+pub(super) fn object(path: String) -> OwnedObjectPath {
+    zbus::ObjectPath::from_string_unchecked(path).into()
+}

@@ -1,0 +1,282 @@
+//! Methods about units.
+
+use control::words::load_state;
+use control::{Command, Direction, Reply, Request, Selection, UnitDetail, Word};
+use engine::command::Whom;
+use engine::job::JobKind;
+use engine::view::systemd::{JobView, UnitView};
+use units::UnitName;
+use units::value::Signal;
+
+use super::jobs::jobs;
+use super::{command, no_arguments, object, own_unit, unit_name, unknown_word, word};
+use crate::error::Kind;
+use crate::names::{job_path, unit_path};
+use crate::server::call::{Call, Outcome, strange};
+use crate::server::log_pipe;
+use crate::server::refusal::Failure;
+use crate::wire;
+
+/// How many states and patterns a question may have: each is compared with every unit.
+const MOST_PATTERNS: usize = 256;
+
+pub(super) async fn kill_named_unit(call: Call) -> Outcome {
+    let (unit, whom, signal): (String, String, i32) = call.arguments()?;
+    let unit = unit_name(&unit)?;
+    kill(call, unit, &whom, signal).await
+}
+
+pub(super) async fn kill_own(call: Call) -> Outcome {
+    let (whom, signal): (String, i32) = call.arguments()?;
+    let unit = own_unit(&call)?;
+    kill(call, unit, &whom, signal).await
+}
+
+async fn kill(call: Call, unit: UnitName, whom: &str, signal: i32) -> Outcome {
+    // An empty word means all, as it does to systemd.
+    let whom: Whom = if whom.is_empty() {
+        Whom::All
+    } else {
+        word("process selection", whom)?
+    };
+    let signal = Signal::from_number(signal).ok_or_else(|| {
+        Failure::new(
+            Kind::InvalidArgs,
+            format!("{signal} is not a signal number from 1 to 64"),
+        )
+    })?;
+    command(call, Command::Kill { unit, whom, signal }).await
+}
+
+pub(super) async fn reset_failed(call: Call) -> Outcome {
+    no_arguments(&call)?;
+    command(call, Command::ResetFailed { unit: None }).await
+}
+
+pub(super) async fn reset_failed_named_unit(call: Call) -> Outcome {
+    let unit = Some(unit_name(&call.arguments::<String>()?)?);
+    command(call, Command::ResetFailed { unit }).await
+}
+
+pub(super) async fn reset_failed_own(call: Call) -> Outcome {
+    no_arguments(&call)?;
+    let unit = Some(own_unit(&call)?);
+    command(call, Command::ResetFailed { unit }).await
+}
+
+pub(super) async fn get_unit(call: Call) -> Outcome {
+    let unit = unit_name(&call.arguments::<String>()?)?;
+    if unit_detail(&call, unit.clone())
+        .await?
+        .view
+        .definition
+        .is_none()
+    {
+        return Err(Failure::new(
+            Kind::NoSuchUnit,
+            format!("unit {unit} not loaded"),
+        ));
+    }
+    call.reply(&object(unit_path(unit.as_str())))
+}
+
+pub(super) async fn load_unit(call: Call) -> Outcome {
+    let unit = unit_name(&call.arguments::<String>()?)?;
+    call.reply(&object(unit_path(unit.as_str())))
+}
+
+/// One unit.
+pub(in crate::server) async fn unit_detail(
+    call: &Call,
+    unit: UnitName,
+) -> Result<UnitDetail, Failure> {
+    match call.ask(Request::Unit(unit)).await? {
+        Reply::Unit(detail) => Ok(*detail),
+        other => Err(strange(&other)),
+    }
+}
+
+pub(super) async fn list_units(call: Call) -> Outcome {
+    no_arguments(&call)?;
+    units_reply(call, Selection::default()).await
+}
+
+pub(super) async fn list_units_by_patterns(call: Call) -> Outcome {
+    let (states, patterns): (Vec<String>, Vec<String>) = call.arguments()?;
+    if states.len() + patterns.len() > MOST_PATTERNS {
+        return Err(Failure::new(
+            Kind::LimitsExceeded,
+            format!("at most {MOST_PATTERNS} states and patterns at a time"),
+        ));
+    }
+    units_reply(call, Selection { patterns, states }).await
+}
+
+async fn units_reply(call: Call, selection: Selection) -> Outcome {
+    let units = units(&call, selection).await?;
+    let has_jobs = units.iter().any(|view| view.job.is_some());
+    let jobs = if has_jobs {
+        jobs(&call).await?
+    } else {
+        Vec::new()
+    };
+    let lines: Vec<wire::UnitLine> = units.iter().map(|view| unit_line(view, &jobs)).collect();
+    call.reply(&(lines,))
+}
+
+/// Some units.
+pub(in crate::server) async fn units(
+    call: &Call,
+    selection: Selection,
+) -> Result<Vec<UnitView>, Failure> {
+    match call.ask(Request::Units(selection)).await? {
+        Reply::Units(units) => Ok(units),
+        other => Err(strange(&other)),
+    }
+}
+
+fn unit_line(view: &UnitView, jobs: &[JobView]) -> wire::UnitLine {
+    let (job, job_object) = match view.job {
+        Some(job) => (job.0, job_path(job.0)),
+        None => (0, "/".to_owned()),
+    };
+    let kind: Option<JobKind> = jobs
+        .binary_search_by_key(&job, |job| job.id.0)
+        .ok()
+        .map(|at| jobs[at].kind);
+    let description = view
+        .definition
+        .as_ref()
+        .map_or("", |definition| definition.description());
+    wire::UnitLine {
+        name: view.name.to_string(),
+        // systemd shows the name where there is no description.
+        description: if description.is_empty() {
+            view.name.as_str()
+        } else {
+            description
+        }
+        .to_owned(),
+        load_state: load_state(view).to_owned(),
+        active_state: view.active.word().to_owned(),
+        sub_state: view.sub.word().to_owned(),
+        following: String::new(),
+        path: object(unit_path(view.name.as_str())),
+        job,
+        job_type: kind.map_or("", Word::word).to_owned(),
+        job_path: object(job_object),
+    }
+}
+
+pub(super) async fn list_dependencies(call: Call) -> Outcome {
+    let (unit, direction): (String, String) = call.arguments()?;
+    let unit = unit_name(&unit)?;
+    let direction = Direction::WORDS
+        .iter()
+        .find(|(word, _)| *word == direction)
+        .map(|(_, direction)| *direction)
+        .ok_or_else(|| unknown_word("direction", &direction, Direction::WORDS))?;
+    match call.ask(Request::Dependencies { unit, direction }).await? {
+        Reply::Dependencies(tree) => {
+            let lines: Vec<wire::DependencyLine> = tree
+                .into_iter()
+                .map(|(node, active)| wire::DependencyLine {
+                    depth: node.depth,
+                    unit: node.unit.to_string(),
+                    active_state: active.word().to_owned(),
+                    repeated: node.repeated,
+                })
+                .collect();
+            call.reply(&(lines,))
+        }
+        other => Err(strange(&other)),
+    }
+}
+
+pub(super) async fn list_sockets(call: Call) -> Outcome {
+    no_arguments(&call)?;
+    match call.ask(Request::Sockets).await? {
+        Reply::Sockets(sockets) => {
+            let lines: Vec<wire::SocketLine> = sockets
+                .into_iter()
+                .map(|line| wire::SocketLine {
+                    address: line.address,
+                    kind: line.kind.to_owned(),
+                    unit: line.unit.to_string(),
+                    triggers: line.triggers.iter().map(ToString::to_string).collect(),
+                    active_state: line.active.word().to_owned(),
+                })
+                .collect();
+            call.reply(&(lines,))
+        }
+        other => Err(strange(&other)),
+    }
+}
+
+pub(super) async fn get_unit_processes(call: Call) -> Outcome {
+    let unit = unit_name(&call.arguments::<String>()?)?;
+    let usage = match call.ask(Request::Usage(unit.clone())).await? {
+        Reply::Usage(usage) => usage,
+        other => return Err(strange(&other)),
+    };
+    let control_group = unit_detail(&call, unit)
+        .await?
+        .control_group
+        .unwrap_or_default();
+    let lines: Vec<wire::ProcessLine> = usage
+        .processes
+        .into_iter()
+        .map(|process| wire::ProcessLine {
+            control_group: control_group.clone(),
+            pid: process.pid,
+            command: process.command.replace('\0', " "),
+        })
+        .collect();
+    call.reply(&(lines,))
+}
+
+pub(super) async fn cat(call: Call) -> Outcome {
+    let unit = unit_name(&call.arguments::<String>()?)?;
+    match call.ask(Request::Cat(unit)).await? {
+        Reply::Files(files) => {
+            let lines: Vec<wire::FileText> = files
+                .into_iter()
+                .map(|file| wire::FileText {
+                    path: file.path.to_string_lossy().into_owned(),
+                    text: file.text.replace('\0', "\u{fffd}"),
+                })
+                .collect();
+            call.reply(&(lines,))
+        }
+        other => Err(strange(&other)),
+    }
+}
+
+pub(super) async fn read_log(call: Call) -> Outcome {
+    let (units, lines, follow): (Vec<String>, u32, bool) = call.arguments()?;
+    let units = units
+        .iter()
+        .map(|unit| unit_name(unit))
+        .collect::<Result<Vec<_>, _>>()?;
+    if units.is_empty() {
+        return Err(Failure::new(Kind::InvalidArgs, "no unit named"));
+    }
+    match call
+        .ask(Request::Logs {
+            units,
+            lines,
+            follow,
+        })
+        .await?
+    {
+        Reply::Logs(stream) => {
+            let (pipe, feed) = log_pipe::open(stream).map_err(|error| {
+                Failure::new(Kind::LimitsExceeded, format!("cannot make a pipe: {error}"))
+            })?;
+            let mut done = call.reply(&zbus::Fd::from(pipe))?;
+            done.then = Some(Box::pin(feed));
+            Ok(done)
+        }
+        other => Err(strange(&other)),
+    }
+}
