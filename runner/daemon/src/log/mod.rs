@@ -149,6 +149,13 @@ pub enum LogEvent {
         /// Which.
         stream: Stream,
     },
+    /// The answer to [`Logs::settle`]: all whole lines that were in a pipe are where they should be.
+    Settled {
+        /// Whose output.
+        unit: UnitName,
+        /// Which.
+        stream: Stream,
+    },
 }
 
 /// One line of a unit's output, without its newline.
@@ -203,8 +210,17 @@ enum Command {
         reply: oneshot::Sender<Losses>,
     },
     Own(OwnLine),
+    Remember {
+        unit: UnitName,
+        ring: Option<OwnedFd>,
+        file: Option<FileSink>,
+    },
+    Settle(UnitName),
     Reopen,
-    Flush(oneshot::Sender<()>),
+    Flush {
+        finish: bool,
+        reply: oneshot::Sender<()>,
+    },
 }
 
 /// The handle of the log writer. Clones reach the same one; it ends when the last one is dropped,
@@ -280,8 +296,8 @@ impl Logs {
         self.send(Command::Pid { unit, pid });
     }
 
-    /// Stops to follow a unit and drops its ring; to be called when the unit is unloaded, after its
-    /// outputs were [`LogEvent::Drained`].
+    /// Forgets a unit and drops its ring, when it is unloaded. What is still in its pipes is read to
+    /// the end, and [`LogEvent::Drained`], first.
     pub fn forget(&self, unit: UnitName) {
         self.send(Command::Forget(unit));
     }
@@ -318,11 +334,31 @@ impl Logs {
         self.send(Command::Reopen);
     }
 
-    /// Resolves when all that was in the pipes and all own lines said before have gone where they
-    /// should, or where [`PATIENCE`] says.
+    /// Makes known where the past output of a unit is that has no pipe now: after a recovery, so
+    /// that [`Logs::tail`] finds it.
+    pub fn remember(&self, unit: UnitName, ring: Option<OwnedFd>, file: Option<FileSink>) {
+        self.send(Command::Remember { unit, ring, file });
+    }
+
+    /// Asks for [`LogEvent::Settled`] for each pipe of the unit, as soon as no whole line is in it.
+    pub fn settle(&self, unit: UnitName) {
+        self.send(Command::Settle(unit));
+    }
+
+    /// Resolves when all whole lines that were in the pipes and all own lines said before have gone
+    /// where they should, or where [`PATIENCE`] says.
     pub fn flush(&self) -> oneshot::Receiver<()> {
+        self.flush_all(false)
+    }
+
+    /// As [`Logs::flush`], for the end of everything: lines that have no end yet go too.
+    pub fn finish(&self) -> oneshot::Receiver<()> {
+        self.flush_all(true)
+    }
+
+    fn flush_all(&self, finish: bool) -> oneshot::Receiver<()> {
         let (reply, answer) = oneshot::channel();
-        self.send(Command::Flush(reply));
+        self.send(Command::Flush { finish, reply });
         answer
     }
 }

@@ -50,6 +50,8 @@ pub(super) struct UnitLog {
     pub(super) missing: u64,
     /// Tokens of its outputs.
     pub(super) sources: Vec<u64>,
+    /// The unit is unloaded; this goes when its last output has ended.
+    pub(super) leaving: bool,
 }
 
 impl UnitLog {

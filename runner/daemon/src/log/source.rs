@@ -58,6 +58,10 @@ pub(super) struct Source {
     pub(super) pid: Option<u32>,
     /// All write ends are closed.
     pub(super) hung_up: bool,
+    /// What is in the pipe without a newline is not waited for any longer.
+    pub(super) ending: bool,
+    /// Somebody wants to know when there is no whole line left.
+    pub(super) settling: bool,
     /// It is in the writer's queue.
     pub(super) queued: bool,
     /// Another pipe has taken its place; nobody waits for its end.
@@ -116,6 +120,8 @@ impl Source {
             route,
             pid: None,
             hung_up: false,
+            ending: false,
+            settling: false,
             queued: false,
             replaced: false,
             busy: false,
@@ -189,7 +195,7 @@ impl Source {
         if whole > 0 {
             return Some((whole, Break::Newline));
         }
-        if self.hung_up && chunk.len() >= waiting {
+        if (self.hung_up || self.ending) && chunk.len() >= waiting {
             return Some((chunk.len(), Break::End));
         }
         let longest = lines::LONGEST.min(sight).min(pipe::certain(self.capacity));
@@ -574,15 +580,6 @@ impl Source {
                 }
             }
             Route::Null => {}
-        }
-    }
-
-    /// Forgets what a console still has of it.
-    pub(super) fn abandon(&mut self, out: &mut Outlets) {
-        if let Route::Shown(Show::Screen(screen)) = self.route
-            && self.shown > 0
-        {
-            out.screen(screen).parked = None;
         }
     }
 }

@@ -176,6 +176,61 @@ fn the_console_shows_marked_lines_and_the_ring_has_them() {
 }
 
 #[test]
+fn settles_and_finishes() {
+    let mut world = World::text();
+    let (read, mut write) = std::io::pipe().unwrap();
+    world.follow("a.service", Sink::Console, &read, None);
+    write.write_all(b"whole\npart").unwrap();
+    world.logs.settle(unit("a.service"));
+    let settled = LogEvent::Settled {
+        unit: unit("a.service"),
+        stream: Stream::Out,
+    };
+    assert_eq!(world.events.blocking_recv(), Some(settled));
+    assert_eq!(world.console_line(), "a.service[7]: whole\n");
+    assert_eq!(world.tail("a.service", 9), ["whole"]);
+    world.logs.finish().blocking_recv().unwrap();
+    assert_eq!(world.console_line(), "a.service[7]: part\n");
+}
+
+#[test]
+fn a_forgotten_unit_is_read_to_its_end() {
+    let mut world = World::text();
+    let (read, mut write) = std::io::pipe().unwrap();
+    world.follow("a@1.service", Sink::Console, &read, None);
+    world.logs.forget(unit("a@1.service"));
+    world.flush();
+    write.write_all(b"last words").unwrap();
+    drop(write);
+    assert_eq!(world.console_line(), "a@1.service[7]: last words\n");
+    let drained = LogEvent::Drained {
+        unit: unit("a@1.service"),
+        stream: Stream::Out,
+    };
+    assert_eq!(world.events.blocking_recv(), Some(drained));
+    assert!(world.tail("a@1.service", 9).is_empty());
+}
+
+#[test]
+fn remembers_where_the_past_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.log");
+    let world = World::text();
+    let ring = create_ring("a.service").unwrap();
+    File::from(ring.try_clone().unwrap())
+        .write_all(b"in the ring\n")
+        .unwrap();
+    world.logs.remember(unit("a.service"), Some(ring), None);
+    assert_eq!(world.tail("a.service", 9), ["in the ring"]);
+    std::fs::write(&path, "in the file\n").unwrap();
+    let Sink::File(file) = file_sink(&path, 0, 0) else {
+        unreachable!()
+    };
+    world.logs.remember(unit("b.service"), None, Some(file));
+    assert_eq!(world.tail("b.service", 9), ["in the file"]);
+}
+
+#[test]
 fn json_lines_and_own_lines() {
     let mut world = World::new(LogTarget::Console(Format::Json));
     world.logs.own(OwnLine {

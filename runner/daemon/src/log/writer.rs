@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -220,13 +221,37 @@ impl Writer {
                     file.borrow_mut().reopen();
                 }
             }
-            Command::Flush(reply) => {
+            Command::Remember { unit, ring, file } => {
+                self.take_up(&unit, ring);
+                self.out.log_of(&unit).file = file;
+            }
+            Command::Settle(unit) => {
+                for token in self.out.sources(&unit) {
+                    if let Some(source) = self.sources.get_mut(&token) {
+                        source.settling = true;
+                        self.enqueue(token);
+                    }
+                }
+            }
+            Command::Flush { finish, reply } => {
                 let all: Vec<u64> = self.sources.keys().copied().collect();
                 for token in all {
+                    if let Some(source) = self.sources.get_mut(&token) {
+                        source.ending |= finish;
+                    }
                     self.enqueue(token);
                 }
                 self.flushes.push(reply);
             }
+        }
+    }
+
+    fn take_up(&mut self, unit: &UnitName, ring: Option<OwnedFd>) {
+        if let Some(ring) = ring
+            && let Err(error) = self.out.log_of(unit).take_up(ring)
+        {
+            let text = format!("cannot use the ring of {unit}: {}", reason(&error));
+            self.out.say(OwnLine::warning(unit, text));
         }
     }
 
@@ -239,12 +264,8 @@ impl Writer {
             ring,
             pid,
         } = follow;
-        if let Some(ring) = ring
-            && let Err(error) = self.out.log_of(&unit).take_up(ring)
-        {
-            let text = format!("cannot use the ring of {unit}: {}", reason(&error));
-            self.out.say(OwnLine::warning(&unit, text));
-        }
+        self.out.log_of(&unit).leaving = false;
+        self.take_up(&unit, ring);
         if stream == Stream::Out {
             self.out.log_of(&unit).file = match &sink {
                 Sink::File(file) => Some(file.clone()),
@@ -325,12 +346,11 @@ impl Writer {
     }
 
     fn forget(&mut self, unit: &UnitName) {
-        for token in self.out.sources(unit) {
-            if let Some(mut source) = self.sources.remove(&token) {
-                source.abandon(&mut self.out);
-            }
+        let log = self.out.log_of(unit);
+        log.leaving = true;
+        if log.sources.is_empty() {
+            self.out.forget(unit);
         }
-        self.out.forget(unit);
     }
 
     /// Something happened at a pipe.
@@ -369,7 +389,13 @@ impl Writer {
                 source.queued = true;
                 self.ready.push_back(token);
             }
-            Turn::Idle => {}
+            Turn::Idle => {
+                if std::mem::take(&mut source.settling) && !source.replaced {
+                    let (unit, stream) = (source.unit.clone(), source.stream);
+                    // The loop that does not listen any more is about to end.
+                    let _ = self.events.send(LogEvent::Settled { unit, stream });
+                }
+            }
             Turn::Waiting => {
                 if !self.waiting.contains(&token) {
                     self.waiting.push(token);
@@ -378,10 +404,11 @@ impl Writer {
             }
             Turn::Drained => {
                 source.end(&mut self.out);
-                self.out
-                    .log_of(&source.unit)
-                    .sources
-                    .retain(|other| *other != token);
+                let log = self.out.log_of(&source.unit);
+                log.sources.retain(|other| *other != token);
+                if log.leaving && log.sources.is_empty() {
+                    self.out.forget(&source.unit);
+                }
                 if !source.replaced {
                     let Source { unit, stream, .. } = source;
                     // The loop that does not listen any more is about to end.

@@ -9,10 +9,10 @@ use control::{
 };
 use engine::view::systemd::ActiveState;
 use tokio::sync::mpsc;
-use units::{Dependency, UnitKind, UnitName};
+use units::{Definition, Dependency, UnitKind, UnitName};
 
 use super::Manager;
-use crate::log::{Heard, Logs};
+use crate::log::{FileSink, Heard, Logs};
 
 /// Lines that wait for a reader of a log.
 const LOG_QUEUE: usize = 256;
@@ -202,6 +202,12 @@ impl Manager {
         }) {
             return Err(Refusal::NoSuchUnit(unknown.clone()));
         }
+        for name in units {
+            // One that has not run since a recovery is not known to the log writer.
+            if let Some(file) = self.definition(name).as_deref().and_then(past_log) {
+                self.logs.remember(name.clone(), None, Some(file));
+            }
+        }
         let (sender, stream) = mpsc::channel(LOG_QUEUE);
         let lines = lines.min(MOST_LINES) as usize;
         tokio::spawn(copy_lines(
@@ -213,6 +219,17 @@ impl Manager {
         ));
         Ok(Reply::Logs(stream as LogStream))
     }
+}
+
+/// The log file of a unit, for reading.
+fn past_log(definition: &Definition) -> Option<FileSink> {
+    Some(FileSink {
+        path: definition.log_file()?.into(),
+        max_size: definition.log_max_size().as_bytes(),
+        backups: definition.log_backups(),
+        owner: None,
+        mode: definition.log_mode().bits(),
+    })
 }
 
 /// Copies lines from the log writer to a client, for as long as the client takes them.

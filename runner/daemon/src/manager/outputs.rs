@@ -29,6 +29,9 @@ pub(super) struct Outputs {
 struct Pipe {
     write_end: Arc<OwnedFd>,
     sink: Sink,
+    /// The run is over: the write end goes when what was written has been read. Until then a new run
+    /// uses it again, so that no pipe with lines in it is ever replaced at the keeper.
+    released: bool,
 }
 
 /// Where one output of a unit goes.
@@ -201,6 +204,7 @@ impl Outputs {
     ) -> io::Result<Arc<OwnedFd>> {
         let key = (unit.clone(), stream);
         if let Some(pipe) = self.pipes.get_mut(&key) {
+            pipe.released = false;
             if pipe.sink != sink {
                 let read_end = other_end(&pipe.write_end)?;
                 pipe.sink = sink.clone();
@@ -232,6 +236,7 @@ impl Outputs {
             Pipe {
                 write_end: write_end.clone(),
                 sink,
+                released: false,
             },
         );
         Ok(write_end)
@@ -250,7 +255,6 @@ impl Outputs {
             Sink::File(_) | Sink::Null => None,
             Sink::Journal | Sink::Console | Sink::Target | Sink::Ring => self.ring(link, unit)?,
         };
-        let stream = log_stream(stream);
         logs.follow(Follow {
             unit: unit.clone(),
             stream,
@@ -271,21 +275,6 @@ impl Outputs {
         link.put(&Key::Ring { unit: unit.clone() }, ring.as_fd())?;
         self.rings.insert(unit.clone());
         Ok(Some(ring))
-    }
-}
-
-/// Both rooms have a word for the two outputs: the keys, which are frozen, and the log writer's.
-fn log_stream(stream: Stream) -> log::Stream {
-    match stream {
-        Stream::Out => log::Stream::Out,
-        Stream::Err => log::Stream::Err,
-    }
-}
-
-fn key_stream(stream: log::Stream) -> Stream {
-    match stream {
-        log::Stream::Out => Stream::Out,
-        log::Stream::Err => Stream::Err,
     }
 }
 
@@ -332,7 +321,7 @@ impl Outputs {
             let ring = rings.remove(&unit);
             logs.follow(Follow {
                 unit: unit.clone(),
-                stream: log_stream(stream),
+                stream,
                 read_end,
                 sink: sink.clone(),
                 ring,
@@ -344,9 +333,13 @@ impl Outputs {
                     Pipe {
                         write_end: Arc::new(write_end),
                         sink,
+                        released: false,
                     },
                 );
             }
+        }
+        for (unit, ring) in rings {
+            logs.remember(unit, Some(ring), None);
         }
     }
 
@@ -357,24 +350,33 @@ impl Outputs {
         }
     }
 
-    /// The unit's run is over: nobody of ours writes any more. What is in the pipes is still read.
-    pub(super) fn close(&mut self, link: &Link, unit: &UnitName) {
+    /// The unit's run is over: nobody of ours writes any more. What is in the pipes is read first.
+    pub(super) fn close(&mut self, logs: &Logs, unit: &UnitName) {
         for stream in [Stream::Out, Stream::Err] {
-            if self.pipes.remove(&(unit.clone(), stream)).is_some() {
-                forget_key(
-                    link,
-                    &Key::LogWrite {
-                        unit: unit.clone(),
-                        stream,
-                    },
-                );
+            if let Some(pipe) = self.pipes.get_mut(&(unit.clone(), stream)) {
+                pipe.released = true;
+                logs.settle(unit.clone());
             }
         }
     }
 
+    /// What was in a pipe has been read: a released one loses its write end.
+    pub(super) fn settled(&mut self, link: &Link, unit: &UnitName, stream: Stream) {
+        let key = (unit.clone(), stream);
+        if self.pipes.get(&key).is_some_and(|pipe| pipe.released) {
+            self.pipes.remove(&key);
+            forget_key(
+                link,
+                &Key::LogWrite {
+                    unit: unit.clone(),
+                    stream,
+                },
+            );
+        }
+    }
+
     /// A pipe is empty and nobody can write to it any more.
-    pub(super) fn drained(&mut self, link: &Link, unit: &UnitName, stream: log::Stream) {
-        let stream = key_stream(stream);
+    pub(super) fn drained(&mut self, link: &Link, unit: &UnitName, stream: Stream) {
         // A new run has a new pipe under the same key already.
         if !self.pipes.contains_key(&(unit.clone(), stream)) {
             forget_key(
@@ -389,7 +391,17 @@ impl Outputs {
 
     /// Forgets a unit that is not known any more, its ring included.
     pub(super) fn forget(&mut self, logs: &Logs, link: &Link, unit: &UnitName) {
-        self.close(link, unit);
+        for stream in [Stream::Out, Stream::Err] {
+            if self.pipes.remove(&(unit.clone(), stream)).is_some() {
+                forget_key(
+                    link,
+                    &Key::LogWrite {
+                        unit: unit.clone(),
+                        stream,
+                    },
+                );
+            }
+        }
         if self.rings.remove(unit) {
             forget_key(link, &Key::Ring { unit: unit.clone() });
         }

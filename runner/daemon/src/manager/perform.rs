@@ -208,7 +208,7 @@ impl Manager {
 
     /// Gives back what belonged to a run that is over.
     fn release(&mut self, unit: &UnitName) {
-        self.outputs.close(&self.link, unit);
+        self.outputs.close(&self.logs, unit);
         self.close_notify(unit);
         self.processes.release(unit);
     }

@@ -109,7 +109,12 @@ impl Manager {
         // Dropped requests tell their askers that we are going; they get a moment to write it down.
         self.requests.clear();
         let quiet = async {
-            let _ = self.logs.flush().await;
+            let flushed = match self.halted {
+                Some(_) => self.logs.finish(),
+                None => self.logs.flush(),
+            };
+            // The log writer answers as long as there is one.
+            let _ = flushed.await;
             tokio::time::sleep(Duration::from_millis(1)).await;
         };
         let _ = tokio::time::timeout(GRACE, quiet).await;

@@ -333,6 +333,7 @@ impl Manager {
     fn logged(&mut self, event: LogEvent) {
         match event {
             LogEvent::Drained { unit, stream } => self.outputs.drained(&self.link, &unit, stream),
+            LogEvent::Settled { unit, stream } => self.outputs.settled(&self.link, &unit, stream),
         }
     }
 
