@@ -116,6 +116,10 @@ impl SignalMask {
     }
 }
 
+/// Number of a set of signals; they are counted apart from exits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SignalSeq(pub u64);
+
 /// What the keeper says of its own accord.
 #[derive(Debug)]
 pub enum Message {
@@ -131,11 +135,11 @@ pub enum Message {
         /// Why.
         errno: i32,
     },
-    /// Signals came for us; to be acknowledged as exits are. The same may come again with a
-    /// higher `seq` before that.
+    /// Signals came for us; to be acknowledged, after the state is written. A later manager gets
+    /// them again if they are not, with the same number.
     Signals {
-        /// To be acknowledged.
-        seq: u64,
+        /// To be acknowledged with [`Link::acknowledge_signals`].
+        seq: SignalSeq,
         /// Which.
         mask: SignalMask,
     },
@@ -264,7 +268,7 @@ impl Link {
         self.send(&Record::about(Kind::Delete, &key.to_string()), None)
     }
 
-    /// Exits and signals up to `seq` are dealt with, and the state that says so is written.
+    /// Exits up to `seq` are dealt with, and the state that says so is written.
     ///
     /// # Errors
     /// As [`channel::send`].
@@ -276,6 +280,18 @@ impl Link {
             },
             None,
         )
+    }
+
+    /// Signals up to `seq` are dealt with, and the state that says so is written.
+    ///
+    /// # Errors
+    /// As [`channel::send`].
+    pub fn acknowledge_signals(&self, seq: SignalSeq) -> io::Result<()> {
+        let record = Record {
+            seq: seq.0,
+            ..Record::new(Kind::AcknowledgeSignals)
+        };
+        self.send(&record, None)
     }
 
     /// Asks the keeper to know its child `pid` as `instance` of `unit`. Answered by
@@ -493,7 +509,7 @@ fn understand(Packet { record, fd, .. }: Packet) -> Option<Message> {
             errno: record.code,
         }),
         Kind::Signals => Some(Message::Signals {
-            seq: record.seq,
+            seq: SignalSeq(record.seq),
             mask: SignalMask(record.time),
         }),
         Kind::PutFailed => Some(Message::PutFailed {

@@ -57,6 +57,7 @@ impl Keeper {
             Kind::Put | Kind::PutNew => self.put(record, fd),
             Kind::Delete => drop(self.table.fds.remove(&record.key)),
             Kind::Acknowledge => self.table.acknowledge(record.seq),
+            Kind::AcknowledgeSignals => self.table.acknowledge_signals(record.seq),
             Kind::Ready => self.ladder.ready(now()),
             Kind::Notify => self.outer.notify(record.key, fd),
             Kind::Quit => {

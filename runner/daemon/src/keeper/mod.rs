@@ -288,8 +288,12 @@ impl Keeper {
             self.reap(&arrived.children);
         }
         let end = 1 << libc::SIGTERM | 1 << libc::SIGINT;
-        let again = self.table.signals & end != 0;
-        self.table.add_signals(arrived.mask);
+        let again = self.table.has_signals(end);
+        let told = self
+            .manager
+            .as_ref()
+            .map_or(0, |manager| manager.telling.told_up_to().1);
+        self.table.add_signals(arrived.mask, told);
         // Asked to end, and no manager comes up that could see to it.
         let hopeless = again || self.ladder.failed_starts >= HOPELESS;
         let unready = self.ladder.ready_since.is_none();

@@ -17,6 +17,9 @@ pub(super) struct Child {
     pub(super) timeout: u64,
 }
 
+/// So many masks are kept apart for a manager that acknowledges none.
+const UNACKNOWLEDGED: usize = 64;
+
 /// How an instance ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Exit {
@@ -50,10 +53,11 @@ pub(super) struct Table {
     pub(super) exits: VecDeque<Exit>,
     /// The highest instance ever registered.
     pub(super) highest: u64,
-    /// The last number given to an exit or a signal mask.
+    /// The last number given to an exit.
     pub(super) seq: u64,
-    /// Signals nobody acknowledged, and their number.
-    pub(super) signals: u64,
+    /// Signals nobody acknowledged: number and mask.
+    pub(super) signals: VecDeque<(u64, u64)>,
+    /// The last number given to a mask.
     pub(super) signals_seq: u64,
 }
 
@@ -89,21 +93,36 @@ impl Table {
         true
     }
 
-    pub(super) fn add_signals(&mut self, mask: u64) {
-        if mask != 0 {
-            self.seq += 1;
-            self.signals |= mask;
-            self.signals_seq = self.seq;
+    /// Signals came. They join those that were not told yet: `told` is the last number that was.
+    pub(super) fn add_signals(&mut self, mut mask: u64, told: u64) {
+        if mask == 0 {
+            return;
         }
+        let crowded = self.signals.len() >= UNACKNOWLEDGED;
+        if let Some((_, waiting)) = self.signals.pop_back_if(|(seq, _)| *seq > told || crowded) {
+            mask |= waiting;
+        }
+        self.signals_seq += 1;
+        self.signals.push_back((self.signals_seq, mask));
+    }
+
+    /// Whether one of these signals was not acknowledged yet.
+    pub(super) fn has_signals(&self, mask: u64) -> bool {
+        self.signals.iter().any(|(_, waiting)| waiting & mask != 0)
     }
 
     pub(super) fn acknowledge(&mut self, seq: u64) {
         while self.exits.front().is_some_and(|exit| exit.seq <= seq) {
             self.exits.pop_front();
         }
-        if self.signals_seq <= seq {
-            self.signals = 0;
-        }
+    }
+
+    pub(super) fn acknowledge_signals(&mut self, seq: u64) {
+        while self
+            .signals
+            .pop_front_if(|(waiting, _)| *waiting <= seq)
+            .is_some()
+        {}
     }
 }
 
@@ -128,12 +147,30 @@ mod tests {
         table.insert(3, child(101));
         assert!(table.ended(101, 0, 1));
         assert!(!table.ended(101, 0, 2), "the number is anybody's now");
-        table.add_signals(1 << 15);
         assert!(table.ended(100, 9, 3));
-        assert_eq!((table.highest, table.seq), (7, 3));
+        assert_eq!((table.highest, table.seq), (7, 2));
         table.acknowledge(1);
-        assert_eq!((table.exits.len(), table.signals), (1, 1 << 15));
-        table.acknowledge(3);
-        assert_eq!((table.exits.len(), table.signals), (0, 0));
+        assert_eq!(table.exits.len(), 1);
+        table.acknowledge(2);
+        assert_eq!(table.exits.len(), 0);
+    }
+
+    #[test]
+    fn signals_join_those_not_told_and_never_those_told() {
+        let mut table = Table::default();
+        table.add_signals(1, 0);
+        table.add_signals(2, 0);
+        assert_eq!(table.signals, [(2, 3)]);
+        table.add_signals(4, 2);
+        assert_eq!(table.signals, [(2, 3), (3, 4)]);
+        assert!(table.has_signals(2) && !table.has_signals(8));
+        table.acknowledge_signals(2);
+        assert_eq!(table.signals, [(3, 4)]);
+        for n in 3..1_000 {
+            table.add_signals(8, n);
+        }
+        assert!(table.signals.len() <= UNACKNOWLEDGED);
+        table.acknowledge_signals(table.signals_seq);
+        assert!(!table.has_signals(u64::MAX));
     }
 }

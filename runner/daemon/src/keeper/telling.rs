@@ -166,8 +166,13 @@ impl Keeper {
                     )
                 });
                 let signal = || {
-                    let fresh = self.table.signals != 0 && self.table.signals_seq > *signals;
-                    fresh.then(|| (self.signals_record(), Beside::Nothing))
+                    let (seq, mask) = self.table.signals.iter().find(|(seq, _)| seq > signals)?;
+                    let record = Record {
+                        seq: *seq,
+                        time: *mask,
+                        ..Record::new(Kind::Signals)
+                    };
+                    Some((record, Beside::Nothing))
                 };
                 answer.or_else(exit).or_else(signal)
             }
@@ -178,14 +183,6 @@ impl Keeper {
         let from = last.map_or(Bound::Unbounded, Bound::Excluded);
         let (instance, child) = self.table.children.range((from, Bound::Unbounded)).next()?;
         Some((child_record(*instance, child), pidfd(child.pid)))
-    }
-
-    fn signals_record(&self) -> Record {
-        Record {
-            seq: self.table.signals_seq,
-            time: self.table.signals,
-            ..Record::new(Kind::Signals)
-        }
     }
 
     fn end(&self) -> Record {

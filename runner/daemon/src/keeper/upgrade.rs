@@ -250,10 +250,13 @@ impl Keeper {
         }
         put("highest", table.highest.to_string());
         put("seq", table.seq.to_string());
-        put(
-            "signals",
-            format!("{} {}", table.signals, table.signals_seq),
-        );
+        put("signals-seq", table.signals_seq.to_string());
+        let signals: Vec<String> = table
+            .signals
+            .iter()
+            .map(|(seq, mask)| format!("{seq}:{mask}"))
+            .collect();
+        put("signals", signals.join(" "));
         put("rung", (ladder.rung as u8).to_string());
         let strikes: Vec<String> = ladder.strikes.iter().map(u64::to_string).collect();
         put("strikes", strikes.join(" "));
@@ -353,9 +356,11 @@ impl Frozen {
         let flag = |key: &str| get(key) == Some("1");
         table.highest = word(need("highest")?)?;
         table.seq = word(need("seq")?)?;
-        let [signals, seq] = words(need("signals")?)?;
-        table.signals = word(signals)?;
-        table.signals_seq = word(seq)?;
+        table.signals_seq = word(need("signals-seq")?)?;
+        for waiting in need("signals")?.split_ascii_whitespace() {
+            let (seq, mask) = waiting.split_once(':').ok_or_else(|| broken("signals"))?;
+            table.signals.push_back((word(seq)?, word(mask)?));
+        }
         let rung: u8 = word(need("rung")?)?;
         let ladder = Ladder {
             rung: *Rung::ALL

@@ -54,7 +54,7 @@ kinds! {
     PutNew = 3,
     /// Manager: forget the descriptor under `key`.
     Delete = 4,
-    /// Manager: exits and signals up to `seq` are dealt with.
+    /// Manager: exits up to `seq` are dealt with.
     Acknowledge = 5,
     /// Manager: recovery is done, state may be written from here on.
     Ready = 6,
@@ -69,6 +69,8 @@ kinds! {
     /// Manager: child `pid` of the keeper is `instance` of unit `key`, stopped by `rank`,
     /// `signal`, `timeout`; answered by `Child` or `AdoptFailed`.
     Adopt = 11,
+    /// Manager: signals up to `seq` are dealt with. They are counted apart from exits.
+    AcknowledgeSignals = 12,
 
     /// A child between clone and `execve`: I am `instance` of unit `key`, stopped by `rank`,
     /// `signal`, `timeout` (microseconds) if there is no manager. Its pid comes from the kernel.
@@ -85,8 +87,8 @@ kinds! {
     /// `rank` counts managers, `code` how many died lately, `status` is how the last one died
     /// (raw wait status, -1 if none did), `signal` are [`flags`], `seq` is the last used.
     End = 43,
-    /// Keeper: signals came; `time` is the mask (bit n is signal n). Repeated until `seq` is
-    /// acknowledged.
+    /// Keeper: signals came; `time` is the mask (bit n is signal n). Repeated to each manager until
+    /// `seq` is acknowledged.
     Signals = 44,
     /// Keeper: `key` could not be held: errno `code`.
     PutFailed = 45,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use engine::Ticket;
 use engine::action::StopHint;
-use runnerd::link::{self, Child, Exit, Key, Link, Message, Takeover};
+use runnerd::link::{self, Child, Exit, Key, Link, Message, SignalSeq, Takeover};
 use tokio::runtime::{Builder, Runtime};
 use units::UnitName;
 use units::value::{Signal, Span};
@@ -141,6 +141,10 @@ impl Manager {
                 self.say(&text);
             }
             ["acknowledge", seq] => self.link.acknowledge(seq.parse().unwrap()).unwrap(),
+            ["acknowledge-signals", seq] => {
+                let seq = SignalSeq(seq.parse().unwrap());
+                self.link.acknowledge_signals(seq).unwrap();
+            }
             ["adopt", instance, unit, pid] => {
                 let unit = UnitName::parse(unit).unwrap();
                 let instance = Ticket(instance.parse().unwrap());
@@ -216,7 +220,7 @@ impl Manager {
             }
             Message::Signals { seq, mask } => {
                 let signals: Vec<_> = mask.iter().map(|s| s.number().to_string()).collect();
-                format!("signals {seq} {}", signals.join(" "))
+                format!("signals {} {}", seq.0, signals.join(" "))
             }
             Message::PutFailed { key, errno } => format!("put-failed {key} {errno}"),
             Message::KeeperUpgraded(result) => format!("upgraded {result:?}"),
@@ -241,7 +245,9 @@ impl Manager {
         let socket = std::os::fd::AsRawFd::as_raw_fd(&registration);
         // SAFETY: this manager has one thread, and the copy only opens, sends and executes.
         unsafe {
-            let flags = libc::CLONE_PARENT | libc::SIGCHLD;
+            // Answered only once it is registered, except for the one that shall be too late.
+            let vfork = if fifo.is_some() { 0 } else { libc::CLONE_VFORK };
+            let flags = libc::CLONE_PARENT | vfork | libc::SIGCHLD;
             match libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) {
                 0 => {}
                 pid => return pid.to_string(),
