@@ -268,7 +268,7 @@ impl Link {
         self.send(&Record::about(Kind::Delete, &key.to_string()), None)
     }
 
-    /// Exits up to `seq` are dealt with, and the state that says so is written.
+    /// The exit `seq`, and that one only, is dealt with, and the state that says so is written.
     ///
     /// # Errors
     /// As [`channel::send`].
@@ -282,7 +282,7 @@ impl Link {
         )
     }
 
-    /// Signals up to `seq` are dealt with, and the state that says so is written.
+    /// The signals `seq` are dealt with, and the state that says so is written.
     ///
     /// # Errors
     /// As [`channel::send`].

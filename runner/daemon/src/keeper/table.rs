@@ -112,17 +112,13 @@ impl Table {
     }
 
     pub(super) fn acknowledge(&mut self, seq: u64) {
-        while self.exits.front().is_some_and(|exit| exit.seq <= seq) {
-            self.exits.pop_front();
+        if let Ok(at) = self.exits.binary_search_by_key(&seq, |exit| exit.seq) {
+            self.exits.remove(at);
         }
     }
 
     pub(super) fn acknowledge_signals(&mut self, seq: u64) {
-        while self
-            .signals
-            .pop_front_if(|(waiting, _)| *waiting <= seq)
-            .is_some()
-        {}
+        self.signals.retain(|(waiting, _)| *waiting != seq);
     }
 }
 
@@ -149,9 +145,14 @@ mod tests {
         assert!(!table.ended(101, 0, 2), "the number is anybody's now");
         assert!(table.ended(100, 9, 3));
         assert_eq!((table.highest, table.seq), (7, 2));
-        table.acknowledge(1);
-        assert_eq!(table.exits.len(), 1);
         table.acknowledge(2);
+        table.acknowledge(3);
+        assert_eq!(
+            (table.exits.len(), table.exits[0].seq),
+            (1, 1),
+            "one by one"
+        );
+        table.acknowledge(1);
         assert_eq!(table.exits.len(), 0);
     }
 
@@ -170,7 +171,9 @@ mod tests {
             table.add_signals(8, n);
         }
         assert!(table.signals.len() <= UNACKNOWLEDGED);
-        table.acknowledge_signals(table.signals_seq);
+        while let Some((seq, _)) = table.signals.front() {
+            table.acknowledge_signals(*seq);
+        }
         assert!(!table.has_signals(u64::MAX));
     }
 }

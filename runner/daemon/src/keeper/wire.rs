@@ -54,7 +54,7 @@ kinds! {
     PutNew = 3,
     /// Manager: forget the descriptor under `key`.
     Delete = 4,
-    /// Manager: exits up to `seq` are dealt with.
+    /// Manager: the exit `seq` is dealt with, that one only.
     Acknowledge = 5,
     /// Manager: recovery is done, state may be written from here on.
     Ready = 6,
@@ -69,7 +69,7 @@ kinds! {
     /// Manager: child `pid` of the keeper is `instance` of unit `key`, stopped by `rank`,
     /// `signal`, `timeout`; answered by `Child` or `AdoptFailed`.
     Adopt = 11,
-    /// Manager: signals up to `seq` are dealt with. They are counted apart from exits.
+    /// Manager: the signals `seq` are dealt with. They are counted apart from exits.
     AcknowledgeSignals = 12,
 
     /// A child between clone and `execve`: I am `instance` of unit `key`, stopped by `rank`,

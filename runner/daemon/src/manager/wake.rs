@@ -121,7 +121,9 @@ impl Manager {
             Message::Signals { seq, mask } => {
                 self.signalled(mask);
                 self.turn();
-                self.acknowledge(seq);
+                if let Err(error) = self.link.acknowledge_signals(seq) {
+                    tracing::error!("cannot acknowledge to the keeper: {error}");
+                }
             }
             Message::PutFailed { key, errno } => {
                 let error = io::Error::from_raw_os_error(errno);

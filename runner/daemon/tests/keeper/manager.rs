@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -180,12 +180,9 @@ impl Manager {
                 }
             }
             ["no-hang"] => {
-                self.link
-                    .hang_timer()
-                    .unwrap()
-                    .arm(Duration::from_secs(3_600))
-                    .unwrap();
-                self.link.hang_timer().unwrap().disarm().unwrap();
+                let timer = self.link.hang_timer().unwrap();
+                timer.arm(Duration::from_secs(3_600)).unwrap();
+                timer.disarm().unwrap();
             }
             ["crash"] => std::process::abort(),
             ["exit", status] => std::process::exit(status.parse().unwrap()),
@@ -241,8 +238,8 @@ impl Manager {
         let unit = UnitName::parse(unit).unwrap();
         let instance = Ticket(instance.parse().unwrap());
         let record = link::spawned_record(instance, &unit, &stop(rank.parse().unwrap()));
-        let registration = self.link.registration().unwrap();
-        let socket = std::os::fd::AsRawFd::as_raw_fd(&registration);
+        let socket = self.link.registration().unwrap();
+        let socket = socket.as_raw_fd();
         // SAFETY: this manager has one thread, and the copy only opens, sends and executes.
         unsafe {
             // Answered only once it is registered, except for the one that shall be too late.
