@@ -112,6 +112,8 @@ pub struct Found {
     pub stored: Vec<(UnitName, Vec<String>)>,
     /// 128 random bits, used when there are no records yet.
     pub seed: u128,
+    /// What is started when there are no records yet; `None` is `default.target`.
+    pub target: Option<UnitName>,
 }
 
 impl Engine {

@@ -45,7 +45,7 @@ impl Engine {
         self.resume_jobs();
         self.resume_units(&names, &found);
         if first {
-            self.boot();
+            self.boot(found.target.as_ref());
         }
     }
 
@@ -175,9 +175,12 @@ impl Engine {
     }
 
     /// The first start.
-    fn boot(&mut self) {
+    fn boot(&mut self, target: Option<&UnitName>) {
         self.state.meta_mut().started = true;
-        let Ok(target) = UnitName::parse(DEFAULT_TARGET) else {
+        let Some(target) = target
+            .cloned()
+            .or_else(|| UnitName::parse(DEFAULT_TARGET).ok())
+        else {
             return;
         };
         if let Err(refusal) = self.submit_marked(&target, JobKind::Start, JobMode::Replace, true) {

@@ -85,9 +85,14 @@ impl From<&tracing::Level> for Severity {
 
 impl From<Entry> for OwnLine {
     fn from(entry: Entry) -> OwnLine {
+        // The engine's sentences are about a unit; a line of a log stands alone.
+        let text = match &entry.unit {
+            Some(unit) if !entry.text.contains(unit.as_str()) => format!("{unit}: {}", entry.text),
+            _ => entry.text,
+        };
         OwnLine {
             level: entry.level.into(),
-            text: entry.text,
+            text,
             unit: entry.unit,
             message_id: catalog_id(entry.id),
         }

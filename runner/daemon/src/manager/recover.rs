@@ -12,6 +12,7 @@ use super::poller::Source;
 use super::{Manager, held, outputs};
 use crate::link::{Child, Exit, Key, Link, Takeover};
 use crate::options::Options;
+use crate::reason::reason;
 use crate::store::{Store, Written};
 use crate::{load, now};
 
@@ -95,6 +96,8 @@ pub(super) fn begin(
     taken: &mut Taken,
 ) -> Result<Begun, String> {
     let told = |error: io::Error| format!("cannot take up the state: {error}");
+    let target = UnitName::parse(&options.target)
+        .map_err(|problem| format!("--target {}: {problem}", options.target))?;
     let first = taken.state.is_none();
     let mut definitions = match taken.definitions.take() {
         Some(fd) => Store::open("definitions", fd).map_err(told)?,
@@ -106,6 +109,11 @@ pub(super) fn begin(
     };
     let records = definitions.records().map_err(told)?;
     let (units, diagnostics) = if first {
+        // A mistyped PATH must not look like a daemon with nothing to do.
+        for path in &options.paths {
+            std::fs::metadata(path)
+                .map_err(|error| format!("cannot read {}: {}", path.display(), reason(&error)))?;
+        }
         let (units, diagnostics) = load::read(&options.paths, surroundings);
         // The keeper is given the result in any case.
         let _ = write_definitions(&mut definitions, &units, std::iter::empty()).map_err(told)?;
@@ -138,6 +146,7 @@ pub(super) fn begin(
         listeners: held_listeners(&units, taken),
         stored: stored_names(taken),
         seed: random(),
+        target: Some(target),
     };
     let (engine, actions) =
         Engine::resume(now::read(), Arc::new(units), Arc::new(diagnostics), found);
