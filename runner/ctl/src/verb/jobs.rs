@@ -33,19 +33,24 @@ pub(super) async fn queue(
     let answers = join_all(units.iter().map(|unit| {
         let mut client = client.clone();
         async move {
-            if args.no_block {
-                let job = client.enqueue(unit, verb, mode, "").await?;
-                return Ok((job, None));
-            }
-            let Ended { job, result } = client.enqueue_and_wait(unit, verb, mode).await?;
-            Ok((job, Some(result)))
+            let answer = if args.no_block {
+                client
+                    .enqueue(unit, verb, mode, "")
+                    .await
+                    .map(|job| (job, None))
+            } else {
+                let ended = client.enqueue_and_wait(unit, verb, mode).await;
+                ended.map(|Ended { job, result }| (job, Some(result)))
+            };
+            // The connection it has now: the manager may be another one than at the beginning.
+            (client, answer)
         }
     }))
     .await;
 
     let mut exit = Exit::Done;
     let mut reports = Vec::new();
-    for (unit, answer) in units.iter().zip(&answers) {
+    for (unit, (client, answer)) in units.iter().zip(&answers) {
         let failure = match answer {
             Ok((_, result)) => match result.as_deref() {
                 None | Some("done" | "skipped") => None,
@@ -77,7 +82,7 @@ pub(super) async fn queue(
     if terminal.json() {
         terminal.value(&reports)?;
     } else if !args.no_block && !terminal.quiet() {
-        for unit in &units {
+        for (unit, (client, _)) in units.iter().zip(&answers) {
             remarks(client, terminal, unit, verb).await;
         }
     }
@@ -151,7 +156,12 @@ pub(super) fn why_failed(properties: &Properties) -> String {
         Some(ending) if ending != Ending::Exited(0) => format!("{words} ({ending})"),
         _ => words.to_owned(),
     };
-    let sentence = match properties.text("Result") {
+    // Its own sentence knows more than the word.
+    match properties.text("Failure") {
+        "" => {}
+        sentence => return sentence.to_owned(),
+    }
+    match properties.text("Result") {
         "resources" => "something it needs could not be had".to_owned(),
         "protocol" => "it did not do what its type promises".to_owned(),
         "timeout" => "it took too long".to_owned(),
@@ -166,10 +176,6 @@ pub(super) fn why_failed(properties: &Properties) -> String {
         "trigger-limit-hit" => "it was triggered too often in too short a time".to_owned(),
         "success" | "" => "it failed".to_owned(),
         other => other.to_owned(),
-    };
-    match properties.text("Failure") {
-        "" => sentence,
-        text => format!("{sentence}: {text}"),
     }
 }
 

@@ -263,7 +263,7 @@ impl Unit {
     fn failure(&self) -> String {
         match self.properties.text("Result") {
             "" | "success" => self.properties.text("Failure").to_owned(),
-            result => format!("{result}: {}", jobs::why_failed(&self.properties)),
+            result => format!("{} ({result})", jobs::why_failed(&self.properties)),
         }
     }
 
