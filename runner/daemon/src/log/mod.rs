@@ -183,6 +183,9 @@ pub struct Losses {
     pub lines: u64,
 }
 
+/// How long lines of a new process wait for its pid.
+const INTRODUCTION: Duration = Duration::from_millis(100);
+
 /// How many lines wait for a subscriber before it counts as too slow.
 const SUBSCRIBER_QUEUE: usize = 1024;
 
@@ -190,6 +193,7 @@ const SUBSCRIBER_QUEUE: usize = 1024;
 #[derive(Debug)]
 enum Command {
     Follow(Box<Follow>),
+    Starting(UnitName),
     Pid {
         unit: UnitName,
         pid: Option<u32>,
@@ -289,6 +293,12 @@ impl Logs {
     /// the old one until that is drained.
     pub fn follow(&self, follow: Follow) {
         self.send(Command::Follow(Box::new(follow)));
+    }
+
+    /// Says that a process of the unit is about to be made: what it writes is shown when its pid is
+    /// known by [`Logs::pid`], or a moment later.
+    pub fn starting(&self, unit: UnitName) {
+        self.send(Command::Starting(unit));
     }
 
     /// Names a unit's main process, for display beside its lines from now on.

@@ -262,6 +262,11 @@ mod tests {
             (5, "started web.service")
         );
         assert_eq!(line.unit, entry.unit);
+        let bare = OwnLine::from(Entry {
+            text: "failed".into(),
+            ..entry
+        });
+        assert_eq!(bare.text, "web.service: failed");
         assert_eq!(line.message_id, Some("39f53479d3a045ac8e11786248231fbf"));
     }
 

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
+use std::time::Instant;
 
 use units::UnitName;
 
@@ -62,6 +63,8 @@ pub(super) struct Source {
     pub(super) ending: bool,
     /// Somebody wants to know when there is no whole line left.
     pub(super) settling: bool,
+    /// What is shown of it waits for the pid until then.
+    pub(super) introduced: Option<Instant>,
     /// It is in the writer's queue.
     pub(super) queued: bool,
     /// Another pipe has taken its place; nobody waits for its end.
@@ -122,6 +125,7 @@ impl Source {
             hung_up: false,
             ending: false,
             settling: false,
+            introduced: None,
             queued: false,
             replaced: false,
             busy: false,
@@ -135,6 +139,12 @@ impl Source {
     /// Moves what waits, as far as the budget and the sink allow.
     pub(super) fn turn(&mut self, out: &mut Outlets) -> Turn {
         let mut budget = BUDGET;
+        if let (Some(until), Route::Shown(Show::Screen(_) | Show::Journal)) =
+            (self.introduced, &self.route)
+            && out.now < until
+        {
+            return Turn::Waiting;
+        }
         loop {
             let waiting = match pipe::waiting(self.pipe.as_fd()) {
                 Ok(0) if self.hung_up => return Turn::Drained,

@@ -176,6 +176,26 @@ fn the_console_shows_marked_lines_and_the_ring_has_them() {
 }
 
 #[test]
+fn a_new_process_is_shown_with_its_own_pid() {
+    let mut world = World::text();
+    let (read, mut write) = std::io::pipe().unwrap();
+    world.follow("a.service", Sink::Console, &read, None);
+    write.write_all(b"old\n").unwrap();
+    world.logs.starting(unit("a.service"));
+    // Answered after it, so it knows that a new process comes.
+    world.losses("a.service");
+    write.write_all(b"new\n").unwrap();
+    world.logs.pid(unit("a.service"), Some(8));
+    assert_eq!(world.console_line(), "a.service[7]: old\n");
+    assert_eq!(world.console_line(), "a.service[8]: new\n");
+    // One whose pid is never told is not silenced.
+    world.logs.starting(unit("a.service"));
+    world.losses("a.service");
+    write.write_all(b"newer\n").unwrap();
+    assert_eq!(world.console_line(), "a.service[8]: newer\n");
+}
+
+#[test]
 fn settles_and_finishes() {
     let mut world = World::text();
     let (read, mut write) = std::io::pipe().unwrap();

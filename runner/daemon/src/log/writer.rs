@@ -24,7 +24,7 @@ use super::own::OwnLine;
 use super::pipe;
 use super::source::{Route, Show, Source, Turn};
 use super::trouble::RETRY;
-use super::{Command, FileSink, Follow, LogEvent, LogTarget, Losses, Sink, Stream};
+use super::{Command, FileSink, Follow, INTRODUCTION, LogEvent, LogTarget, Losses, Sink, Stream};
 use crate::reason::reason;
 
 /// What epoll says for the command queue.
@@ -201,6 +201,17 @@ impl Writer {
                 for token in self.out.sources(&unit) {
                     if let Some(source) = self.sources.get_mut(&token) {
                         source.pid = pid;
+                        source.introduced = None;
+                    }
+                    self.enqueue(token);
+                }
+            }
+            Command::Starting(unit) => {
+                for token in self.out.sources(&unit) {
+                    // What is in the pipe by now, the process before has written.
+                    self.turn(token);
+                    if let Some(source) = self.sources.get_mut(&token) {
+                        source.introduced = Some(self.out.now + INTRODUCTION);
                     }
                 }
             }

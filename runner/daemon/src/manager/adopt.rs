@@ -81,7 +81,7 @@ impl Manager {
         self.adopting.remove(&ticket);
         if let Some(pidfd) = pidfd {
             self.processes.restore(ticket, unit.clone(), pid, pidfd);
-            self.outputs.note_pid(&self.logs, &unit, pid);
+            self.logs.pid(unit.clone(), Some(pid));
         }
         self.feed(Event::Adopted { ticket, pid });
         self.turn();

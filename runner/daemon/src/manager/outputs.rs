@@ -191,6 +191,7 @@ impl Outputs {
         };
         let out = open(Stream::Out, out)?;
         let err = err.map_or(Ok(Stdio::Inherit), |route| open(Stream::Err, route))?;
+        logs.starting(unit.clone());
         Ok((out, err))
     }
 
@@ -340,13 +341,6 @@ impl Outputs {
         }
         for (unit, ring) in rings {
             logs.remember(unit, Some(ring), None);
-        }
-    }
-
-    /// Shows the lines of a unit with the pid of its process.
-    pub(super) fn note_pid(&self, logs: &Logs, unit: &UnitName, pid: u32) {
-        if self.pipes.contains_key(&(unit.clone(), Stream::Out)) {
-            logs.pid(unit.clone(), Some(pid));
         }
     }
 

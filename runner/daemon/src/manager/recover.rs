@@ -256,6 +256,11 @@ fn random() -> u128 {
 impl Manager {
     /// Puts what was held where it belongs, says READY, and performs what the engine wants done.
     pub(super) fn recover(&mut self, taken: Taken, actions: Vec<Action>) -> io::Result<()> {
+        let pids: Vec<_> = taken
+            .children
+            .iter()
+            .map(|child| (child.unit.clone(), child.pid))
+            .collect();
         for child in taken.children {
             // One without a pidfd has ended already; its exit follows.
             if let Some(pidfd) = child.pidfd {
@@ -284,6 +289,9 @@ impl Manager {
         let definition = |unit: &UnitName| engine.unit(unit).and_then(|view| view.definition);
         self.outputs
             .recover(&self.logs, &self.accounts, taken.outputs, definition);
+        for (unit, pid) in pids {
+            self.logs.pid(unit, Some(pid));
+        }
         self.watch_bus()?;
         self.poller.add(
             Source::Processes,

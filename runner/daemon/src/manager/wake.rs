@@ -170,7 +170,7 @@ impl Manager {
         let (ticket, unit, event) = match report {
             Report::Spawned(spawned) => {
                 let (ticket, unit, pid) = (spawned.ticket, spawned.unit.clone(), spawned.pid);
-                self.outputs.note_pid(&self.logs, &unit, pid);
+                self.logs.pid(unit.clone(), Some(pid));
                 // An end that came early is in `held_exits` with its number.
                 self.processes.spawned(spawned);
                 (ticket, unit, Event::Spawned { ticket, pid })
@@ -181,6 +181,7 @@ impl Manager {
                 failure,
             } => {
                 self.processes.failed(ticket);
+                self.logs.pid(unit.clone(), None);
                 (ticket, unit, Event::SpawnFailed { ticket, failure })
             }
             // Another manager is in charge: everything it needs is with the keeper.
