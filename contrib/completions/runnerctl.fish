@@ -203,7 +203,7 @@ complete -c runnerctl -n "__fish_runnerctl_using_subcommand check" -l json -d 'P
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand check" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reload" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
-complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reload" -l keep-going -d 'Apply the good files, and keep the last good definition of the others'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reload" -l keep-going -d 'Apply the good files, and keep the last good definition of the others; exit status 1 if there are others'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reload" -l json -d 'Print one JSON value on standard output instead of text'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reload" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reload" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -121,8 +121,9 @@ pub enum Verb {
     Check(CheckArgs),
     /// Read all unit files again
     ///
-    /// If a file has an error, nothing is applied: all problems are printed, the exit status is 1,
-    /// and what runs keeps running on its old definition.
+    /// If a file has a new error, nothing is applied: all problems are printed, the exit status is
+    /// 1, and what runs keeps running on its old definition. A file that was broken before, and has
+    /// not changed since, is only reported.
     DaemonReload(ReloadArgs),
     /// Replace the running runnerd by its present program file; no unit notices
     DaemonReexec,
@@ -322,7 +323,7 @@ pub struct CheckArgs {
 /// Of `daemon-reload`.
 #[derive(Debug, Args)]
 pub struct ReloadArgs {
-    /// Apply the good files, and keep the last good definition of the others
+    /// Apply the good files, and keep the last good definition of the others; exit status 1 if there are others
     #[arg(long)]
     pub keep_going: bool,
 }

@@ -39,17 +39,19 @@ pub(super) async fn reload(client: &Client, terminal: &mut Terminal, args: &Relo
             terminal.finding(&Finding::from(finding));
         }
     }
-    match (answer.applied, errors) {
-        (true, 0) => Ok(Exit::Done),
-        _ if terminal.json() => Err(Failure::Told(Exit::Failed)),
-        (true, _) => Err(Failure::because(
-            "the good files are applied, the others are not",
-        )),
-        (false, _) => Err(
-            Failure::because("nothing is applied: the files have errors")
-                .with_hint("`--keep-going` applies the good ones"),
-        ),
+    if answer.applied && (errors == 0 || !args.keep_going) {
+        // What was broken before and has not changed since is told, and holds nobody up.
+        return Ok(Exit::Done);
     }
+    if terminal.json() {
+        return Err(Failure::Told(Exit::Failed));
+    }
+    Err(if answer.applied {
+        Failure::because("the good files are applied, the others are not")
+    } else {
+        Failure::because("nothing is applied: the files have errors")
+            .with_hint("`--keep-going` applies the good ones")
+    })
 }
 
 /// `daemon-reexec`
