@@ -25,7 +25,6 @@ impl Engine {
                 ActiveState::Active | ActiveState::Reloading | ActiveState::Activating
             );
             if on_its_way {
-                self.revisit.insert(service);
                 continue;
             }
             if let Err(refusal) = self.submit(&service, JobKind::Start, JobMode::Replace) {

@@ -12,7 +12,7 @@ use crate::job::{JobId, JobKind, JobMode, JobResult};
 use crate::machine::Closing;
 use crate::service::{Phase, ServiceEvent};
 use crate::socket::SocketEvent;
-use crate::state::{EndedJob, Job};
+use crate::state::{EndedJob, Job, UnitState};
 use crate::target::TargetEvent;
 use crate::transaction::{self, World};
 use crate::view::systemd::ActiveState;
@@ -77,6 +77,7 @@ impl Engine {
                 }
                 if !joined {
                     self.queue.tie(&self.definitions, &self.state, id);
+                    self.untangle(vec![id]);
                 }
                 return id;
             }
@@ -127,12 +128,7 @@ impl Engine {
             (JobKind::Start, ActiveState::Active | ActiveState::Reloading) => {
                 self.finish_job(id, JobResult::Done);
             }
-            // As systemd: what is about to restart is left to do so.
-            (JobKind::Start, ActiveState::Activating) => {
-                if !self.waits_to_restart(&unit) {
-                    self.set_running(id);
-                }
-            }
+            (JobKind::Start, ActiveState::Activating) => self.join_start(id, &unit),
             (JobKind::Start, ActiveState::Deactivating) => {}
             (JobKind::Start, ActiveState::Inactive | ActiveState::Failed) => {
                 self.begin_start(id, &unit)
@@ -174,12 +170,18 @@ impl Engine {
         }
     }
 
-    fn waits_to_restart(&self, unit: &UnitName) -> bool {
-        let service = self
-            .state
-            .unit(unit)
-            .and_then(crate::state::UnitState::service);
-        service.is_some_and(|service| matches!(service.phase, Phase::AutoRestart { .. }))
+    /// A start job meets a unit that is on its way up.
+    fn join_start(&mut self, id: JobId, unit: &UnitName) {
+        let service = self.state.unit(unit).and_then(UnitState::service);
+        match service.map(|service| &service.phase) {
+            // As systemd: what is about to restart is left to do so.
+            Some(Phase::AutoRestart { timer: Some(_) }) => {}
+            // Its delay is over, but its restart job made room for others: this is it now.
+            Some(Phase::AutoRestart { timer: None }) => {
+                self.stop_unit(unit);
+            }
+            _ => self.set_running(id),
+        }
     }
 
     pub(crate) fn stop_unit(&mut self, unit: &UnitName) {
@@ -198,6 +200,25 @@ impl Engine {
             job.kind = JobKind::Start;
             job.running = false;
             self.queue.tie(&self.definitions, &self.state, id);
+            self.untangle(vec![id]);
+        }
+    }
+
+    /// Queued jobs that wait for each other would wait for ever: one of each circle stops to wait.
+    /// Transactions have no circles; this is for jobs whose kind or definition changed since.
+    pub(crate) fn untangle(&mut self, from: Vec<JobId>) {
+        while let Some(circle) = self.queue.circle(from.iter().copied()) {
+            let Some(id) = circle.into_iter().max() else {
+                return;
+            };
+            let Some(job) = self.state.job_mut(id) else {
+                return;
+            };
+            job.ignores_order = true;
+            let unit = job.unit.clone();
+            self.queue.tie(&self.definitions, &self.state, id);
+            let text = format!("the job of {unit} waits in a circle: it goes first");
+            self.log(Some(&unit), Level::Warning, MessageId::CycleBroken, text);
         }
     }
 
@@ -275,10 +296,7 @@ impl Engine {
             JobKind::Start | JobKind::VerifyActive if running && down => Some(JobResult::Failed),
             JobKind::Stop if down => Some(JobResult::Done),
             JobKind::Reload if running && to == ActiveState::Active => {
-                let service = self
-                    .state
-                    .unit(unit)
-                    .and_then(crate::state::UnitState::service);
+                let service = self.state.unit(unit).and_then(UnitState::service);
                 let failed = service.is_some_and(|service| service.reload_failed);
                 Some(if failed {
                     JobResult::Failed

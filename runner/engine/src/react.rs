@@ -212,9 +212,7 @@ impl Engine {
         let event = match state.service().map(|service| &service.phase) {
             _ if state.start_limit_hit => SocketEvent::ServiceLimited,
             Some(Phase::Running) => SocketEvent::ServiceRuns,
-            Some(Phase::Dead { .. } | Phase::Failed { .. } | Phase::AutoRestart { .. })
-                if state.job.is_none() =>
-            {
+            Some(Phase::Dead { .. } | Phase::Failed { .. }) if state.job.is_none() => {
                 SocketEvent::ServiceEnded
             }
             _ => return,

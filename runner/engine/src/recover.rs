@@ -105,7 +105,15 @@ impl Engine {
             match &state.machine {
                 Machine::Service(service) => {
                     let lost_connection = connection_is_lost(state, trace);
-                    let is_starting = matches!(service.phase, service::Phase::StartPre { .. });
+                    let has_main = service
+                        .main
+                        .as_ref()
+                        .is_some_and(|main| main.ticket().is_some());
+                    let is_starting = !has_main
+                        && matches!(
+                            service.phase,
+                            service::Phase::StartPre { .. } | service::Phase::Start { .. }
+                        );
                     let job = state.job;
                     let count = stored.get(name).copied().unwrap_or_default();
                     let count = u32::try_from(count).unwrap_or(u32::MAX);

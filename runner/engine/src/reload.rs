@@ -137,9 +137,10 @@ impl Engine {
     pub(crate) fn retie_jobs(&mut self) {
         self.queue = Queue::default();
         let ids: Vec<_> = self.state.jobs().keys().copied().collect();
-        for id in ids {
-            self.queue.tie(&self.definitions, &self.state, id);
+        for id in &ids {
+            self.queue.tie(&self.definitions, &self.state, *id);
         }
+        self.untangle(ids);
     }
 
     /// A unit is down: an orphan's definition goes with it.

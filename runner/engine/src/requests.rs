@@ -39,6 +39,10 @@ impl Engine {
                 }
             }
             Command::CancelJob { job } => match self.state.job(job) {
+                Some(queued) if queued.irreversible => Err(Refusal::Destructive(format!(
+                    "job {} of {} may not be taken back",
+                    job.0, queued.unit
+                ))),
                 Some(_) => {
                     self.finish_job(job, JobResult::Canceled);
                     Ok(Answer::Done)

@@ -20,7 +20,7 @@ impl Engine {
         let before = Monotonic(self.now.monotonic.0.saturating_sub(RESULT_KEPT.as_micros()));
         self.forget_old_results(before);
         let mut turns = self.most_turns();
-        while self.turn() {
+        while self.turn() || self.closing_check() {
             turns -= 1;
             if turns == 0 {
                 self.log(
@@ -33,7 +33,6 @@ impl Engine {
             }
         }
         self.startup_check();
-        self.closing_check();
         let refresh = std::mem::take(&mut self.refresh);
         self.actions.extend(
             refresh

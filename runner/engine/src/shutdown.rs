@@ -45,6 +45,7 @@ impl Engine {
         for unit in self.units_in_the_way() {
             self.install(&unit, JobKind::Stop, JobMode::ReplaceIrreversibly, false);
         }
+        self.untangle(self.state.jobs().keys().copied().collect());
     }
 
     fn units_in_the_way(&self) -> Vec<UnitName> {
@@ -63,17 +64,20 @@ impl Engine {
         }
     }
 
-    /// Ends the program once nothing is left.
-    pub(crate) fn closing_check(&mut self) {
-        if self.state.meta().closing == Closing::No || self.halted || !self.state.jobs().is_empty()
-        {
-            return;
+    /// Ends the program once nothing is left; true if there is more to do before.
+    pub(crate) fn closing_check(&mut self) -> bool {
+        let closing = self.state.meta().closing != Closing::No;
+        if !closing || self.halted || !self.state.jobs().is_empty() {
+            return false;
         }
         if self.units_in_the_way().is_empty() {
             self.halted = true;
-            self.actions.push(Action::Halt {
-                status: self.state.meta().status,
-            });
+            let status = self.state.meta().status;
+            self.actions.push(Action::Halt { status });
+            return false;
         }
+        // Somebody took a stop back.
+        self.stop_all();
+        true
     }
 }

@@ -18,7 +18,7 @@ pub(crate) struct Socket {
     pub(crate) result: UnitResult,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) failure: String,
-    /// Connections accepted since the start.
+    /// Connections accepted so far.
     pub(crate) accepted: u32,
     /// Connections being served.
     pub(crate) connections: u32,
@@ -187,9 +187,10 @@ impl Run<'_> {
         if !matches!(self.s.phase, Phase::Dead | Phase::Failed) {
             return;
         }
-        let connections = self.s.connections;
+        // Instances outlive their socket: their numbers go on, and they still count.
         self.s = Socket {
-            connections,
+            connections: self.s.connections,
+            accepted: self.s.accepted,
             triggers: self.s.triggers,
             ..Socket::default()
         };

@@ -80,9 +80,13 @@ impl Mint {
     /// machine and never the same twice (each step below is a bijection of the counter).
     pub(crate) fn invocation(&mut self) -> Invocation {
         self.invocations += 1;
-        let mut bits = self.seed.0 ^ u128::from(self.invocations);
+        const ODD: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
+        let mut bits = self
+            .seed
+            .0
+            .wrapping_add(ODD.wrapping_mul(u128::from(self.invocations)));
         for _ in 0..3 {
-            bits = bits.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+            bits = bits.wrapping_mul(ODD);
             bits ^= bits >> 61;
         }
         Invocation(bits.max(1))

@@ -132,6 +132,39 @@ impl Queue {
         self.ready.pop_first()
     }
 
+    /// A circle of jobs that wait for each other, among those reachable from `from`. A search with
+    /// its own stack: chains of jobs may be long.
+    pub(crate) fn circle(&self, from: impl IntoIterator<Item = JobId>) -> Option<Vec<JobId>> {
+        // True while the job is on the path.
+        let mut seen: BTreeMap<JobId, bool> = BTreeMap::new();
+        for start in from {
+            if seen.contains_key(&start) {
+                continue;
+            }
+            seen.insert(start, true);
+            let mut path = vec![(start, self.awaited(start).collect::<Vec<_>>())];
+            while let Some((job, rest)) = path.last_mut() {
+                let Some(next) = rest.pop() else {
+                    seen.insert(*job, false);
+                    path.pop();
+                    continue;
+                };
+                match seen.get(&next) {
+                    Some(true) => {
+                        let first = path.iter().position(|(job, _)| *job == next)?;
+                        return Some(path.drain(first..).map(|(job, _)| job).collect());
+                    }
+                    Some(false) => {}
+                    None => {
+                        seen.insert(next, true);
+                        path.push((next, self.awaited(next).collect()));
+                    }
+                }
+            }
+        }
+        None
+    }
+
     /// The jobs that a job waits for.
     pub(crate) fn awaited(&self, id: JobId) -> impl Iterator<Item = JobId> {
         self.waits.get(&id).into_iter().flatten().copied()

@@ -143,7 +143,7 @@ pub struct ServiceView {
 /// What only sockets have.
 #[derive(Debug, Clone, Default)]
 pub struct SocketView {
-    /// Connections accepted since it was started (`accept = true`).
+    /// Connections accepted so far (`accept = true`).
     pub accepted: u32,
     /// Connections being served now (`accept = true`).
     pub connections: u32,

@@ -1,0 +1,164 @@
+//! What must hold in every schedule.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use engine::Engine;
+use engine::action::{Role, Spawn};
+use engine::change::Moved;
+use engine::job::JobKind;
+use engine::view::systemd::{ActiveState, SubState};
+use units::{Dependency, UnitName, UnitSet};
+
+use super::kernel::{Process, spares};
+
+#[derive(Debug, Default)]
+pub(crate) struct Invariants {
+    last_seq: u64,
+    last: BTreeMap<UnitName, (ActiveState, SubState)>,
+    starts: BTreeMap<UnitName, Vec<u64>>,
+    /// Units whose stop was done, and nobody asked for anything since.
+    stopped: BTreeSet<UnitName>,
+    was_reloaded: bool,
+}
+
+impl Invariants {
+    /// A client asked for something, or a connection came in: a stopped unit may start again.
+    pub(crate) fn asked(&mut self) {
+        self.stopped.clear();
+        self.starts.clear();
+    }
+
+    pub(crate) fn reloaded(&mut self) {
+        self.was_reloaded = true;
+    }
+
+    pub(crate) fn job_done(&mut self, _unit: &UnitName) {}
+
+    /// Changes are told in order, without gaps, and each begins where the last one ended.
+    pub(crate) fn moved(&mut self, moved: &Moved) {
+        assert!(
+            moved.seq > self.last_seq,
+            "{moved:?} comes after {}",
+            self.last_seq
+        );
+        self.last_seq = moved.seq;
+        assert_ne!(moved.from, moved.to, "{moved:?}");
+        self.last.insert(moved.unit.clone(), moved.to);
+    }
+
+    /// I5, I6, I7: when a unit may begin to start.
+    pub(crate) fn spawn(&mut self, engine: &Engine, spawn: &Spawn, now: u64) {
+        let unit = &spawn.unit;
+        let view = engine.unit(unit).unwrap();
+        let first = match spawn.role {
+            Role::StartPre => true,
+            Role::Main => view
+                .definition
+                .as_ref()
+                .is_some_and(|unit| unit.exec_start_pre().is_empty()),
+            _ => false,
+        };
+        if !first {
+            return;
+        }
+        assert!(
+            !self.stopped.contains(unit),
+            "I6: {unit} was stopped and starts by itself"
+        );
+        let starts = self.starts.entry(unit.clone()).or_default();
+        starts.push(now);
+        // The window of a limit is not sliding: at its edge two bursts may meet. Shortages make
+        // attempts that are no starts, so the count is generous.
+        let recent = starts.iter().filter(|at| now - **at <= 10_000_000).count();
+        assert!(
+            recent <= 40,
+            "I7: {unit} starts {recent} times in ten seconds"
+        );
+        if self.was_reloaded {
+            return;
+        }
+        let set = engine.definitions();
+        for (word, other) in set.dependencies(unit) {
+            if word != Dependency::Requires
+                || !set
+                    .dependencies(unit)
+                    .any(|(word, name)| word == Dependency::After && name == other)
+            {
+                continue;
+            }
+            let starting = engine
+                .jobs()
+                .into_iter()
+                .any(|job| job.unit == *other && job.kind == JobKind::Start);
+            assert!(
+                !starting,
+                "I5: {unit} starts before {other}, which it requires and comes after"
+            );
+        }
+    }
+
+    /// I1: at most one main process for each unit.
+    pub(crate) fn born(&mut self, process: &Process, living: &[Process], units: &UnitSet) {
+        if process.role != Role::Main || spares(units, &process.unit) || self.was_reloaded {
+            return;
+        }
+        let twin = living
+            .iter()
+            .find(|other| other.unit == process.unit && other.role == Role::Main && !other.spared);
+        assert!(twin.is_none(), "I1: {process:?} is started beside {twin:?}");
+    }
+
+    /// I4, I5: what holds between units after every event.
+    pub(crate) fn after_event(&mut self, engine: &Engine, names: &[UnitName]) {
+        if self.was_reloaded {
+            return;
+        }
+        let set = engine.definitions();
+        let jobs = engine.jobs();
+        let active = |name: &UnitName| engine.unit(name).unwrap().active;
+        for name in names {
+            for (word, other) in set.dependencies(name) {
+                let after = || {
+                    set.dependencies(name)
+                        .any(|(word, found)| word == Dependency::After && found == other)
+                };
+                match word {
+                    Dependency::Conflicts if after() => {
+                        let both = active(name) == ActiveState::Active
+                            && active(other) == ActiveState::Active;
+                        let resolved = jobs.iter().any(|job| {
+                            (job.unit == *name || job.unit == *other) && job.kind != JobKind::Start
+                        });
+                        assert!(!both || resolved, "I4: {name} and {other} are both active");
+                    }
+                    Dependency::Requires if after() => {
+                        let stops = jobs.iter().any(|job| {
+                            job.unit == *other
+                                && job.running
+                                && job.kind == JobKind::Stop
+                                && job.mode != engine::job::JobMode::ReplaceIrreversibly
+                        });
+                        let down =
+                            matches!(active(name), ActiveState::Inactive | ActiveState::Failed);
+                        let going = jobs
+                            .iter()
+                            .any(|job| job.unit == *name && job.kind == JobKind::Start);
+                        assert!(
+                            !stops || down || going,
+                            "I5: {other} stops before {name}, which requires it"
+                        );
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// L3: at rest no unit is on its way anywhere, unless a process of it works on that.
+    pub(crate) fn at_rest(&mut self, engine: &Engine, _living: &[Process]) {
+        for unit in engine.units() {
+            let transient = matches!(unit.active, ActiveState::Deactivating);
+            assert!(!transient, "L3: {} stays {}", unit.name, unit.sub.as_str());
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Sets of units to simulate: made once from seeds, shared by all schedules.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use units::{Diagnostic, Surroundings, UnitName, UnitSet, load_texts};
+
+use super::dice::Dice;
+
+/// How many different sets.
+const VARIANTS: u64 = 96;
+
+#[derive(Debug)]
+pub(crate) struct Variant {
+    pub(crate) units: Arc<UnitSet>,
+    pub(crate) diagnostics: Arc<Vec<Diagnostic>>,
+    /// The units of the set that are not built in.
+    pub(crate) names: Vec<UnitName>,
+    pub(crate) text: String,
+}
+
+#[derive(Debug)]
+pub(crate) struct Sets {
+    pub(crate) variants: Vec<Variant>,
+}
+
+impl Sets {
+    pub(crate) fn load() -> Sets {
+        Sets {
+            variants: (0..VARIANTS).map(variant).collect(),
+        }
+    }
+}
+
+const RESTARTS: [&str; 7] = [
+    "no",
+    "always",
+    "on-success",
+    "on-failure",
+    "on-abnormal",
+    "on-abort",
+    "on-watchdog",
+];
+const TYPES: [&str; 5] = ["simple", "exec", "oneshot", "notify", "forking"];
+const KILLS: [&str; 4] = ["control-group", "control-group", "mixed", "process"];
+
+/// Up to five services and two sockets, with whatever settings the dice say.
+fn variant(seed: u64) -> Variant {
+    let mut dice = Dice::new(seed ^ 0xabcd_ef01);
+    let mut texts: Vec<(String, String)> = Vec::new();
+    let count = 1 + dice.below(5);
+    for number in 0..count {
+        let name = char::from(b'a' + u8::try_from(number).unwrap());
+        let kind = *dice.pick(&TYPES).unwrap();
+        let mut text = format!("[service]\ntype = '{kind}'\nexec-start = '/bin/{name}'\n");
+        let mut restart = *dice.pick(&RESTARTS).unwrap();
+        if kind == "oneshot" && ["always", "on-success"].contains(&restart) {
+            restart = "on-failure";
+        }
+        writeln!(text, "restart = '{restart}'").unwrap();
+        if dice.percent(30) {
+            text.push_str("restart-sec = 0\n");
+        }
+        writeln!(text, "kill-mode = '{}'", dice.pick(&KILLS).unwrap()).unwrap();
+        for phase in ["start-pre", "start-post", "stop", "stop-post", "reload"] {
+            if dice.percent(25) {
+                let ignored = if dice.percent(30) { "-" } else { "" };
+                writeln!(text, "exec-{phase} = '{ignored}/bin/{phase}'").unwrap();
+            }
+        }
+        if kind == "oneshot" && dice.percent(50) {
+            text.push_str("remain-after-exit = true\n");
+        }
+        if kind == "forking" && dice.percent(60) {
+            text.push_str("pid-file = '/run/x.pid'\n");
+        }
+        if dice.percent(20) {
+            text.push_str("watchdog-sec = '1s'\n");
+        }
+        if dice.percent(20) {
+            text.push_str("send-sigkill = false\n");
+        }
+        if dice.percent(20) {
+            text.push_str("autostart = false\n");
+        }
+        if dice.percent(20) {
+            text.push_str("file-descriptor-store-max = 2\nnotify-access = 'all'\n");
+        }
+        text.push_str("timeout-start-sec = '5s'\ntimeout-stop-sec = '2s'\n");
+        // Mostly backwards, so that most sets have no circle.
+        for word in [
+            "requires",
+            "wants",
+            "binds-to",
+            "part-of",
+            "conflicts",
+            "on-failure",
+        ] {
+            if dice.percent(18) {
+                let other = if dice.percent(90) {
+                    dice.below(number + 1)
+                } else {
+                    dice.below(count)
+                };
+                if other != number {
+                    let other = char::from(b'a' + u8::try_from(other).unwrap());
+                    writeln!(text, "{word} = ['{other}.service']").unwrap();
+                    if dice.percent(80) || word == "conflicts" {
+                        // A key stands once.
+                        if !text.contains("after = ") {
+                            writeln!(text, "after = ['{other}.service']").unwrap();
+                        }
+                    }
+                }
+            }
+        }
+        if dice.percent(25) {
+            text.push_str("[socket]\nlisten-stream = '/run/");
+            text.push(name);
+            text.push_str("'\n");
+        }
+        texts.push((format!("{name}.toml"), text));
+    }
+    if dice.percent(25) {
+        texts.push((
+            "each.toml".to_owned(),
+            "[socket]\nlisten-stream = '/run/each'\naccept = true\nmax-connections = 2\n"
+                .to_owned(),
+        ));
+        texts.push((
+            "each@.toml".to_owned(),
+            "[service]\nexec-start = '/bin/each'\n".to_owned(),
+        ));
+    }
+    let borrowed: Vec<(&str, &str)> = texts
+        .iter()
+        .map(|(path, text)| (path.as_str(), text.as_str()))
+        .collect();
+    let (units, diagnostics) = load_texts(&borrowed, &Surroundings::example());
+    let own = |name: &&UnitName| {
+        !name.is_template()
+            && texts
+                .iter()
+                .any(|(path, _)| path.strip_suffix(".toml") == Some(name.stem()))
+    };
+    let names = units
+        .iter()
+        .map(|unit| unit.name())
+        .filter(own)
+        .cloned()
+        .collect();
+    let text = texts
+        .iter()
+        .map(|(path, text)| format!("== {path}\n{text}"))
+        .collect();
+    Variant {
+        units: Arc::new(units),
+        diagnostics: Arc::new(diagnostics),
+        names,
+        text,
+    }
+}
