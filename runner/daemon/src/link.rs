@@ -397,12 +397,12 @@ impl Link {
         let watched = match self.watched.get() {
             Some(watched) => watched,
             None => {
-                // SAFETY: the descriptor is owned by what is registered, so it stays open and the
-                // same for as long.
                 #[allow(
                     unsafe_code,
                     reason = "the safe form is deprecated in favour of this one"
                 )]
+                // SAFETY: the descriptor is owned by what is registered, so it stays open and the
+                // same for as long.
                 let watched = unsafe { AsyncFd::register(Arc::clone(&self.socket)) }?;
                 self.watched.get_or_init(|| watched)
             }

@@ -324,8 +324,11 @@ mod tests {
         fd
     }
 
+    /// A length of the file, and what is to be read from it then.
+    type Stage = (usize, Vec<(String, String)>);
+
     /// Three writes, the bytes they made, and what is to be read after each.
-    fn three_writes() -> (Vec<u8>, Vec<(usize, Vec<(String, String)>)>) {
+    fn three_writes() -> (Vec<u8>, Vec<Stage>) {
         let mut store = Store::create("test").unwrap();
         let mut stages = vec![(MAGIC.len(), owned(&[]))];
         let writes = [

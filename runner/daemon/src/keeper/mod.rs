@@ -1,7 +1,7 @@
 //! The keeper: what must not die does nothing that can fail.
 //!
-//! It starts the manager and starts it again when it dies ([`ladder`]), holds descriptors for it
-//! by name and remembers the children and their exits ([`table`]), reaps, and passes signals on.
+//! It starts the manager and starts it again when it dies (`ladder`), holds descriptors for it
+//! by name and remembers the children and their exits (`table`), reaps, and passes signals on.
 //! It speaks in fixed-size records ([`wire`]) and reads nothing that a stranger wrote. One thread,
 //! one `poll`, nothing that can block.
 //!

@@ -78,12 +78,12 @@ impl Resumption {
         if expected != rustix::process::Pid::from_raw(keeper)? {
             return None; // a variable that leaked
         }
-        // SAFETY: this is called before there is a second thread that could read the environment,
-        // and the keeper left the descriptor open for us under a name that is gone now.
         #[allow(
             unsafe_code,
             reason = "std and a descriptor by number offer no other way"
         )]
+        // SAFETY: this is called before there is a second thread that could read the environment,
+        // and the keeper left the descriptor open for us under a name that is gone now.
         let table = unsafe {
             env::remove_var(VARIABLE);
             adopt_fd(fd)
