@@ -32,6 +32,8 @@ pub struct Link {
     watched: OnceCell<AsyncFd<Arc<OwnedFd>>>,
     hang: OwnedFd,
     introduction: Introduction,
+    /// Should the keeper be killed, the runtime directory stays ours until this process ends.
+    _lock: Option<OwnedFd>,
 }
 
 /// Everything the keeper had for this manager.
@@ -196,6 +198,7 @@ impl Link {
             keeper_pid: 0,
         };
         let mut hang = None;
+        let mut lock = None;
         loop {
             let Some(Packet { record, fd, .. }) = channel::receive(socket.as_fd(), Wait::Block)?
             else {
@@ -204,6 +207,7 @@ impl Link {
             match record.kind {
                 Kind::Fd if record.key == HANG_TIMER => hang = fd,
                 Kind::Fd => match (Key::parse(&record.key), fd) {
+                    (Some(Key::Lock), fd) => lock = fd,
                     (Some(key), Some(fd)) => takeover.fds.push((key, fd)),
                     _ => takeover.unknown.push(record.key),
                 },
@@ -239,6 +243,7 @@ impl Link {
                 watched: OnceCell::new(),
                 hang,
                 introduction,
+                _lock: lock,
             },
             takeover,
         ))

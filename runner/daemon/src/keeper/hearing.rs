@@ -39,6 +39,18 @@ impl Keeper {
         }
     }
 
+    /// Lets nobody register any more, and hears what was said before.
+    pub(super) fn fence(&mut self) {
+        let socket = self
+            .manager
+            .as_ref()
+            .and_then(|manager| manager.socket.as_ref());
+        if let Some(socket) = socket {
+            let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Read);
+        }
+        self.hear();
+    }
+
     fn obey(&mut self, packet: Packet) {
         let Packet { record, fd, sender } = packet;
         let Some(manager) = &mut self.manager else {

@@ -358,14 +358,7 @@ impl Keeper {
 
     /// The manager is dead: fences its socket and decides what comes next.
     fn bury(&mut self, status: i32) -> Option<ExitCode> {
-        if let Some(socket) = self
-            .manager
-            .as_ref()
-            .and_then(|manager| manager.socket.as_ref())
-        {
-            let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Read);
-        }
-        self.hear();
+        self.fence();
         self.death = None;
         let manager = self.manager.take()?;
         self.disarm();

@@ -20,6 +20,7 @@ impl Keeper {
     /// Stops everything without a manager, the highest rank first.
     pub(super) fn give_up(&mut self) -> ExitCode {
         self.shoot();
+        self.fence();
         self.manager = None;
         let ranks: BTreeSet<u32> = self
             .table

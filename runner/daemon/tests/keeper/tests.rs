@@ -72,7 +72,7 @@ fn a_first_manager_is_told_that_there_is_nothing() {
         ("safe", "false"),
         ("highest", "0"),
         ("unknown", "[]"),
-        ("fds", "lock"),
+        ("fds", ""),
         ("children", ""),
         ("exits", ""),
         ("link", "none"),
@@ -112,7 +112,7 @@ fn a_killed_manager_loses_nothing() {
     );
     assert_eq!(manager.value("exits"), "2/6/bad.service/Signal(9)");
     assert_eq!(manager.value("highest"), "7");
-    assert_eq!(manager.value("fds"), "lock state");
+    assert_eq!(manager.value("fds"), "state");
     assert_eq!(manager.ask("read state"), "hello");
     manager.order("acknowledge 2");
     manager.order("ready");
@@ -172,7 +172,7 @@ fn descriptors_are_held_replaced_and_forgotten() {
     let mut manager = world.manager();
     assert_eq!(
         manager.value("fds"),
-        "listener:cat:cat.socket:0 lock ring:a.service"
+        "listener:cat:cat.socket:0 ring:a.service"
     );
     assert_eq!(manager.ask("read ring:a.service"), "two");
     assert_eq!(manager.ask("read listener:cat:cat.socket:0"), "first");
@@ -334,7 +334,7 @@ fn an_upgrade_keeps_the_state_from_before() {
     assert_eq!(manager.value("back"), "false");
     assert_eq!(
         manager.value("fds"),
-        "definitions lock previous-definitions previous-state state"
+        "definitions previous-definitions previous-state state"
     );
     manager.order("append state -after");
     assert_eq!(manager.ask("read state"), "before-after");
@@ -565,7 +565,7 @@ fn the_keeper_itself_is_upgraded() {
     let mut manager = world.manager();
     assert_eq!(manager.value("keeper"), world.keeper().to_string());
     assert_eq!(manager.value("generation"), "2");
-    assert_eq!(manager.value("fds"), "lock state");
+    assert_eq!(manager.value("fds"), "state");
     assert_eq!(
         manager.value("children"),
         format!("5/web.service/{lives}/fd")
