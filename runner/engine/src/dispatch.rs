@@ -96,7 +96,8 @@ impl Engine {
         } else {
             self.routes.get(&ticket).cloned()
         };
-        match unit {
+        // A unit that was removed, as a connection's instance is, waits for nothing any more.
+        match unit.filter(|unit| self.state.unit(unit).is_some()) {
             Some(unit) => self.service_step(&unit, event),
             // Stale: an answer to an action of an earlier life.
             None => self.log(

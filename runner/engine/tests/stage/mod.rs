@@ -34,6 +34,9 @@ pub(crate) struct Stage {
     processes: Vec<Process>,
     timers: BTreeMap<Ticket, Monotonic>,
     empties: BTreeMap<UnitName, Ticket>,
+    /// Signals whose answer is held back, and whether it is.
+    signals: BTreeMap<UnitName, Ticket>,
+    slow_signals: bool,
     adopts: BTreeMap<UnitName, Ticket>,
     listens: BTreeMap<UnitName, Ticket>,
     readings: Vec<Ticket>,
@@ -55,6 +58,8 @@ impl Default for Stage {
             processes: Vec::new(),
             timers: BTreeMap::new(),
             empties: BTreeMap::new(),
+            signals: BTreeMap::new(),
+            slow_signals: false,
             adopts: BTreeMap::new(),
             listens: BTreeMap::new(),
             readings: Vec::new(),
@@ -86,8 +91,14 @@ impl Stage {
                 self.listens.clear();
                 self.resume(&mut out);
             }
+            ["slow-signals"] => self.slow_signals = true,
             ["wait", span] => self.wait(span, &mut out),
             ["show", unit] => out.push(self.show(&name(unit))),
+            ["show-units"] => {
+                let units = self.engine().units().into_iter();
+                let other = units.filter(|view| view.name.kind() != units::UnitKind::Target);
+                out.extend(other.map(|view| format!("unit {}", view.name)));
+            }
             ["show-jobs"] => {
                 for job in self.engine().jobs() {
                     let waits: Vec<&str> = job.waits_for.iter().map(UnitName::as_str).collect();
@@ -255,6 +266,10 @@ impl Stage {
                     status: status_of(status),
                     at: Monotonic(self.now),
                 }
+            }
+            ["signalled", unit] => {
+                let ticket = self.signals.remove(*unit).expect("no answer is held back");
+                Event::Signalled { ticket }
             }
             ["emptied", unit] => {
                 let ticket = self.empties.remove(*unit).expect("nobody watches");
@@ -556,7 +571,12 @@ impl Stage {
                 signal,
                 ..
             } => {
-                answers.push(Event::Signalled { ticket });
+                // A world that is slow says so later, in a step of its own.
+                if self.slow_signals {
+                    self.signals.insert(unit.clone(), ticket);
+                } else {
+                    answers.push(Event::Signalled { ticket });
+                }
                 let target = match target {
                     Target::All => "all".to_owned(),
                     Target::Process(process) => {
