@@ -19,7 +19,7 @@ use super::limits::Place;
 use super::methods::{self, Run};
 use super::rule::Rule;
 use super::socket::Transport;
-use super::{Shared, driver, objects, peer, signals};
+use super::{Shared, driver, greeting, objects, peer, signals};
 use crate::names::{ROOT, interface};
 
 /// How long a client may take to authenticate.
@@ -102,16 +102,19 @@ pub(super) async fn serve(
     _place: Place,
 ) -> io::Result<()> {
     let uid = caller.uid;
-    let greeting = zbus::connection::Builder::socket(Transport::new(stream, uid))
-        .server(shared.guid.clone())
-        .p2p()
-        .user_id(uid)
-        .max_queued(READ_AHEAD)
-        .build_message_stream();
-    let mut messages = match tokio::time::timeout(GREETING_TIMEOUT, greeting).await {
-        Ok(messages) => messages.map_err(io::Error::other)?,
+    let guid = shared.guid.clone();
+    let greeting = greeting::greet(&stream, uid, guid.as_str());
+    let greeted = match tokio::time::timeout(GREETING_TIMEOUT, greeting).await {
+        Ok(greeted) => greeted?,
         Err(_) => return Err(io::ErrorKind::TimedOut.into()),
     };
+    let transport = Transport::new(stream, uid, greeted);
+    let mut messages = zbus::connection::Builder::authenticated_socket(transport, guid)
+        .p2p()
+        .max_queued(READ_AHEAD)
+        .build_message_stream()
+        .await
+        .map_err(io::Error::other)?;
     let connection = Connection::from(&messages);
     let session = Session {
         shared,

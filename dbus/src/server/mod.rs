@@ -12,6 +12,7 @@ mod call;
 mod connection;
 mod diagnostics;
 mod driver;
+mod greeting;
 pub mod introspection;
 mod limits;
 mod log_pipe;

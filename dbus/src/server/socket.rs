@@ -17,13 +17,12 @@ use zbus::connection::socket::{ReadHalf, Socket, Split, WriteHalf};
 use zbus::export::async_trait::async_trait;
 use zbus::fdo::ConnectionCredentials;
 
+use super::greeting::Greeted;
+
 /// The longest message a client may send. Ours are at most some names and patterns; the 128 MiB of
 /// the specification would let every client make us hold that much, times the calls it may have
 /// unanswered.
 const LONGEST_MESSAGE: usize = 64 * 1024;
-
-/// How much a client may say before it has authenticated.
-const LONGEST_GREETING: usize = 4 * 1024;
 
 /// The most descriptors in one message (`DBUS_MAXIMUM_MESSAGE_UNIX_FDS` of other implementations).
 const MOST_DESCRIPTORS: usize = 16;
@@ -33,14 +32,16 @@ const MOST_DESCRIPTORS: usize = 16;
 pub(crate) struct Transport {
     stream: Arc<UnixStream>,
     uid: u32,
+    greeted: Greeted,
 }
 
 impl Transport {
-    /// Wraps `stream`, whose peer has this `uid`.
-    pub(crate) fn new(stream: UnixStream, uid: u32) -> Transport {
+    /// Wraps `stream`, whose peer has this `uid` and has greeted us.
+    pub(crate) fn new(stream: UnixStream, uid: u32, greeted: Greeted) -> Transport {
         Transport {
             stream: Arc::new(stream),
             uid,
+            greeted,
         }
     }
 }
@@ -50,16 +51,24 @@ impl Socket for Transport {
     type WriteHalf = Writer;
 
     fn split(self) -> Split<Reader, Writer> {
+        let Transport {
+            stream,
+            uid,
+            greeted: Greeted { early, passes_fds },
+        } = self;
         let reader = Reader {
-            stream: Arc::clone(&self.stream),
-            uid: self.uid,
+            stream: Arc::clone(&stream),
+            uid,
+            early,
+            passes_fds,
             framing: Framing::default(),
         };
         Split::new(
             reader,
             Writer {
-                stream: self.stream,
-                uid: self.uid,
+                stream,
+                uid,
+                passes_fds,
             },
         )
     }
@@ -71,6 +80,9 @@ impl Socket for Transport {
 pub(crate) struct Reader {
     stream: Arc<UnixStream>,
     uid: u32,
+    /// Bytes that were read with the greeting and come first.
+    early: Vec<u8>,
+    passes_fds: bool,
     framing: Framing,
 }
 
@@ -79,11 +91,19 @@ pub(crate) struct Reader {
 pub(crate) struct Writer {
     stream: Arc<UnixStream>,
     uid: u32,
+    passes_fds: bool,
 }
 
 #[async_trait]
 impl ReadHalf for Reader {
     async fn recvmsg(&mut self, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
+        if !self.early.is_empty() {
+            let take = buffer.len().min(self.early.len());
+            buffer[..take].copy_from_slice(&self.early[..take]);
+            self.early.drain(..take);
+            self.framing.pass(&buffer[..take])?;
+            return Ok((take, Vec::new()));
+        }
         let stream = Arc::clone(&self.stream);
         let read = stream
             .async_io(Interest::READABLE, || {
@@ -96,7 +116,7 @@ impl ReadHalf for Reader {
     }
 
     fn can_pass_unix_fd(&self) -> bool {
-        true
+        self.passes_fds
     }
 
     async fn peer_credentials(&mut self) -> io::Result<ConnectionCredentials> {
@@ -139,7 +159,7 @@ impl WriteHalf for Writer {
     }
 
     fn can_pass_unix_fd(&self) -> bool {
-        true
+        self.passes_fds
     }
 
     async fn peer_credentials(&mut self) -> io::Result<ConnectionCredentials> {
@@ -150,8 +170,6 @@ impl WriteHalf for Writer {
 /// Follows the bytes of a stream just far enough to know how long each message is going to be.
 #[derive(Debug)]
 enum Framing {
-    /// Before `BEGIN`: how many bytes came, and how many of the last ones spell its line.
-    Greeting { seen: usize, matched: usize },
     /// The 16 bytes that tell a message's length.
     Head { head: [u8; 16], have: usize },
     /// The rest of a message.
@@ -160,41 +178,19 @@ enum Framing {
 
 impl Default for Framing {
     fn default() -> Self {
-        Framing::Greeting {
-            seen: 0,
-            matched: 0,
+        Framing::Head {
+            head: [0; 16],
+            have: 0,
         }
     }
 }
 
 impl Framing {
-    const BEGIN: &'static [u8] = b"\r\nBEGIN\r\n";
-
     /// Lets `bytes` pass, or says why the connection has to end.
     fn pass(&mut self, mut bytes: &[u8]) -> io::Result<()> {
-        let too_long = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
+        let too_long = || io::Error::new(io::ErrorKind::InvalidData, "message too long");
         while !bytes.is_empty() {
             match self {
-                Framing::Greeting { seen, matched } => {
-                    let byte = bytes[0];
-                    bytes = &bytes[1..];
-                    *seen += 1;
-                    if *seen > LONGEST_GREETING {
-                        return Err(too_long("greeting too long"));
-                    }
-                    // `\r` begins the pattern and its end, so a mismatch can only start it anew.
-                    *matched = match byte {
-                        byte if byte == Self::BEGIN[*matched] => *matched + 1,
-                        b'\r' => 1,
-                        _ => 0,
-                    };
-                    if *matched == Self::BEGIN.len() {
-                        *self = Framing::Head {
-                            head: [0; 16],
-                            have: 0,
-                        };
-                    }
-                }
                 Framing::Head { head, have } => {
                     let take = bytes.len().min(16 - *have);
                     head[*have..*have + take].copy_from_slice(&bytes[..take]);
@@ -203,7 +199,7 @@ impl Framing {
                     if *have == 16 {
                         let left = rest_of(head)
                             .filter(|left| left + 16 <= LONGEST_MESSAGE)
-                            .ok_or_else(|| too_long("message too long"))?;
+                            .ok_or_else(too_long)?;
                         *self = Framing::Rest { left };
                         self.begin_next();
                     }
@@ -248,8 +244,6 @@ fn rest_of(head: &[u8; 16]) -> Option<usize> {
 mod tests {
     use super::*;
 
-    const GREETING: &[u8] = b"\0AUTH EXTERNAL\r\nDATA\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n";
-
     fn message(body: &str) -> Vec<u8> {
         let message = zbus::Message::method_call("/", "Ping").unwrap_build(body);
         message.data().to_vec()
@@ -267,7 +261,7 @@ mod tests {
 
     #[test]
     fn messages_of_any_length_and_cut_pass() {
-        let mut stream = GREETING.to_vec();
+        let mut stream = Vec::new();
         for length in [0, 1, 7, 8, 9, 5_000] {
             stream.extend(message(&"x".repeat(length)));
         }
@@ -286,20 +280,11 @@ mod tests {
     #[test]
     fn a_message_too_long_is_refused_by_its_head() {
         let mut framing = Framing::default();
-        framing.pass(GREETING).unwrap();
         let long = message(&"x".repeat(LONGEST_MESSAGE));
         assert!(framing.pass(&long[..16]).is_err());
         let mut framing = Framing::default();
-        framing.pass(GREETING).unwrap();
         assert!(framing.pass(&[b'l'; 16]).is_err());
         let mut framing = Framing::default();
-        framing.pass(GREETING).unwrap();
         assert!(framing.pass(&[0; 16]).is_err(), "no byte order");
-    }
-
-    #[test]
-    fn an_endless_greeting_is_refused() {
-        let mut framing = Framing::default();
-        assert!(framing.pass(&vec![b'A'; LONGEST_GREETING + 1]).is_err());
     }
 }

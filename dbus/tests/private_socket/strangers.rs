@@ -254,3 +254,27 @@ async fn errors_have_names() {
         "{error}"
     );
 }
+
+#[tokio::test]
+async fn descriptors_nobody_asked_for_are_closed() {
+    let fake = Fake::start();
+    let stream = connect(&fake);
+    let client = zbus::connection::Builder::unix_stream(stream)
+        .p2p()
+        .build()
+        .await
+        .unwrap();
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let refused = client
+        .call_method(
+            None::<&str>,
+            "/org/unitrunner/Runner1",
+            Some("org.unitrunner.Runner1.Manager"),
+            "GetUnit",
+            &zbus::Fd::from(std::os::fd::OwnedFd::from(writer)),
+        )
+        .await;
+    assert!(refused.is_err());
+    // The end comes as soon as no copy of the other end is left, the server's included.
+    assert_eq!(reader.read(&mut [0]).unwrap(), 0);
+}

@@ -103,3 +103,93 @@ pub fn walk(units: &UnitSet, root: &UnitName, direction: Direction) -> Vec<Node>
     }
     nodes
 }
+
+#[cfg(test)]
+mod tests {
+    use units::Surroundings;
+
+    use super::*;
+
+    /// The tree as lines, two spaces for each step down, `…` after what is not gone into again.
+    fn tree(texts: &[(&str, &str)], root: &str, direction: Direction) -> Vec<String> {
+        let (units, _) = units::load_texts(texts, &Surroundings::example());
+        walk(&units, &UnitName::parse(root).unwrap(), direction)
+            .into_iter()
+            // What every set has on its own is not of interest here.
+            .filter(|node| node.unit.as_str().ends_with(".service"))
+            .map(|node| {
+                let again = if node.repeated { "…" } else { "" };
+                format!("{}{}{again}", "  ".repeat(node.depth as usize), node.unit)
+            })
+            .collect()
+    }
+
+    const DIAMOND: &[(&str, &str)] = &[
+        (
+            "a.toml",
+            "[service]\nexec-start = \"/a\"\nrequires = [\"b.service\", \"c.service\"]\n",
+        ),
+        (
+            "b.toml",
+            "[service]\nexec-start = \"/b\"\nwants = [\"d.service\"]\n",
+        ),
+        (
+            "c.toml",
+            "[service]\nexec-start = \"/c\"\nrequires = [\"b.service\"]\n",
+        ),
+        (
+            "d.toml",
+            "[service]\nexec-start = \"/d\"\nafter = [\"a.service\"]\n",
+        ),
+    ];
+
+    #[test]
+    fn a_unit_is_gone_into_once() {
+        assert_eq!(
+            tree(DIAMOND, "a.service", Direction::Requirements),
+            [
+                "a.service",
+                "  b.service",
+                "    d.service",
+                "  c.service",
+                "    b.service…"
+            ]
+        );
+        assert_eq!(
+            tree(DIAMOND, "d.service", Direction::Reverse),
+            [
+                "d.service",
+                "  b.service",
+                "    a.service",
+                "    c.service",
+                "      a.service…"
+            ]
+        );
+        assert_eq!(
+            tree(DIAMOND, "d.service", Direction::After),
+            ["d.service", "  a.service"]
+        );
+    }
+
+    #[test]
+    fn circles_and_strangers_end() {
+        let circle: &[(&str, &str)] = &[
+            (
+                "a.toml",
+                "[service]\nexec-start = \"/a\"\nwants = [\"b.service\"]\n",
+            ),
+            (
+                "b.toml",
+                "[service]\nexec-start = \"/b\"\nwants = [\"a.service\"]\n",
+            ),
+        ];
+        assert_eq!(
+            tree(circle, "a.service", Direction::Requirements),
+            ["a.service", "  b.service", "    a.service…"]
+        );
+        assert_eq!(
+            tree(circle, "x.service", Direction::Requirements),
+            ["x.service"]
+        );
+    }
+}

@@ -132,3 +132,29 @@ pub fn load_state(view: &UnitView) -> &'static str {
         .as_ref()
         .map_or("not-found", |definition| definition.load_state().as_str())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn both_ways<W: Word + PartialEq + std::fmt::Debug>() {
+        for (word, value) in W::WORDS {
+            assert_eq!(value.word(), *word);
+            assert_eq!(W::of_word(word), Some(*value));
+        }
+        assert_eq!(W::of_word(""), None);
+    }
+
+    #[test]
+    fn words_and_values_are_one_to_one() {
+        both_ways::<ActiveState>();
+        both_ways::<SubState>();
+        both_ways::<UnitResult>();
+        both_ways::<SystemState>();
+        both_ways::<JobKind>();
+        both_ways::<JobMode>();
+        both_ways::<JobResult>();
+        both_ways::<Verb>();
+        both_ways::<Whom>();
+    }
+}
