@@ -15,6 +15,7 @@ pub mod order;
 mod plan;
 mod procfs;
 mod signal;
+mod slots;
 pub mod spawner;
 pub mod step;
 pub mod table;

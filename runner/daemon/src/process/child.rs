@@ -32,6 +32,9 @@ pub(super) struct Script {
     pub cgroup: c_int,
     /// Whether to write 0 to `oom_score_adj`.
     pub reset_oom_score: bool,
+    /// The descriptor table is the manager's own until the child copies the part below this number
+    /// (where all sources are); 0 where clone has copied all of it.
+    pub copy_below: c_int,
     /// Source descriptors for 0, 1, 2, 3 and so on. Overwritten by the child.
     pub fds: *mut c_int,
     pub fd_count: c_int,
@@ -114,6 +117,11 @@ fn steps(script: &mut Script) -> Result<Never, Step> {
             sys!(libc::SYS_sendto, script.register, record, len, flags, 0, 0),
             Step::Register,
         )?;
+    }
+    if script.copy_below > 0 {
+        let unshare = libc::CLOSE_RANGE_UNSHARE;
+        let copied = sys!(libc::SYS_close_range, script.copy_below, u32::MAX, unshare);
+        check(copied, Step::Descriptors)?;
     }
     if script.cgroup >= 0 {
         write_zero(script.cgroup, c"cgroup.procs", Step::Cgroup)?;

@@ -154,6 +154,7 @@ pub(super) unsafe fn launch(
     known: &KnownMethod,
 ) -> io::Result<Launched> {
     let blocked = BlockedSignals::all();
+    let copy_below = script.copy_below;
     let mut method = known.get();
     if placement.cgroup.is_none() {
         method = method.max(Method::Clone3);
@@ -161,6 +162,10 @@ pub(super) unsafe fn launch(
     let result = loop {
         let by_itself = method != Method::IntoCgroup;
         script.cgroup = placement.cgroup.filter(|_| by_itself).unwrap_or(-1);
+        // Above the copied part there would be no control group to enter, and what the child opened
+        // in a shared table would stay open here.
+        let share_files = copy_below > 0 && script.cgroup < 0;
+        script.copy_below = if share_files { copy_below } else { 0 };
         let mut pidfd: c_int = -1;
         // SAFETY: passed on from the caller; signals are blocked.
         let pid = unsafe {
@@ -257,6 +262,16 @@ impl Drop for BlockedSignals {
 const CLONE_CLEAR_SIGHAND: u64 = 0x1_0000_0000;
 const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
+/// The flag that lets the child begin with our descriptor table instead of a copy: copying takes
+/// time for every descriptor the manager has.
+fn shared_files(script: &Script) -> u64 {
+    if script.copy_below > 0 {
+        libc::CLONE_FILES as u64
+    } else {
+        0
+    }
+}
+
 /// `clone3`; a pid, or a negative errno.
 ///
 /// # Safety
@@ -271,8 +286,9 @@ unsafe fn clone3(
 ) -> c_int {
     // SAFETY: all zero is valid for this plain structure.
     let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
-    args.flags =
-        (libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD) as u64 | CLONE_CLEAR_SIGHAND;
+    args.flags = (libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD) as u64
+        | CLONE_CLEAR_SIGHAND
+        | shared_files(script);
     args.pidfd = pidfd as *mut c_int as u64;
     args.stack = stack.low() as u64;
     args.stack_size = STACK_SIZE as u64;
@@ -360,6 +376,7 @@ unsafe fn clone(
         unsafe { child::run(script.cast()) }
     }
     let parent = if of_our_parent { libc::CLONE_PARENT } else { 0 };
+    let parent = parent | shared_files(script) as c_int;
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD | parent;
     // This call does not clear handlers, and a handler of ours must not run in the child.
     let wanted = std::mem::replace(&mut script.default_signals, EVERY_SETTABLE_SIGNAL);
@@ -405,6 +422,12 @@ pub(super) fn ignored_signals() -> u64 {
         }
     }
     mask
+}
+
+/// Whether a process can copy a part of its descriptor table (Linux 5.9).
+pub(super) fn can_copy_part() -> bool {
+    // SAFETY: closes nothing: no descriptor has this number.
+    unsafe { libc::syscall(libc::SYS_close_range, u32::MAX, u32::MAX, 0) == 0 }
 }
 
 /// Reaps a child of our own; children of the keeper are reaped by the keeper.

@@ -14,6 +14,7 @@ use super::child::{PID_ROOM, Script};
 use super::environment::{Environment, PID_VARIABLES, Value};
 use super::launch::{self, KnownMethod, Launched, Placement, Stack};
 use super::order::{FileMode, Order, Passed, Stdio};
+use super::slots::Slots;
 use super::spawner::Settings;
 use super::step::{Step, is_shortage};
 use super::{SEARCH_PATH, open};
@@ -57,8 +58,31 @@ enum Source {
     Own(OwnedFd),
     /// The same as another one of the child's, by its place.
     As(usize),
-    /// Our own 0, 1 or 2.
-    Ours(RawFd),
+    /// Our own.
+    Ours(Standard),
+}
+
+/// One of our own standard descriptors.
+#[derive(Debug, Clone, Copy)]
+enum Standard {
+    Input,
+    Output,
+}
+
+impl Standard {
+    fn borrow(self) -> BorrowedFd<'static> {
+        match self {
+            Standard::Input => rustix::stdio::stdin(),
+            Standard::Output => rustix::stdio::stdout(),
+        }
+    }
+
+    /// It, if it is open.
+    fn if_open(self) -> Option<Source> {
+        rustix::fs::fstat(self.borrow())
+            .is_ok()
+            .then_some(Source::Ours(self))
+    }
 }
 
 /// Whom the child becomes.
@@ -122,7 +146,12 @@ impl Plan {
     ///
     /// # Errors
     /// When there is no program: no process could be made, or a step failed.
-    pub(super) fn launch(mut self, stack: &Stack, known: &KnownMethod) -> Result<Launched, Failed> {
+    pub(super) fn launch(
+        mut self,
+        stack: &Stack,
+        slots: &mut Slots,
+        known: &KnownMethod,
+    ) -> Result<Launched, Failed> {
         let argv = pointers(&self.argv);
         let envp: Vec<*const c_char> = self
             .environment
@@ -136,7 +165,10 @@ impl Plan {
             .filter(|variable| variable.len() > PID_ROOM)
             .filter_map(|variable| pid_place(variable))
             .collect();
-        let mut fds = numbers(&self.descriptors);
+        let sources = borrowed(&self.descriptors);
+        let (mut fds, copy_below) = slots
+            .fill(&sources)
+            .unwrap_or_else(|| (sources.iter().map(AsRawFd::as_raw_fd).collect(), 0));
         let identity = &self.identity;
         let groups = identity.groups.as_ref().filter(|_| !identity.keep);
         let gid = identity.gid.filter(|_| !identity.keep);
@@ -152,6 +184,7 @@ impl Plan {
             record_len: record.len(),
             cgroup: -1,
             reset_oom_score: self.reset_oom_score,
+            copy_below,
             fds: fds.as_mut_ptr(),
             fd_count: fds.len() as c_int,
             limits: self.limits.as_ptr(),
@@ -180,6 +213,7 @@ impl Plan {
         // SAFETY: everything the script points to is owned by `self` or by this function, is not
         // touched meanwhile, and outlives the call.
         let launched = unsafe { launch::launch(&mut script, placement, stack, known) };
+        slots.clear(fds.len());
         let launched = launched
             .map_err(|error| Failed::Step(open::failure(Step::Execute, "cannot clone", &error)))?;
         let (number, errno) = (script.failed_step, script.failed_errno);
@@ -317,20 +351,23 @@ fn c_string(text: String, what: &str) -> Result<CString, SpawnFailure> {
     })
 }
 
-/// Descriptor numbers for the child, `As` resolved.
-fn numbers(sources: &[Source]) -> Vec<c_int> {
-    let mut numbers: Vec<c_int> = Vec::with_capacity(sources.len());
+/// The descriptors for the child, `As` resolved.
+fn borrowed(sources: &[Source]) -> Vec<BorrowedFd<'_>> {
+    let mut found: Vec<BorrowedFd<'_>> = Vec::with_capacity(sources.len());
     for source in sources {
-        let number = match source {
-            Source::Shared(fd) => fd.as_raw_fd(),
-            Source::Own(fd) => fd.as_raw_fd(),
+        let fd = match source {
+            Source::Shared(fd) => fd.as_fd(),
+            Source::Own(fd) => fd.as_fd(),
             // Only ever an earlier one.
-            Source::As(place) => numbers.get(*place).copied().unwrap_or(-1),
-            Source::Ours(number) => *number,
+            Source::As(place) => match found.get(*place) {
+                Some(earlier) => *earlier,
+                None => continue,
+            },
+            Source::Ours(standard) => standard.borrow(),
         };
-        numbers.push(number);
+        found.push(fd);
     }
-    numbers
+    found
 }
 
 /// All descriptors of the child, and the names of those from 3 on.
@@ -387,22 +424,12 @@ fn standard(
             ))),
         },
         Stdio::Inherit => match place {
-            0 => ours(0).map_or_else(|| null(0, step), Ok),
+            0 => Standard::Input.if_open().map_or_else(|| null(0, step), Ok),
             1 if !matches!(order.stdin, Stdio::Null | Stdio::Inherit) => Ok(Source::As(0)),
-            1 => ours(1).map_or_else(|| null(1, step), Ok),
+            1 => Standard::Output.if_open().map_or_else(|| null(1, step), Ok),
             _ => Ok(Source::As(1)),
         },
     }
-}
-
-/// Our own standard descriptor, if it is open.
-fn ours(number: RawFd) -> Option<Source> {
-    let found = match number {
-        0 => rustix::fs::fstat(std::io::stdin()),
-        1 => rustix::fs::fstat(std::io::stdout()),
-        _ => rustix::fs::fstat(std::io::stderr()),
-    };
-    found.is_ok().then_some(Source::Ours(number))
 }
 
 /// `/dev/null`, or what comes nearest to it in a container that has none: reading ends at once,

@@ -22,6 +22,7 @@ use super::launch::{self, KnownMethod, Method, Stack};
 use super::limits::OriginalLimits;
 use super::order::Order;
 use super::plan::Plan;
+use super::slots::Slots;
 use crate::cgroup::Cgroups;
 use crate::users::Accounts;
 
@@ -222,16 +223,17 @@ const THREAD_STACK: usize = 256 * 1024;
 
 fn start_worker(shared: &Arc<Shared>, number: u64) -> io::Result<()> {
     let stack = Stack::new()?;
+    let slots = Slots::reserve();
     let shared = Arc::clone(shared);
     std::thread::Builder::new()
         .name("spawner".to_owned())
         .stack_size(THREAD_STACK)
-        .spawn(move || work(&shared, number, &stack))?;
+        .spawn(move || work(&shared, number, &stack, slots))?;
     Ok(())
 }
 
 /// Takes orders until another thread is the active one.
-fn work(shared: &Arc<Shared>, number: u64, stack: &Stack) {
+fn work(shared: &Arc<Shared>, number: u64, stack: &Stack, mut slots: Slots) {
     loop {
         let mut queue = shared.lock();
         let order = loop {
@@ -253,7 +255,7 @@ fn work(shared: &Arc<Shared>, number: u64, stack: &Stack) {
         if watch {
             shared.start_watching();
         }
-        let report = carry_out(shared, order, stack);
+        let report = carry_out(shared, order, stack, &mut slots);
         // A manager that stopped listening is ending.
         let _ = shared.reports.send(report);
         let mut queue = shared.lock();
@@ -299,7 +301,7 @@ fn watch(shared: &Arc<Shared>) {
     let number = queue.active;
     drop(queue);
     match Stack::new() {
-        Ok(stack) => work(shared, number, &stack),
+        Ok(stack) => work(shared, number, &stack, Slots::reserve()),
         Err(_) => {
             // No memory for a stack: the slow thread stays the active one.
             let mut queue = shared.lock();
@@ -309,7 +311,7 @@ fn watch(shared: &Arc<Shared>) {
     }
 }
 
-fn carry_out(shared: &Shared, order: Order, stack: &Stack) -> Report {
+fn carry_out(shared: &Shared, order: Order, stack: &Stack, slots: &mut Slots) -> Report {
     let (ticket, unit) = (order.spawn.ticket, order.spawn.unit.clone());
     let failed = |failure| Report::Failed {
         ticket,
@@ -330,7 +332,7 @@ fn carry_out(shared: &Shared, order: Order, stack: &Stack) -> Report {
     plan.register = register;
     plan.ignored_signals = shared.ignored_signals;
     plan.reset_oom_score = shared.reset_oom_score;
-    match plan.launch(stack, &shared.method) {
+    match plan.launch(stack, slots, &shared.method) {
         Ok(launched) => Report::Spawned(Spawned {
             ticket,
             unit,
