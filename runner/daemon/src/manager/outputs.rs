@@ -299,6 +299,7 @@ impl Outputs {
         logs: &Logs,
         accounts: &Accounts,
         found: Found,
+        pids: &HashMap<UnitName, u32>,
         definition: impl Fn(&UnitName) -> Option<Arc<Definition>>,
     ) {
         let mut rings: HashMap<UnitName, OwnedFd> = found.rings.into_iter().collect();
@@ -326,7 +327,7 @@ impl Outputs {
                 read_end,
                 sink: sink.clone(),
                 ring,
-                pid: None,
+                pid: pids.get(&unit).copied(),
             });
             if let Some(write_end) = write_ends.remove(&(unit.clone(), stream)) {
                 self.pipes.insert(

@@ -1,6 +1,6 @@
 //! Taking over: what the keeper held is put where it belongs, the engine goes on from its records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -256,7 +256,7 @@ fn random() -> u128 {
 impl Manager {
     /// Puts what was held where it belongs, says READY, and performs what the engine wants done.
     pub(super) fn recover(&mut self, taken: Taken, actions: Vec<Action>) -> io::Result<()> {
-        let pids: Vec<_> = taken
+        let pids: HashMap<_, _> = taken
             .children
             .iter()
             .map(|child| (child.unit.clone(), child.pid))
@@ -288,10 +288,7 @@ impl Manager {
         let engine = &self.engine;
         let definition = |unit: &UnitName| engine.unit(unit).and_then(|view| view.definition);
         self.outputs
-            .recover(&self.logs, &self.accounts, taken.outputs, definition);
-        for (unit, pid) in pids {
-            self.logs.pid(unit, Some(pid));
-        }
+            .recover(&self.logs, &self.accounts, taken.outputs, &pids, definition);
         self.watch_bus()?;
         self.poller.add(
             Source::Processes,
