@@ -4,10 +4,14 @@
     reason = "pidfd system calls that no safe library has with all their flags"
 )]
 
+use std::collections::HashSet;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
+use units::UnitName;
 use units::value::Signal;
+
+use crate::cgroup::Cgroups;
 
 /// Signal the process group led by the process (Linux 6.9).
 const PIDFD_SIGNAL_PROCESS_GROUP: u32 = 1 << 2;
@@ -86,5 +90,36 @@ impl OkOrDenied for io::Result<()> {
     fn is_ok_or_denied(&self) -> bool {
         self.as_ref()
             .map_or_else(|error| error.raw_os_error() == Some(libc::EPERM), |()| true)
+    }
+}
+
+/// Sends a signal to all processes of a control group, and to those that were forked meanwhile.
+pub(super) fn send_cgroup(
+    cgroups: &Cgroups,
+    unit: &UnitName,
+    signal: Signal,
+    wake: bool,
+    reached: &mut HashSet<u32>,
+) {
+    // A program that forks without end is ended by SIGKILL, which the kernel does at once.
+    for _ in 0..8 {
+        let mut news = false;
+        for pid in cgroups.processes(unit) {
+            if reached.contains(&pid) {
+                continue;
+            }
+            let Some(pidfd) = open(pid) else {
+                continue;
+            };
+            // Only now the number is held fast.
+            if cgroups.contains(unit, pid) == Some(true)
+                && send(&pidfd, signal, wake).unwrap_or(false)
+            {
+                news |= reached.insert(pid);
+            }
+        }
+        if !news {
+            return;
+        }
     }
 }

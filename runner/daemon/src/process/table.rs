@@ -308,7 +308,7 @@ impl Processes {
             if !there.is_empty() && cgroups.kill(unit).is_ok() {
                 reached.extend(there);
             } else {
-                signal_group(&cgroups, unit, signal, wake, &mut reached);
+                signal::send_cgroup(&cgroups, unit, signal, wake, &mut reached);
             }
         } else {
             self.find_others(unit);
@@ -694,36 +694,5 @@ impl Unit {
 impl AsFd for Processes {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.watch.as_fd()
-    }
-}
-
-/// Sends a signal to all processes of a control group, and to those that were forked meanwhile.
-fn signal_group(
-    cgroups: &Cgroups,
-    unit: &UnitName,
-    signal: Signal,
-    wake: bool,
-    reached: &mut HashSet<u32>,
-) {
-    // A program that forks without end is ended by SIGKILL, which the kernel does at once.
-    for _ in 0..8 {
-        let mut news = false;
-        for pid in cgroups.processes(unit) {
-            if reached.contains(&pid) {
-                continue;
-            }
-            let Some(pidfd) = signal::open(pid) else {
-                continue;
-            };
-            // Only now the number is held fast.
-            if cgroups.contains(unit, pid) == Some(true)
-                && signal::send(&pidfd, signal, wake).unwrap_or(false)
-            {
-                news |= reached.insert(pid);
-            }
-        }
-        if !news {
-            return;
-        }
     }
 }
