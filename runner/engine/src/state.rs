@@ -144,10 +144,15 @@ impl UnitState {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Times {
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) state_change: Option<Now>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) inactive_exit: Option<Now>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) active_enter: Option<Now>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) active_exit: Option<Now>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) inactive_enter: Option<Now>,
 }
 
