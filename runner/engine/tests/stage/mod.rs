@@ -117,14 +117,14 @@ impl Stage {
             }
             ["end-quietly", unit, status] => {
                 // It ends while no manager is there to be told.
-                let at = self.find(unit, None);
+                let at = self.find(unit, None).expect("it runs");
                 let process = self.processes.remove(at);
                 self.exits.push((process.ticket, status_of(status)));
             }
-            _ => {
-                let event = self.event(&words, line);
-                self.feed(event, &mut out);
-            }
+            _ => match self.event(&words, line) {
+                Some(event) => self.feed(event, &mut out),
+                None => out.push("(impossible)".to_owned()),
+            },
         }
         out
     }
@@ -228,14 +228,14 @@ impl Stage {
         self.now = end;
     }
 
-    fn event(&mut self, words: &[&str], line: &str) -> Event {
-        match words {
+    fn event(&mut self, words: &[&str], line: &str) -> Option<Event> {
+        Some(match words {
             ["spawned", unit] => {
                 let process = self
                     .processes
                     .iter_mut()
                     .find(|process| process.unit.as_str() == *unit && process.pid.is_none());
-                let process = process.expect("nothing was asked for");
+                let process = process?;
                 process.pid = Some(self.next_pid);
                 self.next_pid += 1;
                 Event::Spawned {
@@ -244,14 +244,14 @@ impl Stage {
                 }
             }
             ["short", unit] => {
-                let ticket = self.take_asked(unit);
+                let ticket = self.take_asked(unit)?;
                 Event::SpawnFailed {
                     ticket,
                     failure: SpawnFailure::Shortage { errno: 11 },
                 }
             }
             ["setup-failed", unit, status, message @ ..] => {
-                let ticket = self.take_asked(unit);
+                let ticket = self.take_asked(unit)?;
                 let failure = SpawnFailure::Setup {
                     status: status.parse().unwrap(),
                     message: message.join(" "),
@@ -259,7 +259,7 @@ impl Stage {
                 Event::SpawnFailed { ticket, failure }
             }
             ["exited", unit, status, role @ ..] => {
-                let at = self.find(unit, role.first().copied());
+                let at = self.find(unit, role.first().copied())?;
                 let process = self.processes.remove(at);
                 Event::Exited {
                     ticket: process.ticket,
@@ -272,11 +272,11 @@ impl Stage {
                 Event::Signalled { ticket }
             }
             ["emptied", unit] => {
-                let ticket = self.empties.remove(*unit).expect("nobody watches");
+                let ticket = self.empties.remove(*unit)?;
                 Event::Emptied { ticket }
             }
             ["adopted", unit] => {
-                let ticket = self.adopts.remove(*unit).expect("nobody looks for it");
+                let ticket = self.adopts.remove(*unit)?;
                 let pid = self.next_pid;
                 self.next_pid += 1;
                 self.processes.push(Process {
@@ -288,7 +288,7 @@ impl Stage {
                 Event::Adopted { ticket, pid }
             }
             ["adopt-failed", unit, reason @ ..] => {
-                let ticket = self.adopts.remove(*unit).expect("nobody looks for it");
+                let ticket = self.adopts.remove(*unit)?;
                 let reason = match reason {
                     ["not-yet"] => AdoptFailure::NotYet,
                     ["unclear"] => AdoptFailure::Unclear,
@@ -297,10 +297,10 @@ impl Stage {
                 Event::AdoptFailed { ticket, reason }
             }
             ["listening", unit] => Event::Listening {
-                ticket: self.listens[*unit],
+                ticket: *self.listens.get(*unit)?,
             },
             ["listen-failed", unit, message @ ..] => Event::ListenFailed {
-                ticket: self.listens[*unit],
+                ticket: *self.listens.get(*unit)?,
                 message: message.join(" "),
             },
             ["connected", unit] => Event::Connected { unit: name(unit) },
@@ -323,8 +323,8 @@ impl Stage {
                 }
             }
             ["notify", unit, fields @ ..] => {
-                let at = self.find(unit, None);
-                let pid = self.processes[at].pid.expect("it runs");
+                let at = self.find(unit, None)?;
+                let pid = self.processes[at].pid?;
                 self.notified(
                     unit,
                     Sender {
@@ -342,7 +342,7 @@ impl Stage {
                             process.unit.as_str() == *unit && process.role != Role::Main
                         });
                         Sender {
-                            pid: control.unwrap().pid.unwrap(),
+                            pid: control?.pid?,
                             uid: 0,
                             member: true,
                         }
@@ -371,7 +371,7 @@ impl Stage {
             ["units-read"] => {
                 let (units, diagnostics) = self.load();
                 Event::UnitsRead {
-                    ticket: self.readings.remove(0),
+                    ticket: self.readings.pop()?,
                     units,
                     diagnostics,
                 }
@@ -386,7 +386,7 @@ impl Stage {
                     command: self.command(words, line),
                 }
             }
-        }
+        })
     }
 
     fn command(&mut self, words: &[&str], line: &str) -> Command {
@@ -463,18 +463,16 @@ impl Stage {
         }
     }
 
-    fn take_asked(&mut self, unit: &str) -> Ticket {
+    fn take_asked(&mut self, unit: &str) -> Option<Ticket> {
         let asked = self
             .processes
             .iter()
             .position(|process| process.unit.as_str() == unit && process.pid.is_none());
-        self.processes
-            .remove(asked.expect("nothing was asked for"))
-            .ticket
+        Some(self.processes.remove(asked?).ticket)
     }
 
     /// The process of a unit: of a role, or the main one, or the only one.
-    fn find(&self, unit: &str, role: Option<&str>) -> usize {
+    fn find(&self, unit: &str, role: Option<&str>) -> Option<usize> {
         let of_unit = || {
             self.processes
                 .iter()
@@ -487,9 +485,7 @@ impl Stage {
                 .find(|(_, process)| process.role == Role::Main)
                 .or_else(|| of_unit().next()),
         };
-        found
-            .unwrap_or_else(|| panic!("{unit} has no such process"))
-            .0
+        Some(found?.0)
     }
 
     /// Takes the actions in as a shell would, and tells them.
