@@ -61,7 +61,7 @@ use job::queue::Queue;
 use job::{JobId, JobResult};
 use machine::{Move, Wish};
 use state::State;
-use ticket::RequestId;
+use ticket::{ConnectionId, RequestId};
 use view::systemd::{JobView, SystemState, UnitView};
 
 /// The owner of all state.
@@ -108,6 +108,8 @@ pub struct Found {
     pub highest: u64,
     /// Socket units whose listeners are held.
     pub listeners: Vec<UnitName>,
+    /// Accepted connections that are still held.
+    pub connections: Vec<ConnectionId>,
     /// Names of stored descriptors of each unit, newest first.
     pub stored: Vec<(UnitName, Vec<String>)>,
     /// 128 random bits, used when there are no records yet.

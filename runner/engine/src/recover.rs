@@ -10,6 +10,7 @@ use crate::record::{self, Unreadable};
 use crate::service::{self, Child, ServiceEvent, Trace};
 use crate::socket::SocketEvent;
 use crate::state::{Machine, UnitState};
+use crate::ticket::ConnectionId;
 use crate::{Engine, Found, Ticket};
 
 /// Where boot goes.
@@ -104,7 +105,13 @@ impl Engine {
             };
             match &state.machine {
                 Machine::Service(service) => {
-                    let lost_connection = connection_is_lost(state, trace);
+                    let held = state
+                        .connection
+                        .as_ref()
+                        .is_some_and(|connection| found.connections.contains(&connection.id));
+                    let lost_connection = !held && connection_is_lost(state, trace);
+                    let main = service.main.as_ref().and_then(Child::ticket);
+                    let handed_over = main.filter(|ticket| trace(*ticket) != Trace::None);
                     let has_main = service
                         .main
                         .as_ref()
@@ -128,6 +135,9 @@ impl Engine {
                         }
                         other @ (Machine::Socket(_) | Machine::Target(_)) => other,
                     });
+                    if let Some(main) = handed_over {
+                        self.connection_handed_over(main);
+                    }
                     if lost_connection {
                         self.finishing
                             .extend(job.map(|job| (job, JobResult::Canceled)));
@@ -145,6 +155,25 @@ impl Engine {
             self.revisit.insert(name.clone());
         }
         self.kill_leaks(found);
+        self.close_leftovers(found);
+    }
+
+    /// Connections that no service waits for: accepted, but nothing was recorded of it, or handed
+    /// over already.
+    fn close_leftovers(&mut self, found: &Found) {
+        let waits = |id: &ConnectionId| {
+            self.state.units().values().any(|unit| {
+                let connection = unit.connection.as_ref();
+                connection.is_some_and(|connection| !connection.handed_over && connection.id == *id)
+            })
+        };
+        let closed: Vec<Action> = found
+            .connections
+            .iter()
+            .filter(|id| !waits(id))
+            .map(|id| Action::CloseConnection { connection: *id })
+            .collect();
+        self.actions.extend(closed);
     }
 
     /// Notes who waits for what, as when the actions were uttered.

@@ -43,6 +43,13 @@ pub enum Key {
         /// Position among the unit's addresses.
         index: u32,
     },
+    /// A connection that was accepted and waits for its service.
+    Connection {
+        /// The socket unit.
+        unit: UnitName,
+        /// Tells apart those of one unit.
+        number: u64,
+    },
     /// A listener of our own: `bus`, …
     Control {
         /// Which one; without `:`.
@@ -102,6 +109,9 @@ impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Key::Listener { unit, index } => write!(f, "listener:{}:{index}", unit.as_str()),
+            Key::Connection { unit, number } => {
+                write!(f, "connection:{}:{number}", unit.as_str())
+            }
             Key::Control { name } => write!(f, "control:{name}"),
             Key::LogRead { unit, stream } => {
                 write!(f, "log-read:{}:{}", unit.as_str(), stream.as_str())
@@ -149,6 +159,13 @@ impl Key {
                 Some(Key::Listener {
                     unit,
                     index: name.parse().ok()?,
+                })
+            }
+            "connection" => {
+                let (unit, name) = named()?;
+                Some(Key::Connection {
+                    unit,
+                    number: name.parse().ok()?,
                 })
             }
             "control" if !rest.contains(':') => Some(Key::Control {
@@ -204,6 +221,10 @@ mod tests {
                 Key::Listener {
                     unit: unit(),
                     index: 12,
+                },
+                Key::Connection {
+                    unit: unit(),
+                    number: u64::MAX,
                 },
                 Key::Control {
                     name: "bus".to_owned(),

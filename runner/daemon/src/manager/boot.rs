@@ -187,10 +187,12 @@ impl Manager {
             inherited: Arc::new(Mutex::new(inherited)),
             acceptor: Acceptor::new().map_err(told("cannot take a descriptor in reserve"))?,
             connections: HashMap::new(),
+            handing_over: HashMap::new(),
             notify: notified::NotifySockets::default(),
             stores: FdStore::default(),
             batches: HashMap::new(),
-            numbers: 0,
+            // Connections outlive their manager by their numbers.
+            numbers: u64::from(taken.generation) << 32,
             poller: poller::Poller::new().map_err(told("cannot make an epoll descriptor"))?,
             timers: timers::Timers::default(),
             offload: offload::Offload::new(),

@@ -89,7 +89,10 @@ struct Manager {
     sockets: held::Sockets,
     inherited: Arc<Mutex<Inherited>>,
     acceptor: Acceptor,
-    connections: HashMap<ConnectionId, Arc<OwnedFd>>,
+    /// Accepted, and not handed to a process yet, each with its socket unit.
+    connections: HashMap<ConnectionId, (UnitName, Arc<OwnedFd>)>,
+    /// Which spawn takes which of them.
+    handing_over: HashMap<Ticket, ConnectionId>,
     notify: notified::NotifySockets,
     stores: FdStore,
     batches: HashMap<BatchId, Vec<OwnedFd>>,
@@ -209,7 +212,14 @@ impl Manager {
         }
     }
 
-    /// A number that was not used before by this manager.
+    /// Gives an accepted connection up: somebody else has it, or nobody wants it.
+    fn drop_connection(&mut self, id: ConnectionId) {
+        if let Some((unit, _)) = self.connections.remove(&id) {
+            self.unhold(&Key::Connection { unit, number: id.0 });
+        }
+    }
+
+    /// A number that was not used before, by no manager of this keeper.
     fn number(&mut self) -> u64 {
         self.numbers += 1;
         self.numbers

@@ -52,9 +52,7 @@ impl Manager {
             Action::Listen { ticket, unit } => self.listen(ticket, unit),
             Action::Watch { unit, on } => self.watch(&unit, on),
             Action::Unlisten { unit, remove_nodes } => self.unlisten(&unit, remove_nodes),
-            Action::CloseConnection { connection } => {
-                self.connections.remove(&connection);
-            }
+            Action::CloseConnection { connection } => self.drop_connection(connection),
             Action::Store {
                 unit,
                 batch,

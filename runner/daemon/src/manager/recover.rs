@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
+use engine::ticket::ConnectionId;
 use engine::{Action, Engine, Found, Ticket};
 use units::{Definition, Diagnostic, Severity, Surroundings, UnitName, UnitSet};
 
@@ -23,6 +24,7 @@ pub(super) struct Taken {
     pub(super) definitions: Option<OwnedFd>,
     pub(super) bus: Option<OwnedFd>,
     pub(super) listeners: Vec<(UnitName, u32, OwnedFd)>,
+    pub(super) connections: Vec<(UnitName, u64, OwnedFd)>,
     pub(super) notify: Vec<(UnitName, OwnedFd)>,
     pub(super) stored: Vec<(UnitName, u32, String, OwnedFd)>,
     pub(super) outputs: outputs::Found,
@@ -42,6 +44,7 @@ impl Taken {
             definitions: None,
             bus: None,
             listeners: Vec::new(),
+            connections: Vec::new(),
             notify: Vec::new(),
             stored: Vec::new(),
             outputs: outputs::Found::default(),
@@ -58,6 +61,7 @@ impl Taken {
                 Key::Definitions => taken.definitions = Some(fd),
                 Key::Control { name } if name == "bus" => taken.bus = Some(fd),
                 Key::Listener { unit, index } => taken.listeners.push((unit, index, fd)),
+                Key::Connection { unit, number } => taken.connections.push((unit, number, fd)),
                 Key::Notify { unit } => taken.notify.push((unit, fd)),
                 Key::Store { unit, index, name } => taken.stored.push((unit, index, name, fd)),
                 Key::LogRead { unit, stream } => taken.outputs.read_ends.push(((unit, stream), fd)),
@@ -144,6 +148,11 @@ pub(super) fn begin(
             .collect(),
         highest: taken.highest.0,
         listeners: held_listeners(&units, taken),
+        connections: taken
+            .connections
+            .iter()
+            .map(|(_, number, _)| ConnectionId(*number))
+            .collect(),
         stored: stored_names(taken),
         seed: random(),
         target: Some(target),
@@ -278,6 +287,10 @@ impl Manager {
             }
         }
         self.recover_listeners(taken.listeners);
+        for (unit, number, fd) in taken.connections {
+            self.connections
+                .insert(ConnectionId(number), (unit, Arc::new(fd)));
+        }
         for (unit, socket) in taken.notify {
             self.notify.restore(unit, socket);
         }

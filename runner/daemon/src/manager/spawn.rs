@@ -46,9 +46,13 @@ impl Manager {
         };
         self.ranks.insert(unit.clone(), spawn.stop.rank);
         let main = spawn.role == Role::Main;
-        let listen = match spawn.connection.and_then(|id| self.connections.remove(&id)) {
-            Some(connection) => vec![Passed {
-                fd: connection,
+        let connection = spawn.connection.and_then(|id| {
+            self.handing_over.insert(spawn.ticket, id);
+            self.connections.get(&id).map(|(_, fd)| fd.clone())
+        });
+        let listen = match connection {
+            Some(fd) => vec![Passed {
+                fd,
                 name: "connection".to_owned(),
             }],
             None if main => spawn

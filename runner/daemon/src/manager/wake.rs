@@ -171,6 +171,9 @@ impl Manager {
             Report::Spawned(spawned) => {
                 let (ticket, unit, pid) = (spawned.ticket, spawned.unit.clone(), spawned.pid);
                 self.logs.pid(unit.clone(), Some(pid));
+                if let Some(connection) = self.handing_over.remove(&ticket) {
+                    self.drop_connection(connection);
+                }
                 // An end that came early is in `held_exits` with its number.
                 self.processes.spawned(spawned);
                 (ticket, unit, Event::Spawned { ticket, pid })
@@ -180,6 +183,8 @@ impl Manager {
                 unit,
                 failure,
             } => {
+                // A shortage passes: the connection waits for the next attempt.
+                self.handing_over.remove(&ticket);
                 self.processes.failed(ticket);
                 self.logs.pid(unit.clone(), None);
                 (ticket, unit, Event::SpawnFailed { ticket, failure })
@@ -256,7 +261,13 @@ impl Manager {
             match self.acceptor.accept(listener.fd.as_fd()) {
                 Ok(Accepted::Connection(fd, peer)) => {
                     let connection = ConnectionId(self.number());
-                    self.connections.insert(connection, Arc::new(fd));
+                    let key = Key::Connection {
+                        unit: unit.clone(),
+                        number: connection.0,
+                    };
+                    self.hold(&key, fd.as_fd());
+                    self.connections
+                        .insert(connection, (unit.clone(), Arc::new(fd)));
                     self.feed(Event::Accepted {
                         unit: unit.clone(),
                         connection,
