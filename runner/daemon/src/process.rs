@@ -8,6 +8,7 @@ pub mod adopt;
 mod child;
 mod environment;
 mod environment_file;
+mod identity;
 pub mod launch;
 pub mod limits;
 mod open;

@@ -1,0 +1,131 @@
+//! Whom a program runs as: the unit's user and group, and all groups of that user.
+
+use engine::event::SpawnFailure;
+use units::value::Privileges;
+
+use super::open;
+use super::order::Order;
+use super::step::Step;
+use crate::users::{Accounts, User};
+
+/// The account of a new program, looked up.
+#[derive(Debug, Default)]
+pub(super) struct Identity {
+    pub user: Option<User>,
+    /// How the unit names it.
+    pub user_name: Option<String>,
+    pub group_name: Option<String>,
+    pub gid: Option<u32>,
+    pub groups: Option<Vec<u32>>,
+    /// The program keeps our privileges (`+`, `!`): only the environment is the user's.
+    pub keep: bool,
+}
+
+/// The home directory for `~`: the unit's user's, or ours.
+pub(super) fn home(identity: &Identity, accounts: &Accounts) -> Result<String, SpawnFailure> {
+    if let Some(user) = &identity.user {
+        return Ok(user.home.clone());
+    }
+    let uid = rustix::process::geteuid().as_raw();
+    let failed = |reason: String| {
+        Step::Directory.refused(format!(
+            "cannot find the home directory of user {uid}: {reason}"
+        ))
+    };
+    match accounts.user_by_uid(uid) {
+        Ok(Some(user)) => Ok(user.home),
+        Ok(None) => Err(failed("there is no such user".to_owned())),
+        Err(error) => Err(failed(super::step::reason_of(&error))),
+    }
+}
+
+impl Identity {
+    /// Whom the unit's commands run as.
+    pub(super) fn of(order: &Order, accounts: &Accounts) -> Result<Identity, SpawnFailure> {
+        let definition = &order.definition;
+        let keep = match order.spawn.command.privileges {
+            Privileges::OfUnit => false,
+            Privileges::Full => {
+                return Ok(Identity {
+                    keep: true,
+                    ..Identity::default()
+                });
+            }
+            Privileges::NoSetuid => true,
+        };
+        let mut identity = Identity {
+            user_name: definition.user().map(str::to_owned),
+            group_name: definition.group().map(str::to_owned),
+            keep,
+            ..Identity::default()
+        };
+        if let Some(name) = definition.group() {
+            identity.gid = Some(group_id(name, accounts)?);
+        }
+        if let Some(name) = definition.user() {
+            let user = user_of(name, identity.gid, accounts)?;
+            let gid = *identity.gid.get_or_insert(user.gid);
+            let groups = accounts.groups_of(&user, gid).map_err(|error| {
+                let what = format!("cannot find the groups of user {name:?}");
+                open::failure(Step::Group, &what, &error)
+            })?;
+            identity.groups = Some(groups);
+            identity.user = Some(user);
+        } else if let Some(gid) = identity.gid {
+            identity.groups = Some(vec![gid]);
+        }
+        identity.leave_out_what_holds_already();
+        Ok(identity)
+    }
+
+    /// An ordinary user may name itself, although it may not call setgroups(2) at all.
+    fn leave_out_what_holds_already(&mut self) {
+        if rustix::process::geteuid().is_root() {
+            return;
+        }
+        let own_uid = rustix::process::geteuid().as_raw();
+        let own_gid = rustix::process::getegid().as_raw();
+        let same_user = self.user.as_ref().is_none_or(|user| user.uid == own_uid);
+        let same_group = self.gid.is_none_or(|gid| gid == own_gid);
+        if same_user && same_group {
+            self.groups = None;
+            self.gid = None;
+        }
+    }
+}
+
+fn group_id(name: &str, accounts: &Accounts) -> Result<u32, SpawnFailure> {
+    let found = accounts.group(name).map_err(|error| {
+        open::failure(
+            Step::Group,
+            &format!("cannot look up group {name:?}"),
+            &error,
+        )
+    })?;
+    match (found, name.parse::<u32>()) {
+        (Some(group), _) => Ok(group.gid),
+        (None, Ok(gid)) if gid != u32::MAX => Ok(gid),
+        _ => Err(Step::Group.refused(format!("there is no group {name:?}"))),
+    }
+}
+
+/// The user by name, or by number; a number nobody has needs a group from the unit.
+fn user_of(name: &str, gid: Option<u32>, accounts: &Accounts) -> Result<User, SpawnFailure> {
+    let found = accounts.user(name).map_err(|error| {
+        open::failure(Step::User, &format!("cannot look up user {name:?}"), &error)
+    })?;
+    match (found, name.parse::<u32>(), gid) {
+        (Some(user), _, _) => Ok(user),
+        (None, Ok(uid), Some(gid)) if uid != u32::MAX => Ok(User {
+            name: name.to_owned(),
+            uid,
+            gid,
+            home: "/".to_owned(),
+            shell: "/bin/sh".to_owned(),
+        }),
+        (None, Ok(_), None) => Err(Step::User.refused(format!(
+            "there is no user with the number {name}, and no group is set that it could run with"
+        ))),
+        _ => Err(Step::User.refused(format!("there is no user {name:?}"))),
+    }
+}
