@@ -1,5 +1,7 @@
 //! What to do when a manager has died: pure, so that every story can be told in a test.
 
+use serde::{Deserialize, Serialize};
+
 /// So many strikes within [`WINDOW`] lead one rung down.
 const LIMIT: usize = 5;
 
@@ -11,7 +13,7 @@ const FIRST_PAUSE: u64 = 24_000;
 const LONGEST_PAUSE: u64 = 10_000_000;
 
 /// With what the next manager has to do. Each rung is tried only when the one above has failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) enum Rung {
     /// As asked.
     Normal,
@@ -62,7 +64,7 @@ pub(super) enum Verdict {
 }
 
 /// The story so far. Times are microseconds on the monotonic clock.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Ladder {
     pub(super) rung: Rung,
     /// Deaths that count, within the window, oldest first.

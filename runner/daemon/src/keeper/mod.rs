@@ -38,6 +38,8 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::time::{ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags};
 
+use serde::{Deserialize, Serialize};
+
 pub use introduction::Introduction;
 use ladder::{Death, FallBack, Ladder, Rung, Verdict};
 use launch::Launch;
@@ -94,7 +96,7 @@ struct Manager {
 }
 
 /// What a turn of the loop left to do with the manager.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 enum Next {
     /// It lives.
     Lives,
@@ -292,7 +294,7 @@ impl Keeper {
         let told = self
             .manager
             .as_ref()
-            .map_or(0, |manager| manager.telling.told_up_to().1);
+            .map_or(0, |manager| manager.telling.told_signals());
         self.table.add_signals(arrived.mask, told);
         // Asked to end, and no manager comes up that could see to it.
         let hopeless = again || self.ladder.failed_starts >= HOPELESS;

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::OwnedFd;
 
+use serde::{Deserialize, Serialize};
+
 use super::wire::{Kind, Record};
 
 /// A child that registered itself or was adopted, and was not reaped yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Child {
     pub(super) pid: u32,
     pub(super) unit: String,
@@ -21,7 +23,7 @@ pub(super) struct Child {
 const UNACKNOWLEDGED: usize = 64;
 
 /// How an instance ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Exit {
     pub(super) seq: u64,
     pub(super) instance: u64,
@@ -45,10 +47,12 @@ impl Exit {
 }
 
 /// All of it. Pids are in here only while the kernel cannot give them to anybody else.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Table {
+    #[serde(skip)]
     pub(super) fds: BTreeMap<String, OwnedFd>,
     pub(super) children: BTreeMap<u64, Child>,
+    #[serde(skip)]
     instances: BTreeMap<u32, u64>,
     pub(super) exits: VecDeque<Exit>,
     /// The highest instance ever registered.
@@ -62,6 +66,15 @@ pub(super) struct Table {
 }
 
 impl Table {
+    /// Makes what is not written out from what is.
+    pub(super) fn thaw(&mut self) {
+        self.instances = self
+            .children
+            .iter()
+            .map(|(instance, child)| (child.pid, *instance))
+            .collect();
+    }
+
     pub(super) fn knows(&self, pid: u32) -> bool {
         self.instances.contains_key(&pid)
     }

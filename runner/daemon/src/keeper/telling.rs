@@ -5,6 +5,7 @@ use std::ops::Bound;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::process::PidfdFlags;
+use serde::{Deserialize, Serialize};
 
 use super::channel::{self, Wait};
 use super::ladder::Rung;
@@ -13,7 +14,7 @@ use super::wire::{Kind, Record, flags};
 use super::{HANG_TIMER, Keeper, Manager, Room, now, system};
 
 /// How far a manager was told. The steps follow each other in the order of the enum.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 enum Step {
     /// It said no `Hello` yet.
     Silent,
@@ -30,7 +31,7 @@ enum Step {
 }
 
 /// Where in the telling we are.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Telling {
     step: Step,
     /// Exits and signals up to these numbers were told.
@@ -54,23 +55,9 @@ impl Telling {
         }
     }
 
-    /// Of a manager that was told so far by the keeper we were.
-    pub(super) fn resumed(live: bool, exits: u64, signals: u64) -> Telling {
-        Telling {
-            step: if live { Step::Live } else { Step::Silent },
-            exits,
-            signals,
-        }
-    }
-
-    /// The numbers up to which exits and signals were told.
-    pub(super) fn told_up_to(&self) -> (u64, u64) {
-        (self.exits, self.signals)
-    }
-
-    /// After `End`.
-    pub(super) fn is_live(&self) -> bool {
-        self.step == Step::Live
+    /// The number up to which signals were told.
+    pub(super) fn told_signals(&self) -> u64 {
+        self.signals
     }
 
     pub(super) fn begin(&mut self) {

@@ -8,24 +8,24 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::env;
 use std::ffi::{CString, OsStr};
-use std::io::{self, ErrorKind};
+use std::fs::File;
+use std::io::{self, Seek};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::PathBuf;
 use std::process::ExitCode;
-use std::str::FromStr;
 
+use rustix::fs::MemfdFlags;
 use rustix::io::FdFlags;
+use serde::{Deserialize, Serialize};
 
-use super::ladder::{Ladder, Rung};
+use super::ladder::Ladder;
 use super::launch::Launch;
 use super::outer::Outer;
 use super::system::{Birth, adopt_fd, become_program, give_birth, listen_to_signals};
-use super::table::{Child, Exit, Table};
+use super::table::Table;
 use super::telling::Telling;
 use super::wire::{Kind, Record};
 use super::{Keeper, Manager, Next, Settings, now, say};
-use crate::store::Store;
 
 /// The environment variable that makes a process a keeper that goes on, or its self-test:
 /// `WORD FD PID`, PID being the keeper's.
@@ -98,8 +98,7 @@ impl Resumption {
 /// Goes on as the keeper this process was, or tests whether it could.
 #[must_use]
 pub fn resume(resumption: Resumption) -> ExitCode {
-    let frozen = Store::open("keeper", resumption.table)
-        .and_then(|store| Frozen::parse(store.records()?.into_iter().collect()));
+    let frozen = Frozen::read(resumption.table);
     match frozen {
         Ok(_) if resumption.test => ExitCode::SUCCESS,
         Ok(frozen) => match frozen.thaw() {
@@ -219,223 +218,107 @@ impl Keeper {
         });
     }
 
-    /// All that has to survive, as records in a memfd, and the descriptors they name.
+    /// All that has to survive, in a memfd, and the descriptors it names.
     fn freeze(&self) -> io::Result<(OwnedFd, Vec<RawFd>)> {
-        let mut records: Vec<(String, Option<String>)> = Vec::new();
-        let mut put = |key: &str, value: String| records.push((key.to_owned(), Some(value)));
         let mut fds = Vec::new();
         let mut number = |fd: &OwnedFd| {
             fds.push(fd.as_raw_fd());
-            fd.as_raw_fd().to_string()
+            fd.as_raw_fd()
         };
-        let Keeper {
-            table,
-            ladder,
-            launch,
-            ..
-        } = self;
-        for (key, fd) in &table.fds {
-            put(&format!("fd:{key}"), number(fd));
-        }
-        for (instance, c) in &table.children {
-            let value = format!("{} {} {} {} {}", c.pid, c.rank, c.signal, c.timeout, c.unit);
-            put(&format!("child:{instance}"), value);
-        }
-        for e in &table.exits {
-            let value = format!(
-                "{} {} {} {} {}",
-                e.instance, e.pid, e.status, e.time, e.unit
-            );
-            put(&format!("exit:{}", e.seq), value);
-        }
-        put("highest", table.highest.to_string());
-        put("seq", table.seq.to_string());
-        put("signals-seq", table.signals_seq.to_string());
-        let signals: Vec<String> = table
-            .signals
-            .iter()
-            .map(|(seq, mask)| format!("{seq}:{mask}"))
-            .collect();
-        put("signals", signals.join(" "));
-        put("rung", (ladder.rung as u8).to_string());
-        let strikes: Vec<String> = ladder.strikes.iter().map(u64::to_string).collect();
-        put("strikes", strikes.join(" "));
-        put("failed-starts", ladder.failed_starts.to_string());
-        if let Some(since) = ladder.ready_since {
-            put("ready-since", since.to_string());
-        }
-        put("ever-ready", u8::from(ladder.ever_ready).to_string());
-        put("unproven", u8::from(ladder.unproven).to_string());
-        if let Some(status) = ladder.last_death {
-            put("last-death", status.to_string());
-        }
-        if let Some(manager) = &self.manager {
-            put("manager", manager.pid.to_string());
-            if let Some(socket) = &manager.socket {
-                put("socket", number(socket));
-            }
-            let (exits, signals) = manager.telling.told_up_to();
-            put(
-                "told",
-                format!("{} {exits} {signals}", u8::from(manager.telling.is_live())),
-            );
-            put("shot", u8::from(manager.shot).to_string());
-            put("asked", u8::from(manager.asked).to_string());
-        }
-        if let Next::StartAt(at) = self.next {
-            put("start-at", at.to_string());
-        }
-        put("generation", self.generation.to_string());
-        put("rolled-back", u8::from(self.rolled_back).to_string());
-        put("hang", number(&self.hang));
-        put("program", number(&launch.program));
-        if let Some(program) = &self.previous_program {
-            put("previous-program", number(program));
-        }
-        put("open-files", launch.open_files.to_string());
-        if let Some(score) = &launch.oom_score {
-            put("oom-score", score.to_string_lossy().into_owned());
-        }
-        let directory = self.settings.runtime_dir.as_os_str().as_bytes();
-        put(
-            "runtime-dir",
-            directory.iter().map(|byte| format!("{byte:02x}")).collect(),
-        );
-        let mut store = Store::create("keeper")?;
-        let _ = store.write(&records)?;
-        Ok((store.as_fd().try_clone_to_owned()?, fds))
+        let frozen = Frozen {
+            table: &self.table,
+            fds: self
+                .table
+                .fds
+                .iter()
+                .map(|(key, fd)| (key.clone(), number(fd)))
+                .collect(),
+            ladder: self.ladder.clone(),
+            manager: self.manager.as_ref().map(|manager| FrozenManager {
+                pid: manager.pid,
+                socket: manager.socket.as_ref().map(&mut number),
+                telling: manager.telling.clone(),
+                shot: manager.shot,
+                asked: manager.asked,
+            }),
+            next: self.next,
+            generation: self.generation,
+            rolled_back: self.rolled_back,
+            hang: number(&self.hang),
+            program: number(&self.launch.program),
+            previous_program: self.previous_program.as_ref().map(&mut number),
+            open_files: self.launch.open_files,
+            oom_score: self.launch.oom_score.clone(),
+            runtime_dir: self.settings.runtime_dir.as_os_str().as_bytes().to_vec(),
+        };
+        let mut file = File::from(rustix::fs::memfd_create("keeper", MemfdFlags::CLOEXEC)?);
+        serde_json::to_writer(&mut file, &frozen)?;
+        Ok((file.into(), fds))
     }
 }
 
-/// A table as it was written, understood but with nothing done about it.
-struct Frozen {
-    records: BTreeMap<String, String>,
-    table: Table,
+/// A keeper as it travels: descriptors by their numbers. A later version finds what it needs by
+/// name, with a default for what this one did not know.
+#[derive(Serialize, Deserialize)]
+struct Frozen<T> {
+    table: T,
     fds: BTreeMap<String, RawFd>,
     ladder: Ladder,
-    manager: Option<(u32, Option<RawFd>, Telling)>,
+    manager: Option<FrozenManager>,
     next: Next,
+    generation: u32,
+    rolled_back: bool,
     hang: RawFd,
     program: RawFd,
     previous_program: Option<RawFd>,
-    runtime_dir: PathBuf,
+    open_files: u64,
+    oom_score: Option<CString>,
+    runtime_dir: Vec<u8>,
 }
 
-impl Frozen {
-    fn parse(records: BTreeMap<String, String>) -> io::Result<Frozen> {
-        let mut table = Table::default();
-        let mut fds = BTreeMap::new();
-        for (key, value) in &records {
-            if let Some(key) = key.strip_prefix("fd:") {
-                fds.insert(key.to_owned(), word(value)?);
-            } else if let Some(instance) = key.strip_prefix("child:") {
-                let [pid, rank, signal, timeout, unit] = words(value)?;
-                let child = Child {
-                    pid: word(pid)?,
-                    rank: word(rank)?,
-                    signal: word(signal)?,
-                    timeout: word(timeout)?,
-                    unit: unit.to_owned(),
-                };
-                table.insert(word(instance)?, child);
-            } else if let Some(seq) = key.strip_prefix("exit:") {
-                let [instance, pid, status, time, unit] = words(value)?;
-                table.exits.push_back(Exit {
-                    seq: word(seq)?,
-                    instance: word(instance)?,
-                    pid: word(pid)?,
-                    status: word(status)?,
-                    time: word(time)?,
-                    unit: unit.to_owned(),
-                });
-            }
-        }
-        table.exits.make_contiguous().sort_by_key(|exit| exit.seq);
-        let get = |key: &str| records.get(key).map(String::as_str);
-        let need = |key: &str| get(key).ok_or_else(|| broken(key));
-        let flag = |key: &str| get(key) == Some("1");
-        table.highest = word(need("highest")?)?;
-        table.seq = word(need("seq")?)?;
-        table.signals_seq = word(need("signals-seq")?)?;
-        for waiting in need("signals")?.split_ascii_whitespace() {
-            let (seq, mask) = waiting.split_once(':').ok_or_else(|| broken("signals"))?;
-            table.signals.push_back((word(seq)?, word(mask)?));
-        }
-        let rung: u8 = word(need("rung")?)?;
-        let ladder = Ladder {
-            rung: *Rung::ALL
-                .get(usize::from(rung))
-                .ok_or_else(|| broken("rung"))?,
-            strikes: get("strikes")
-                .unwrap_or_default()
-                .split_ascii_whitespace()
-                .map(word)
-                .collect::<io::Result<_>>()?,
-            failed_starts: word(need("failed-starts")?)?,
-            ready_since: get("ready-since").map(word).transpose()?,
-            ever_ready: flag("ever-ready"),
-            unproven: flag("unproven"),
-            last_death: get("last-death").map(word).transpose()?,
-        };
-        let manager = match get("manager") {
-            None => None,
-            Some(pid) => {
-                let [live, exits, signals] = words(need("told")?)?;
-                let telling = Telling::resumed(live == "1", word(exits)?, word(signals)?);
-                Some((word(pid)?, get("socket").map(word).transpose()?, telling))
-            }
-        };
-        Ok(Frozen {
-            table,
-            fds,
-            ladder,
-            manager,
-            next: match get("start-at") {
-                Some(at) => Next::StartAt(word(at)?),
-                None => Next::Lives,
-            },
-            hang: word(need("hang")?)?,
-            program: word(need("program")?)?,
-            previous_program: get("previous-program").map(word).transpose()?,
-            runtime_dir: path(need("runtime-dir")?)?,
-            records,
-        })
+#[derive(Serialize, Deserialize)]
+struct FrozenManager {
+    pid: u32,
+    socket: Option<RawFd>,
+    telling: Telling,
+    shot: bool,
+    asked: bool,
+}
+
+impl Frozen<Table> {
+    fn read(table: OwnedFd) -> io::Result<Frozen<Table>> {
+        let mut file = File::from(table);
+        file.rewind()?;
+        Ok(serde_json::from_reader(io::BufReader::new(file))?)
     }
 
     fn thaw(self) -> io::Result<Keeper> {
-        let Frozen {
-            mut table,
-            ladder,
-            records,
-            ..
-        } = self;
         // SAFETY: each number was written by the keeper this process was, once, from a descriptor
         // that it owned and left open for us.
         #[allow(unsafe_code, reason = "descriptors come in by number")]
         let own = |fd: RawFd| unsafe { adopt_fd(fd) };
+        let mut table = self.table;
+        table.thaw();
         for (key, fd) in self.fds {
             table.fds.insert(key, own(fd)?);
         }
-        let number = |key: &str| records.get(key).map(|value| word::<u64>(value)).transpose();
         let settings = Settings {
             arguments: env::args_os().collect(),
-            runtime_dir: self.runtime_dir,
+            runtime_dir: OsStr::from_bytes(&self.runtime_dir).into(),
         };
         let mut launch = Launch::prepare(&settings)?;
         launch.program = own(self.program)?;
-        launch.open_files = number("open-files")?.unwrap_or(launch.open_files);
-        launch.oom_score = records
-            .get("oom-score")
-            .and_then(|score| CString::new(score.as_str()).ok());
+        launch.open_files = self.open_files;
+        launch.oom_score = self.oom_score;
         let manager = match self.manager {
             None => None,
-            Some((pid, socket, telling)) => Some(Manager {
-                pid,
-                socket: socket.map(own).transpose()?,
-                telling,
+            Some(manager) => Some(Manager {
+                pid: manager.pid,
+                socket: manager.socket.map(own).transpose()?,
+                telling: manager.telling,
                 answers: VecDeque::from([Record::new(Kind::KeeperUpgraded)]),
-                shot: number("shot")? == Some(1),
-                asked: number("asked")? == Some(1),
+                shot: manager.shot,
+                asked: manager.asked,
                 quit: None,
             }),
         };
@@ -446,12 +329,12 @@ impl Frozen {
             hang: own(self.hang)?,
             outer: Outer::from_environment(),
             table,
-            ladder,
+            ladder: self.ladder,
             manager,
             next: self.next,
-            generation: number("generation")?.map_or(0, |n| u32::try_from(n).unwrap_or(u32::MAX)),
+            generation: self.generation,
             previous_program: self.previous_program.map(own).transpose()?,
-            rolled_back: number("rolled-back")? == Some(1),
+            rolled_back: self.rolled_back,
             unclaimed: Vec::new(),
             death: None,
             trial: None,
@@ -475,30 +358,43 @@ fn set_flags(fds: &[RawFd], flags: FdFlags) {
     }
 }
 
-fn broken(what: &str) -> io::Error {
-    io::Error::new(
-        ErrorKind::InvalidData,
-        format!("no {what} in the keeper's table"),
-    )
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn word<T: FromStr>(text: &str) -> io::Result<T> {
-    text.parse().map_err(|_| broken(text))
-}
+    /// What the first version writes: every later one has to read it.
+    const FIRST: &str = r#"{
+        "table": {
+            "children": {"5": {"pid": 9, "unit": "a.service", "rank": 1, "signal": 15,
+                               "timeout": 18446744073709551615}},
+            "exits": [{"seq": 1, "instance": 4, "pid": 8, "status": 256, "time": 7,
+                       "unit": "b.service"}],
+            "highest": 5, "seq": 1, "signals": [[2, 32768]], "signals_seq": 2
+        },
+        "fds": {"state": 11, "store:cat:cat_00.service:0.conn": 12},
+        "ladder": {"rung": "Safe", "strikes": [1, 2], "failed_starts": 0, "ready_since": 3,
+                   "ever_ready": true, "unproven": false, "last_death": 139},
+        "manager": {"pid": 10, "socket": 13, "telling": {"step": "Live", "exits": 1, "signals": 2},
+                    "shot": false, "asked": false},
+        "next": "Lives", "generation": 3, "rolled_back": false, "hang": 6, "program": 4,
+        "previous_program": null, "open_files": 1024, "oom_score": [48],
+        "runtime_dir": [47, 114], "of a later version": {}
+    }"#;
 
-/// The words of `text`; the last one is the rest.
-fn words<const N: usize>(text: &str) -> io::Result<[&str; N]> {
-    let words: Vec<&str> = text.splitn(N, ' ').collect();
-    words.try_into().map_err(|_| broken(text))
-}
-
-/// A path written in hexadecimal digits, since it need not be text.
-fn path(digits: &str) -> io::Result<PathBuf> {
-    let byte = |at: usize| {
-        digits
-            .get(at..at + 2)
-            .and_then(|byte| u8::from_str_radix(byte, 16).ok())
-    };
-    let bytes: Option<Vec<u8>> = (0..digits.len()).step_by(2).map(byte).collect();
-    Ok(OsStr::from_bytes(&bytes.ok_or_else(|| broken("runtime-dir"))?).into())
+    #[test]
+    fn the_table_of_the_first_version_is_understood() {
+        let mut file = File::from(rustix::fs::memfd_create("t", MemfdFlags::CLOEXEC).unwrap());
+        io::Write::write_all(&mut file, FIRST.as_bytes()).unwrap();
+        let mut frozen = Frozen::read(file.into()).unwrap();
+        frozen.table.thaw();
+        assert!(frozen.table.knows(9) && frozen.table.has_signals(1 << 15));
+        assert_eq!(frozen.table.exits[0].status, 256);
+        assert_eq!(frozen.fds.len(), 2);
+        assert_eq!(frozen.oom_score.as_deref(), Some(c"0"));
+        assert_eq!(frozen.ladder.last_death, Some(139));
+        let again = serde_json::to_value(&frozen).unwrap();
+        let mut first: serde_json::Value = serde_json::from_str(FIRST).unwrap();
+        first.as_object_mut().unwrap().remove("of a later version");
+        assert_eq!(again, first);
+    }
 }
