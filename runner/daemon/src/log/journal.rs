@@ -2,6 +2,7 @@
 //! line, each field as `NAME=value`. Never waits for journald.
 
 use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 
@@ -41,6 +42,11 @@ impl Journal {
             health: Health::Well,
             datagram: Vec::new(),
         }
+    }
+
+    /// The descriptor that says when journald takes more.
+    pub(super) fn pollable(&self) -> Option<BorrowedFd<'_>> {
+        self.socket.as_ref().map(AsFd::as_fd)
     }
 
     /// Sends one line. `WouldBlock` when journald is busy, other errors when it is not there.

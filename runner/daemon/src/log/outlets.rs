@@ -16,7 +16,7 @@ use super::lines::{self, Break};
 use super::own::{self, OwnLine, Severity};
 use super::pipe::{Scratch, open_null};
 use super::ring::Ring;
-use super::trouble::Advice;
+use super::trouble::{Advice, Health};
 use super::{FileSink, Format, Heard, Line, LogTarget, tail};
 
 /// So many own lines wait for a target that takes none.
@@ -31,6 +31,15 @@ pub(super) enum Screen {
     Standard,
     /// The file of `--log-target file:PATH`.
     File,
+}
+
+/// A sink that says itself when it takes more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pollable {
+    /// Our standard output.
+    Standard,
+    /// The socket of journald.
+    Journal,
 }
 
 /// Where our own lines go.
@@ -191,17 +200,21 @@ impl Outlets {
         }
     }
 
-    /// The descriptor to wait on until standard output takes more, if somebody waits for it.
-    pub(super) fn blocked(&self) -> Option<BorrowedFd<'_>> {
-        match self.standard.health {
-            super::trouble::Health::Well => None,
-            _ => self.standard.pollable(),
-        }
+    /// The descriptor to wait on until a sink takes more, if it does not now.
+    pub(super) fn blocked(&self, sink: Pollable) -> Option<BorrowedFd<'_>> {
+        let (health, fd) = match sink {
+            Pollable::Standard => (self.standard.health, self.standard.pollable()),
+            Pollable::Journal => (self.journal.health, self.journal.pollable()),
+        };
+        fd.filter(|_| !matches!(health, Health::Well))
     }
 
-    /// Standard output can be written to again.
-    pub(super) fn unblocked(&mut self) {
-        self.standard.health.stirred(self.now);
+    /// A sink may take more now.
+    pub(super) fn unblocked(&mut self, sink: Pollable) {
+        match sink {
+            Pollable::Standard => self.standard.health.stirred(self.now),
+            Pollable::Journal => self.journal.health.stirred(self.now),
+        }
     }
 
     pub(super) fn log_of(&mut self, unit: &UnitName) -> &mut UnitLog {

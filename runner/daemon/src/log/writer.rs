@@ -19,7 +19,7 @@ use units::UnitName;
 use super::console::Console;
 use super::file::LogFile;
 use super::journal::{self, Journal};
-use super::outlets::{Outlets, Screen, Target};
+use super::outlets::{Outlets, Pollable, Screen, Target};
 use super::own::OwnLine;
 use super::pipe;
 use super::source::{Route, Show, Source, Turn};
@@ -29,10 +29,10 @@ use crate::reason::reason;
 
 /// What epoll says for the command queue.
 const WAKE: u64 = 0;
-/// What epoll says for standard output.
-const STANDARD: u64 = 1;
+/// What epoll says for sinks.
+const SINKS: [(u64, Pollable); 2] = [(1, Pollable::Standard), (2, Pollable::Journal)];
 /// The first token of an output.
-const FIRST: u64 = 2;
+const FIRST: u64 = 3;
 /// How long a pipe keeps its size without need.
 const SHRINK_AFTER: Duration = Duration::from_secs(1);
 
@@ -127,7 +127,7 @@ impl Writer {
     fn run(mut self) {
         let mut events = [EpollEvent::empty(); 64];
         loop {
-            self.watch_standard();
+            self.watch_sinks();
             let count = match self.epoll.wait(&mut events, self.timeout()) {
                 Ok(count) => count,
                 Err(nix::errno::Errno::EINTR) => 0,
@@ -141,11 +141,13 @@ impl Writer {
                         // Nothing to read means somebody else's wake-up came with an earlier one.
                         let _ = self.wake.read();
                     }
-                    STANDARD => {
-                        self.out.unblocked();
-                        self.retry();
-                    }
-                    token => self.stir(token, event.events()),
+                    token => match SINKS.iter().find(|(known, _)| *known == token) {
+                        Some((_, sink)) => {
+                            self.out.unblocked(*sink);
+                            self.retry();
+                        }
+                        None => self.stir(token, event.events()),
+                    },
                 }
             }
             if !self.obey() {
@@ -453,17 +455,19 @@ impl Writer {
         }
     }
 
-    /// Standard output is looked at only while somebody waits for it.
-    fn watch_standard(&mut self) {
+    /// Sinks are looked at only while somebody waits for them.
+    fn watch_sinks(&mut self) {
         if self.waiting.is_empty() && !self.out.has_own() {
             return;
         }
-        if let Some(fd) = self.out.blocked() {
-            let flags = EpollFlags::EPOLLOUT | EpollFlags::EPOLLONESHOT;
-            let mut event = EpollEvent::new(flags, STANDARD);
-            // What cannot be polled is tried again by the clock.
-            if self.epoll.modify(fd, &mut event).is_err() {
-                let _ = self.epoll.add(fd, event);
+        for (token, sink) in SINKS {
+            if let Some(fd) = self.out.blocked(sink) {
+                let flags = EpollFlags::EPOLLOUT | EpollFlags::EPOLLONESHOT;
+                let mut event = EpollEvent::new(flags, token);
+                // What cannot be polled is tried again by the clock.
+                if self.epoll.modify(fd, &mut event).is_err() {
+                    let _ = self.epoll.add(fd, event);
+                }
             }
         }
     }
