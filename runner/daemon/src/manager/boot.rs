@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::unbounded_channel;
 
+use super::outer::Outer;
 use super::recover::{self, Taken};
 use super::wake::Bus;
 use super::{Manager, answer, held, notified, offload, outputs, poller, timers};
@@ -169,6 +170,7 @@ impl Manager {
             engine: begun.engine,
             events: VecDeque::new(),
             link,
+            outer: Outer::from_environment(),
             state: begun.state,
             definitions: begun.definitions,
             kept: 0,

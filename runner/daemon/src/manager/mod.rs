@@ -13,6 +13,7 @@ mod boot;
 mod held;
 mod notified;
 mod offload;
+mod outer;
 mod outputs;
 mod perform;
 mod poller;
@@ -65,6 +66,7 @@ struct Manager {
     events: VecDeque<Event>,
 
     link: Link,
+    outer: outer::Outer,
     state: Store,
     definitions: Store,
     /// How many definitions were kept when the definitions were last written.
@@ -124,6 +126,7 @@ enum Wake {
     Knock(Option<control::Knock>),
     Done(wake::Done),
     Log(Option<LogEvent>),
+    Alive,
 }
 
 impl Manager {
@@ -138,6 +141,7 @@ impl Manager {
                 message = self.link.next(), if !self.orphaned => Wake::Keeper(message),
                 ready = self.poller.ready() => Wake::Ready(ready),
                 () = self.timers.sleep() => Wake::Due,
+                () = self.outer.ping() => Wake::Alive,
                 done = self.offload.next() => Wake::Done(done),
                 event = self.log_events.recv() => Wake::Log(event),
                 knock = self.door.next() => Wake::Knock(knock),
@@ -152,7 +156,11 @@ impl Manager {
     /// Feeds one fact: the engine decides, its records are written, its wishes are performed.
     fn feed(&mut self, event: Event) {
         let definitions_may_change = matches!(event, Event::UnitsRead { .. });
+        let may_be_the_end = outer::may_be_the_end(&event);
         let actions = self.engine.handle(now::read(), event);
+        if may_be_the_end {
+            self.tell_stopping();
+        }
         if definitions_may_change || self.engine.kept().count() != self.kept {
             self.write_definitions();
         }

@@ -89,13 +89,10 @@ impl Manager {
         match &change {
             Change::StartupFinished => {
                 self.about.finished = Some(now::read());
-                self.tell_outer("READY=1\nSTATUS=Running.");
+                self.tell_ready();
             }
-            Change::Reloading(true) => {
-                let now = now::read().monotonic.0;
-                self.tell_outer(&format!("RELOADING=1\nMONOTONIC_USEC={now}"));
-            }
-            Change::Reloading(false) => self.tell_outer("READY=1"),
+            Change::Reloading(true) => self.tell_reloading(),
+            Change::Reloading(false) => self.tell_ready(),
             Change::UnitRemoved(unit) => self.forget(unit),
             Change::Moved(_)
             | Change::Properties(_)
@@ -104,13 +101,6 @@ impl Manager {
             | Change::UnitNew(_) => {}
         }
         self.door.publish(change);
-    }
-
-    /// Tells the service manager above us, if there is one; the keeper passes it on.
-    pub(super) fn tell_outer(&self, text: &str) {
-        if let Err(error) = self.link.notify_outer(text, None) {
-            tracing::warn!("cannot notify: {error}");
-        }
     }
 
     fn listen(&mut self, ticket: engine::Ticket, unit: UnitName) {

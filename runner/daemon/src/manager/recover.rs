@@ -168,7 +168,7 @@ pub(super) fn begin(
 }
 
 /// Says what is wrong with unit files, where the administrator will look.
-fn report(diagnostics: &[Diagnostic]) {
+pub(super) fn report(diagnostics: &[Diagnostic]) {
     for found in diagnostics {
         match found.severity {
             Severity::Error => tracing::error!("{found}"),

@@ -13,7 +13,7 @@ use nix::sys::epoll::EpollFlags;
 use units::{Diagnostic, UnitName, UnitSet};
 
 use super::poller::Source;
-use super::{Manager, Wake};
+use super::{Manager, Wake, recover};
 use crate::link::{Exit, Key, Message, SignalMask};
 use crate::log::LogEvent;
 use crate::now;
@@ -92,6 +92,7 @@ impl Manager {
             }
             Wake::Done(done) => self.done(done),
             Wake::Log(Some(event)) => self.logged(event),
+            Wake::Alive => self.tell_outer(&[sd_notify::NotifyState::Watchdog]),
             Wake::Log(None) => {}
             Wake::Knock(Some(knock)) => self.knocked(knock),
             Wake::Knock(None) => {}
@@ -102,9 +103,12 @@ impl Manager {
 
     /// Answers those whose unit has no process left.
     pub(super) fn look_for_empty(&mut self) {
-        if self.empties.is_empty() {
-            return;
+        if !self.empties.is_empty() {
+            self.look_at_processes();
         }
+    }
+
+    fn look_at_processes(&mut self) {
         for unit in self.processes.look() {
             if let Some(ticket) = self.empties.remove(&unit) {
                 self.events.push_back(Event::Emptied { ticket });
@@ -237,8 +241,9 @@ impl Manager {
             Source::Notify(unit) => self.take_messages(&unit, BUDGET),
             Source::Stored(unit, fd) => self.stored_hung_up(unit, fd),
             Source::Process(ticket) => self.ended_unseen(ticket),
-            // Looked at below, at the end of the turn.
-            Source::Processes => {}
+            // Also when nobody waits any more: a descriptor that stays readable would wake us again
+            // and again.
+            Source::Processes => self.look_at_processes(),
             Source::Bus => self.bus_ready(),
         }
         self.turn();
@@ -336,11 +341,14 @@ impl Manager {
         match self.requests.remove(&request) {
             Some(answerer) => answerer.answer(answer.map(Reply::Answer)),
             // A signal asked.
-            None => {
-                if let Err(refusal) = answer {
-                    tracing::error!("{refusal}");
+            None => match answer {
+                Err(Refusal::ReloadRefused(diagnostics)) => {
+                    recover::report(&diagnostics);
+                    tracing::error!("unit files are broken: nothing was changed");
                 }
-            }
+                Err(refusal) => tracing::error!("{refusal}"),
+                Ok(_) => {}
+            },
         }
     }
 
