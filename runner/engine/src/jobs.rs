@@ -8,7 +8,7 @@ use crate::change::Change;
 use crate::clock::Monotonic;
 use crate::command::{Answer, Refusal};
 use crate::job::merge::{collapsed, conflicting, covers, merged};
-use crate::job::{JobId, JobKind, JobMode, JobResult};
+use crate::job::{JobId, JobKind, JobMode, JobResult, RESULT_KEPT};
 use crate::machine::Closing;
 use crate::service::{Phase, ServiceEvent};
 use crate::socket::SocketEvent;
@@ -268,9 +268,12 @@ impl Engine {
             self.revisit.insert(unit.clone());
             return self.finish_job(id, JobResult::Failed);
         }
+        let follows_its_file = !self.definitions.kept().contains_key(unit);
         let meta = self.state.meta_mut();
         let invocation = meta.mint.invocation();
-        meta.stale.remove(unit);
+        if follows_its_file {
+            meta.stale.remove(unit);
+        }
         self.state.unit_mut(unit).invocation = invocation;
         match unit.kind() {
             UnitKind::Service => self.service_step(unit, ServiceEvent::Start),
@@ -381,10 +384,13 @@ impl Engine {
         }
     }
 
-    pub(crate) fn forget_old_results(&mut self, before: Monotonic) {
+    /// Results are kept for a while only.
+    pub(crate) fn forget_old_results(&mut self) {
         if self.state.ended().is_empty() {
             return;
         }
+        let kept = RESULT_KEPT.as_micros();
+        let before = Monotonic(self.now.monotonic.0.saturating_sub(kept));
         self.state.forget_ended(before);
         let state = &self.state;
         self.tokens

@@ -8,9 +8,9 @@
 //! closed enums. An action's result comes back only as a later event with the action's [`Ticket`].
 
 //!
-//! Inside: an event goes to the machine of its unit ([`dispatch`](mod@dispatch)), which changes its
+//! Inside: an event goes to the machine of its unit (`dispatch.rs`), which changes its
 //! own state only. What that means for jobs and for other units is put into queues, and
-//! [`settle`](mod@settle) drains them in one written order until nothing moves.
+//! `settle.rs` drains them in one written order until nothing moves.
 
 pub mod action;
 mod activation;
@@ -157,6 +157,7 @@ impl Engine {
     /// The one door in. Actions are to be performed in order, after [`Self::take_records`] was written.
     pub fn handle(&mut self, now: Now, event: Event) -> Vec<Action> {
         self.now = now;
+        self.forget_old_results();
         self.dispatch(event);
         self.settle()
     }

@@ -219,7 +219,7 @@ mod tests {
 
         #[test]
         fn fields_are_found_in_any_order(status in "[ -~]{0,40}", pid in 2u32..100_000, usec: u64, swap: bool) {
-            let mut lines = vec![format!("STATUS={status}"), format!("MAINPID={pid}"), format!("WATCHDOG_USEC={usec}")];
+            let mut lines = [format!("STATUS={status}"), format!("MAINPID={pid}"), format!("WATCHDOG_USEC={usec}")];
             if swap { lines.reverse(); }
             let message = parse(&lines.join("\n")).expect("a message");
             prop_assert_eq!(message.status, Some(status));

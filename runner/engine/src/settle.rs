@@ -3,8 +3,6 @@
 use crate::Engine;
 use crate::action::{Action, Level, MessageId};
 use crate::change::Change;
-use crate::clock::Monotonic;
-use crate::job::RESULT_KEPT;
 
 impl Engine {
     /// The one place where the order of consequences is written:
@@ -17,8 +15,6 @@ impl Engine {
     ///
     /// Each may fill the queues of the others; an earlier one always goes first.
     pub(crate) fn settle(&mut self) -> Vec<Action> {
-        let before = Monotonic(self.now.monotonic.0.saturating_sub(RESULT_KEPT.as_micros()));
-        self.forget_old_results(before);
         let mut turns = self.most_turns();
         while self.turn() || self.closing_check() {
             turns -= 1;

@@ -189,6 +189,7 @@ impl Run<'_> {
         }
         // Instances outlive their socket: their numbers go on, and they still count.
         self.s = Socket {
+            phase: self.s.phase,
             connections: self.s.connections,
             accepted: self.s.accepted,
             triggers: self.s.triggers,

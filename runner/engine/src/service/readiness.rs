@@ -278,9 +278,8 @@ impl Run<'_> {
         if let Some(micros) = message.watchdog_usec {
             self.set_watchdog(Span::from_micros(micros));
         }
-        match message.phase {
-            Some(phase) => self.told(phase),
-            None => {}
+        if let Some(phase) = message.phase {
+            self.told(phase);
         }
         match message.watchdog {
             Some(notify::Watchdog::Ping) => self.ping(),

@@ -214,12 +214,16 @@ impl Run<'_> {
         let timer = self.arm(self.stop_window());
         // Who was told to go in the phase before is not told again: to many programs a second
         // signal means hurry. Only a command that ran in between may have left somebody new.
-        let told_already = matches!(
-            self.s.phase,
-            Phase::StopSigterm(Kill { told_all: true, .. })
-        ) && kind == KillKind::FinalSigterm;
+        let told_already = kind == KillKind::FinalSigterm
+            && matches!(
+                self.s.phase,
+                Phase::StopSigterm(Kill { told_all: true, .. })
+                    | Phase::StopSigkill(Kill { told_all: true, .. })
+            );
         let inherited = match &self.s.phase {
-            Phase::StopSigterm(kill) if told_already => kill.pending.clone(),
+            Phase::StopSigterm(kill) | Phase::StopSigkill(kill) if told_already => {
+                kill.pending.clone()
+            }
             _ => Vec::new(),
         };
         self.go(

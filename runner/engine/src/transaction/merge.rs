@@ -8,10 +8,7 @@ use crate::job::merge::merged;
 pub(super) fn merge(transaction: &mut Transaction) -> Result<(), Refusal> {
     let units: Vec<_> = transaction.by_unit.keys().cloned().collect();
     for unit in units {
-        loop {
-            let Some((a, b)) = transaction.first_pair(&unit) else {
-                break;
-            };
+        while let Some((a, b)) = transaction.first_pair(&unit) {
             let (first, second) = (transaction.jobs[a].kind, transaction.jobs[b].kind);
             match merged(first, second) {
                 Some(kind) => transaction.unite(a, b, kind),

@@ -7,7 +7,7 @@ use engine::action::{Role, Spawn};
 use engine::change::Moved;
 use engine::job::JobKind;
 use engine::view::systemd::{ActiveState, SubState};
-use units::{Dependency, UnitName, UnitSet};
+use units::{Dependency, Effect, UnitName, UnitSet};
 
 use super::kernel::{Process, spares};
 
@@ -19,6 +19,7 @@ pub(crate) struct Invariants {
     /// Units whose stop was done, and nobody asked for anything since.
     stopped: BTreeSet<UnitName>,
     was_reloaded: bool,
+    was_killed: bool,
 }
 
 impl Invariants {
@@ -28,11 +29,33 @@ impl Invariants {
         self.starts.clear();
     }
 
+    pub(crate) fn killed(&mut self) {
+        self.was_killed = true;
+    }
+
     pub(crate) fn reloaded(&mut self) {
         self.was_reloaded = true;
     }
 
-    pub(crate) fn job_done(&mut self, _unit: &UnitName) {}
+    /// A job was done as wished. Where it was a stop that somebody asked for, and nobody else
+    /// could want the unit up, it is to stay down.
+    pub(crate) fn job_done(&mut self, engine: &Engine, unit: &UnitName, kind: Option<JobKind>) {
+        let set = engine.definitions();
+        let wanted_by_none = set.dependencies(unit).all(|(word, _)| {
+            !word.inverse().has(Effect::PullInStart)
+                && !word.inverse().has(Effect::PullInStartIgnored)
+                && !word.has(Effect::TriggeredBy)
+                && word != Dependency::OnFailureOf
+        });
+        if kind == Some(JobKind::Stop) && wanted_by_none && !self.was_reloaded {
+            self.stopped.insert(unit.clone());
+        }
+    }
+
+    /// Every unit that ever moved.
+    pub(crate) fn seen(&self) -> impl Iterator<Item = &UnitName> {
+        self.last.keys()
+    }
 
     /// Changes are told in order, without gaps, and each begins where the last one ended.
     pub(crate) fn moved(&mut self, moved: &Moved) {
@@ -43,6 +66,13 @@ impl Invariants {
         );
         self.last_seq = moved.seq;
         assert_ne!(moved.from, moved.to, "{moved:?}");
+        if let Some(last) = self.last.get(&moved.unit) {
+            // What was published right before a kill is told by nobody.
+            assert!(
+                *last == moved.from || self.was_killed,
+                "{moved:?} begins at {last:?}"
+            );
+        }
         self.last.insert(moved.unit.clone(), moved.to);
     }
 

@@ -8,7 +8,7 @@ use engine::action::{AdoptFrom, Role, Target};
 use engine::clock::{Monotonic, Realtime};
 use engine::command::{Command, Verb, Whom};
 use engine::event::{AdoptFailure, ExitStatus, Peer, Sender, SpawnFailure};
-use engine::job::{JobId, JobMode, JobResult};
+use engine::job::{JobId, JobKind, JobMode, JobResult};
 use engine::notify::Message;
 use engine::ticket::{BatchId, ConnectionId, RequestId};
 use engine::view::systemd::ActiveState;
@@ -66,6 +66,8 @@ pub(crate) struct World<'a> {
     halted: Option<u8>,
     /// Counts managers.
     generation: u64,
+    /// What the jobs were for.
+    kinds: BTreeMap<JobId, JobKind>,
     /// Nothing goes wrong any more, and clients ask for nothing.
     fair: bool,
     invariants: Invariants,
@@ -100,6 +102,7 @@ impl<'a> World<'a> {
             waiting: BTreeMap::new(),
             halted: None,
             generation: 0,
+            kinds: BTreeMap::new(),
             fair: false,
             invariants: Invariants::default(),
             events: 0,
@@ -135,7 +138,7 @@ impl<'a> World<'a> {
             self.feed(Event::ShutdownRequested { status: 7 });
             self.calm("shutdown");
         }
-        assert_eq!(self.halted.is_some(), true, "L4: shutdown does not end");
+        assert!(self.halted.is_some(), "L4: shutdown does not end");
         let left: Vec<_> = self
             .processes
             .iter()
@@ -171,16 +174,19 @@ impl<'a> World<'a> {
     }
 
     fn all_settled(&mut self) -> bool {
-        let on_the_way = |unit: &engine::view::systemd::UnitView| {
-            let waits = unit.sub == engine::view::systemd::SubState::AutoRestart;
-            matches!(
-                unit.active,
-                ActiveState::Activating | ActiveState::Deactivating
-            ) && !waits
-        };
-        self.manager.answers.is_empty()
-            && self.exits.is_empty()
-            && !self.engine().units().iter().any(on_the_way)
+        if !self.manager.answers.is_empty() || !self.exits.is_empty() {
+            return false;
+        }
+        let engine = self.engine.as_ref().unwrap();
+        self.invariants.seen().all(|unit| {
+            let view = engine.unit(unit).unwrap();
+            let waits = view.sub == engine::view::systemd::SubState::AutoRestart;
+            waits
+                || !matches!(
+                    view.active,
+                    ActiveState::Activating | ActiveState::Deactivating
+                )
+        })
     }
 
     /// The next thing that must happen: an answer, an exit, a process that obeys, a timer.
@@ -409,12 +415,8 @@ impl<'a> World<'a> {
     /// The manager is killed: what only it knew is gone.
     fn crash(&mut self) {
         self.say(|| "-- killed".to_owned());
-        // A spawn under way when it was killed came to its end, or did not.
-        for event in std::mem::take(&mut self.manager).answers {
-            if let Event::Spawned { .. } = event {
-                // The process is registered already: it is among those that live.
-            }
-        }
+        self.manager = Manager::default();
+        self.invariants.killed();
         self.resume();
     }
 
@@ -576,11 +578,18 @@ impl<'a> World<'a> {
     fn published(&mut self, change: Change) {
         match change {
             Change::Moved(moved) => self.invariants.moved(&moved),
+            Change::JobNew { job, kind, .. } => {
+                self.kinds.insert(job, kind);
+            }
             Change::JobRemoved {
+                job,
                 unit,
                 result: JobResult::Done,
-                ..
-            } => self.invariants.job_done(&unit),
+            } => {
+                let kind = self.kinds.get(&job).copied();
+                self.invariants
+                    .job_done(self.engine.as_ref().unwrap(), &unit, kind);
+            }
             _ => {}
         }
     }
