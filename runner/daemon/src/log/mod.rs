@@ -184,7 +184,7 @@ pub struct Losses {
 }
 
 /// How long lines of a new process wait for its pid.
-const INTRODUCTION: Duration = Duration::from_millis(100);
+const INTRODUCTION: Duration = PATIENCE;
 
 /// How many lines wait for a subscriber before it counts as too slow.
 const SUBSCRIBER_QUEUE: usize = 1024;

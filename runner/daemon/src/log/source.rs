@@ -392,19 +392,8 @@ impl Source {
                     return Ok(step);
                 }
                 Err(error) => {
-                    let (advice, new) = refuse(&mut file.health, &error, out.now);
-                    if advice == Advice::Wait {
+                    if self.file_refused(file, &error, out) == Advice::Wait {
                         return Ok(Step::Waiting);
-                    }
-                    self.why = reason(&error);
-                    if new {
-                        let text = format!(
-                            "cannot write to log file {} of {}: {}; lines are kept in memory",
-                            file.sink.path.display(),
-                            self.unit,
-                            self.why
-                        );
-                        out.say(OwnLine::warning(&self.unit, text));
                     }
                 }
             }
@@ -416,6 +405,34 @@ impl Source {
         };
         out.looked(chunk);
         Ok(step)
+    }
+
+    fn file_refused(&mut self, file: &mut LogFile, error: &io::Error, out: &mut Outlets) -> Advice {
+        let (advice, new) = refuse(&mut file.health, error, out.now);
+        if advice == Advice::Skip {
+            self.why = reason(error);
+        }
+        if new {
+            let text = format!(
+                "cannot write to log file {} of {}: {}; lines are kept in memory",
+                file.sink.path.display(),
+                self.unit,
+                self.why
+            );
+            out.say(OwnLine::warning(&self.unit, text));
+        }
+        advice
+    }
+
+    /// Makes the log file now, so that it exists while there is nothing to say, and so that what is
+    /// wrong with it is told at the start.
+    pub(super) fn prepare(&mut self, out: &mut Outlets) {
+        if let Route::File(file) = self.route.clone() {
+            let mut file = file.borrow_mut();
+            if let Err(error) = file.takes_all(0, out.now) {
+                self.file_refused(&mut file, &error, out);
+            }
+        }
     }
 
     fn try_file(

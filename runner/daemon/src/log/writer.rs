@@ -312,6 +312,7 @@ impl Writer {
         match added {
             Ok(mut source) => {
                 source.pid = pid;
+                source.prepare(&mut self.out);
                 if source.capacity > pipe::USUAL {
                     self.grown.push(token);
                 }
