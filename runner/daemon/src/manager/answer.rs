@@ -105,7 +105,7 @@ impl Manager {
             memory_current: group.and_then(|group| group.number(name, "memory.current", None)),
             tasks_current: group
                 .and_then(|group| group.number(name, "pids.current", None))
-                .or_else(|| (!processes.is_empty()).then(|| processes.len() as u64)),
+                .or((!processes.is_empty()).then_some(processes.len() as u64)),
             cpu_usage_nsec: group
                 .and_then(|group| group.number(name, "cpu.stat", Some("usage_usec")))
                 .map(|micros| micros.saturating_mul(1000)),

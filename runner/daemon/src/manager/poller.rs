@@ -64,11 +64,11 @@ impl Poller {
     /// When the kernel gives no epoll descriptor.
     pub(super) fn new() -> io::Result<Poller> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        // SAFETY: the epoll descriptor is closed with the `AsyncFd` that owns it, and replaced by none.
         #[expect(
             unsafe_code,
             reason = "tokio asks for the promise that the descriptor stays open"
         )]
+        // SAFETY: it is closed with the `AsyncFd` that owns it, and never replaced by another.
         let epoll = unsafe { AsyncFd::register(EpollFd(epoll)) }?;
         Ok(Poller {
             epoll,
