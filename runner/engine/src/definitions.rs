@@ -83,6 +83,31 @@ impl Definitions {
             .or_else(|| self.set.resolve(name))
     }
 
+    /// Whether another unit wants something of this one.
+    pub(crate) fn is_referred_to(&self, name: &UnitName) -> bool {
+        let kept = self
+            .kept_links
+            .get(name)
+            .into_iter()
+            .flatten()
+            .map(|(word, _)| *word);
+        self.set
+            .dependencies(name)
+            .map(|(word, _)| word)
+            .chain(kept)
+            .any(|word| {
+                matches!(
+                    word,
+                    Dependency::RequiredBy
+                        | Dependency::WantedBy
+                        | Dependency::BoundBy
+                        | Dependency::ConsistsOf
+                        | Dependency::OnFailureOf
+                        | Dependency::TriggeredBy
+                )
+            })
+    }
+
     /// The units that a dependency of `name` with this effect leads to, each once.
     pub(crate) fn related(&self, name: &UnitName, effect: Effect) -> Vec<UnitName> {
         let kept = self.kept_links.get(name).map_or(&[][..], Vec::as_slice);

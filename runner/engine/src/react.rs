@@ -6,6 +6,7 @@ use crate::Engine;
 use crate::action::{Action, Level, MessageId};
 use crate::change::{Change, Moved};
 use crate::job::{JobKind, JobMode};
+use crate::limit::Limit;
 use crate::machine::{Closing, Move, Wish};
 use crate::service::process::exit_variables;
 use crate::service::{Phase, ServiceEvent};
@@ -196,9 +197,26 @@ impl Engine {
             self.tell_sockets(unit);
         }
         if is_down && !has_job {
+            self.forget_starts(unit);
             self.end_connection(unit);
             self.let_definition_go(unit);
         }
+    }
+
+    /// systemd unloads a unit that came to a good end and that no other unit refers to, and with
+    /// it its count of starts: a job run by hand again and again meets no start limit.
+    fn forget_starts(&mut self, unit: &UnitName) {
+        let Some(state) = self.state.unit(unit) else {
+            return;
+        };
+        let ended_well = state.service().is_some_and(|service| {
+            matches!(service.phase, Phase::Dead { .. }) && service.result == UnitResult::Success
+        });
+        if !ended_well || state.starts == Limit::default() || self.definitions.is_referred_to(unit)
+        {
+            return;
+        }
+        self.state.unit_mut(unit).starts = Limit::default();
     }
 
     /// Tells the sockets of a service how it is.

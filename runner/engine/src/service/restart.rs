@@ -146,6 +146,41 @@ mod tests {
         }
     }
 
+    /// The table as systemd.service(5) prints it.
+    #[test]
+    fn the_matrix_of_the_manual() {
+        use UnitResult as R;
+        let columns = [
+            "no",
+            "always",
+            "on-success",
+            "on-failure",
+            "on-abnormal",
+            "on-abort",
+            "on-watchdog",
+        ];
+        let rows: [(R, &str); 8] = [
+            (R::Success, ". X X . . . ."),
+            (R::ExitCode, ". X . X . . ."),
+            (R::Signal, ". X . X X X ."),
+            (R::CoreDump, ". X . X X X ."),
+            (R::Timeout, ". X . X X . ."),
+            (R::Watchdog, ". X . X X . X"),
+            (R::Protocol, ". X . X X . ."),
+            (R::Resources, ". X . X X . ."),
+        ];
+        for (result, cells) in rows {
+            for (column, cell) in columns.iter().zip(cells.split(' ')) {
+                let policy = Restart::from_word(column).expect("a policy");
+                assert_eq!(
+                    policy_restarts(policy, result),
+                    cell == "X",
+                    "{column} {result:?}"
+                );
+            }
+        }
+    }
+
     #[test]
     fn limits_are_never_answered_by_a_restart() {
         use UnitResult as R;

@@ -43,6 +43,7 @@ impl Run<'_> {
 
     /// The start limit is hit: nothing was tried.
     pub(super) fn limited(&mut self) {
+        self.s.was_ready = false;
         self.fail_because(
             UnitResult::StartLimitHit,
             "it was started too often in too short a time",

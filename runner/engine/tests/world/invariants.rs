@@ -7,6 +7,7 @@ use engine::action::{Role, Spawn};
 use engine::change::Moved;
 use engine::job::JobKind;
 use engine::view::systemd::{ActiveState, SubState};
+use units::value::ServiceType;
 use units::{Dependency, Effect, UnitName, UnitSet};
 
 use super::kernel::{Process, spares};
@@ -184,11 +185,30 @@ impl Invariants {
         }
     }
 
-    /// L3: at rest no unit is on its way anywhere, unless a process of it works on that.
-    pub(crate) fn at_rest(&mut self, engine: &Engine, _living: &[Process]) {
-        for unit in engine.units() {
-            let transient = matches!(unit.active, ActiveState::Deactivating);
-            assert!(!transient, "L3: {} stays {}", unit.name, unit.sub.as_str());
+    /// L3: at rest no unit is on its way anywhere, and who runs has a process that does.
+    pub(crate) fn at_rest(&mut self, engine: &Engine, living: &[Process]) {
+        for unit in self.last.keys() {
+            let view = engine.unit(unit).unwrap();
+            let transient = matches!(view.active, ActiveState::Deactivating);
+            assert!(!transient, "L3: {unit} stays {}", view.sub.as_str());
+            let Some(service) = view.service else {
+                continue;
+            };
+            let forking = view
+                .definition
+                .is_some_and(|unit| unit.service_type() == ServiceType::Forking);
+            let lives = |pid: u32| {
+                living
+                    .iter()
+                    .any(|process| process.pid == pid && process.unit == *unit)
+            };
+            match service.main_pid {
+                Some(pid) => assert!(lives(pid), "I2: the end of {unit}'s process {pid} was lost"),
+                None => assert!(
+                    view.sub != SubState::Running || forking || self.was_reloaded,
+                    "L3: {unit} runs without a process"
+                ),
+            }
         }
     }
 }

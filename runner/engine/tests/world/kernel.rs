@@ -66,6 +66,8 @@ pub(crate) struct World<'a> {
     halted: Option<u8>,
     /// Counts managers.
     generation: u64,
+    /// Its main process ends at once, always and badly.
+    crashing: Option<UnitName>,
     /// What the jobs were for.
     kinds: BTreeMap<JobId, JobKind>,
     /// Nothing goes wrong any more, and clients ask for nothing.
@@ -102,6 +104,7 @@ impl<'a> World<'a> {
             waiting: BTreeMap::new(),
             halted: None,
             generation: 0,
+            crashing: None,
             kinds: BTreeMap::new(),
             fair: false,
             invariants: Invariants::default(),
@@ -124,6 +127,9 @@ impl<'a> World<'a> {
             self.turmoil();
         }
         self.fair = true;
+        if self.dice.percent(30) {
+            self.crashing = self.dice.pick(&self.variant.names).cloned();
+        }
         self.calm("every job ends");
         if self.halted.is_none() {
             let jobs = self.engine().jobs();
@@ -180,7 +186,8 @@ impl<'a> World<'a> {
         let engine = self.engine.as_ref().unwrap();
         self.invariants.seen().all(|unit| {
             let view = engine.unit(unit).unwrap();
-            let waits = view.sub == engine::view::systemd::SubState::AutoRestart;
+            let waits = view.sub == engine::view::systemd::SubState::AutoRestart
+                && self.crashing.as_ref() != Some(unit);
             waits
                 || !matches!(
                     view.active,
@@ -205,7 +212,8 @@ impl<'a> World<'a> {
             .iter()
             .position(|process| self.must_end(process))
         {
-            self.end(process, CLEAN);
+            let crashes = self.crashing.as_ref() == Some(&self.processes[process].unit);
+            self.end(process, if crashes { ExitStatus::Code(9) } else { CLEAN });
         } else if let Some((ticket, at)) = self
             .manager
             .timers
@@ -228,6 +236,7 @@ impl<'a> World<'a> {
             return true;
         };
         process.role != Role::Main
+            || self.crashing.as_ref() == Some(&process.unit)
             || (definition.service_type() == ServiceType::Oneshot)
             || (definition.service_type() == ServiceType::Forking && !self.is_daemon(process))
     }
