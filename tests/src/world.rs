@@ -1,6 +1,6 @@
 //! One daemon with everything around it.
 
-use crate::board::{Board, Ended, Event, PATIENCE};
+use crate::board::{Board, Ended, Event, patience};
 use crate::process::{Process, children, children_running, started};
 use crate::{actor, bus, place, program};
 use serde_json::Value;
@@ -172,7 +172,7 @@ impl World {
     }
 
     /// Replaces `@actor@` (the program and where it reports), `@dir@`, `@host@`, and what the
-    /// examples use for the same: `127.0.0.1`, `localhost`, `%S`, `%t`.
+    /// examples use for the same: `127.0.0.1`, `localhost`, `%S/`, `%t/`.
     pub fn fill(&self, text: &str) -> String {
         let actor = format!("{} {}", actor().display(), self.path("events").display());
         let directory = self.directory.path().display().to_string();
@@ -201,8 +201,8 @@ impl World {
             let text = text
                 .replace("127.0.0.1", &self.host)
                 .replace("localhost", &self.host)
-                .replace("%S", &self.path("state").display().to_string())
-                .replace("%t", &self.path("run").display().to_string());
+                .replace("%S/", &format!("{}/", self.path("state").display()))
+                .replace("%t/", &format!("{}/", self.path("run").display()));
             let path = self.path("units").join(entry.file_name());
             std::fs::write(&path, text).expect("a file of the example");
             let mode = entry.metadata().expect("metadata").permissions();
@@ -242,7 +242,7 @@ impl World {
     #[track_caller]
     pub fn start(&mut self) {
         self.launch();
-        let ready = self.board.wait(PATIENCE, |heard| {
+        let ready = self.board.wait(patience(), |heard| {
             let said = heard
                 .notifications
                 .iter()
@@ -348,7 +348,7 @@ impl World {
     pub fn keeper(&self) -> Process {
         let outer = self
             .board
-            .wait(PATIENCE, |heard| heard.daemon)
+            .wait(patience(), |heard| heard.daemon)
             .expect("the daemon was started");
         let pid = match self.identity {
             Identity::Init => children(outer).first().copied().expect("process 1"),
@@ -382,7 +382,7 @@ impl World {
     /// Waits until a manager answers on the private bus.
     #[track_caller]
     pub fn answers(&self) {
-        if let Err(error) = bus::greeted(&self.bus(), PATIENCE) {
+        if let Err(error) = bus::greeted(&self.bus(), patience()) {
             panic!("no manager answers: {error}{}", self.transcript());
         }
     }
@@ -399,7 +399,7 @@ impl World {
     /// Waits until the daemon has ended and everything below it was looked after.
     #[track_caller]
     pub fn ended(&mut self) -> Ended {
-        let ended = self.board.wait(PATIENCE, |heard| {
+        let ended = self.board.wait(patience(), |heard| {
             if heard.swept {
                 heard.ended.clone()
             } else {
@@ -439,7 +439,7 @@ impl World {
     /// Takes the next report that `wanted` accepts, waiting for it.
     #[track_caller]
     pub fn event_where(&self, what: &str, wanted: impl Fn(&Event) -> bool) -> Event {
-        let found = self.board.wait(PATIENCE, |heard| {
+        let found = self.board.wait(patience(), |heard| {
             let index = heard.events.iter().position(&wanted)?;
             heard.events.remove(index)
         });
@@ -464,7 +464,7 @@ impl World {
     /// Waits for a line on the daemon's console that `wanted` accepts.
     #[track_caller]
     pub fn console_line(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
-        let found = self.board.wait(PATIENCE, |heard| {
+        let found = self.board.wait(patience(), |heard| {
             heard.console.iter().find(|line| wanted(line)).cloned()
         });
         found.unwrap_or_else(|| panic!("never printed: {what}{}", self.transcript()))
@@ -483,7 +483,7 @@ impl World {
     /// Waits until the daemon tells its own supervisor `word`, after the first `seen` messages.
     #[track_caller]
     pub fn notified(&self, word: &str, seen: usize) {
-        let found = self.board.wait(PATIENCE, |heard| {
+        let found = self.board.wait(patience(), |heard| {
             heard
                 .notifications
                 .iter()
@@ -552,7 +552,8 @@ impl World {
     /// Waits until a unit is `active`, `ready` or `inactive`.
     #[track_caller]
     pub fn wait_for(&self, unit: &str, state: &str) {
-        let outcome = self.ctl(&["wait", unit, &format!("--for={state}"), "--timeout=60s"]);
+        let limit = format!("--timeout={}s", patience().as_secs());
+        let outcome = self.ctl(&["wait", unit, &format!("--for={state}"), &limit]);
         let Outcome {
             code,
             stdout,

@@ -297,9 +297,11 @@ fn the_quickstart_runs() {
     );
     let first = world.console_line("the crash", |line| line.contains("something went wrong"));
     assert!(first.contains("crash.service["), "{first}");
-    world.console_line("what it listens on", |line| line.contains(&address));
+    world.console_line("what it listens on", |line| {
+        line.contains("listening") && line.contains(&address)
+    });
     world.console_line("the restart", |line| {
-        line.contains("crash.service") && line.to_lowercase().contains("restart")
+        line.contains("crash.service") && line.contains("starting again in")
     });
     world.keeper().signal(libc::SIGINT);
     assert_eq!(world.ended(), Ended::Exited(0));

@@ -29,11 +29,20 @@ impl Engine {
                 "unit files nobody asked for",
             );
         };
-        // What was broken before and still is does not stand in the way of the rest.
-        let is_new = |diagnostic: &&Diagnostic| {
-            diagnostic.is_error() && !self.diagnostics.contains(diagnostic)
-        };
-        let refused = !keep_going && diagnostics.iter().find(is_new).is_some();
+        // What was broken before and still is does not stand in the way of the rest, and was told.
+        let new: Vec<&Diagnostic> = diagnostics
+            .iter()
+            .filter(|diagnostic| !self.diagnostics.contains(diagnostic))
+            .collect();
+        let refused = !keep_going && new.iter().any(|diagnostic| diagnostic.is_error());
+        for diagnostic in new {
+            let level = if diagnostic.is_error() {
+                Level::Error
+            } else {
+                Level::Warning
+            };
+            self.log(None, level, MessageId::Reloaded, &diagnostic.to_string());
+        }
         let answer = if refused {
             self.log(
                 None,

@@ -208,7 +208,13 @@ impl Run<'_> {
         match self.s.phase {
             Phase::Start { listen } if listen == ticket => {
                 self.go(Phase::Listening { listen }, "all addresses are bound");
-                let text = format!("listening for {}", self.cx.name);
+                let addresses: Vec<String> = self
+                    .cx
+                    .definition
+                    .listen()
+                    .map(|(_, address)| address.to_string())
+                    .collect();
+                let text = format!("listening on {}", addresses.join(", "));
                 self.cx.log(Level::Info, MessageId::Started, text);
                 self.watch(true);
             }
