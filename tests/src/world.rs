@@ -470,6 +470,19 @@ impl World {
         found.unwrap_or_else(|| panic!("never printed: {what}{}", self.transcript()))
     }
 
+    /// Looks until `found`, for what nobody reports. Costs a process each time: a last resort.
+    #[track_caller]
+    pub fn until(&self, what: &str, found: impl Fn() -> bool) {
+        let begun = std::time::Instant::now();
+        while !found() {
+            assert!(
+                begun.elapsed() < patience(),
+                "never: {what}{}",
+                self.transcript()
+            );
+        }
+    }
+
     /// Everything printed on the console so far.
     pub fn console(&self) -> Vec<String> {
         self.board.lock().console.clone()

@@ -114,7 +114,8 @@ fn nginx() {
         .replace("nginx\\n", "second\\n");
     std::fs::write(&path, text).unwrap();
     world.ctl(&["reload", "nginx"]).ok();
-    while !get(&address).unwrap().ends_with("second\n") {}
+    let second = || get(&address).unwrap().ends_with("second\n");
+    world.until("the new configuration", second);
     assert_eq!(world.main_process("nginx.service").pid, main.pid);
     // A broken one refuses the start, by its exec-start-pre.
     world.ctl(&["stop", "nginx"]).ok();
@@ -177,15 +178,18 @@ fn postgres() {
 #[test]
 fn systemd_notify() {
     let mut world = World::new();
-    world.unit(
-        "x.toml",
-        "[service]\ntype = \"notify\"\nnotify-access = \"all\"\n\
-         exec-start = \":/bin/sh -c 'systemd-notify --ready --status=\"by the tool\"; exec sleep infinity'\"\n",
-    );
-    world.unit(
-        "y.toml",
-        "[service]\ntype = \"notify\"\nexec-start = \":/bin/sh -c 'systemd-notify --pid=$$ --ready --status=mine; exec sleep infinity'\"\nnotify-access = \"all\"\n",
-    );
+    for (name, words) in [
+        ("x", "--ready --status='by the tool'"),
+        ("y", "--pid=$$ --ready --status=mine"),
+    ] {
+        world.unit(
+            &format!("{name}.toml"),
+            &format!(
+                "[service]\ntype = \"notify\"\nnotify-access = \"all\"\n\
+                 exec-start = [':/bin/sh', '-c', '''systemd-notify {words}; exec sleep infinity''']\n"
+            ),
+        );
+    }
     world.start();
     world.wait_for("x.service", "ready");
     assert_eq!(world.show("x.service", "StatusText"), "by the tool");
@@ -213,14 +217,11 @@ fn systemd_socket_activate() {
     world.launch();
     // Connections wait in the listener until the daemon that it starts has started the service.
     let address = format!("{}:80", world.host());
-    let answer = loop {
-        match get(&address) {
-            Ok(answer) => break answer,
-            // The tool itself has not opened its listener yet.
-            Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {}
-            Err(error) => panic!("{error}"),
-        }
-    };
+    // The tool itself may not have opened its listener yet: only then a connection is refused.
+    world.until("the tool listens", || {
+        std::net::TcpStream::connect(&address).is_ok()
+    });
+    let answer = get(&address).unwrap();
     assert!(answer.contains("web "), "{answer}");
     let facts = world.event("web", "facts");
     assert_eq!(facts.detail["environment"]["LISTEN_FDS"], "1");
@@ -342,7 +343,14 @@ fn busctl_monitor_sees_the_signals() {
 fn gdbus() {
     let world = bus_world();
     let address = world.fill("unix:path=@dir@/run/bus");
-    let common = ["--address", &address, "--object-path", MANAGER];
+    let common = [
+        "--address",
+        &address,
+        "--dest",
+        NAME,
+        "--object-path",
+        MANAGER,
+    ];
     let run = |verb: &str, words: &[&str]| {
         let mut all = vec![verb];
         all.extend(common);

@@ -322,7 +322,7 @@ fn failing_for_ever_ends_at_the_start_limit() {
     world.wait_for("x.service", "inactive");
     assert_eq!(world.show("x.service", "ActiveState"), "failed");
     world.console_line("the reason", |line| {
-        line.contains("x.service") && line.contains("too often")
+        line.contains("x.service") && line.contains("started 5 times within 1min")
     });
     // The limit also holds for people, until they say that it is forgiven.
     assert_ne!(world.ctl(&["start", "x.service"]).code, 0);
@@ -353,10 +353,7 @@ fn an_exec_that_fails_for_ever_is_no_busy_loop() {
         fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
     };
     let before = spent();
-    let watched = Instant::now();
-    while watched.elapsed() < Duration::from_secs(1) {
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    std::thread::sleep(Duration::from_secs(1));
     assert!(
         spent() - before <= 2,
         "busy: {} ticks in a second",

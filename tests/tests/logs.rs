@@ -289,8 +289,8 @@ fn a_full_disk_stops_no_service() {
         world.console_line("the trouble", |line| {
             line.contains(&format!("{tag}.service"))
         });
-        let tail = world.ctl(&["logs", "-n", "5", tag]).ok();
-        assert!(tail.contains("00019999"), "{tail}");
+        let last = || world.ctl(&["logs", "-n", "1", tag]).ok();
+        world.until("the last line", || last().contains("00019999"));
     }
 }
 
@@ -305,11 +305,8 @@ fn a_child_that_outlives_its_service_is_still_heard() {
     world.start();
     world.wait_for("x.service", "inactive");
     std::fs::write(world.path("go"), "go\n").unwrap();
-    // The file is made with the first line in it.
-    while !std::fs::read_to_string(world.path("x.log"))
-        .unwrap_or_default()
-        .contains("late")
-    {}
+    let text = || std::fs::read_to_string(world.path("x.log")).unwrap_or_default();
+    world.until("the late line", || text().contains("late"));
 }
 
 #[test]
@@ -325,11 +322,8 @@ fn the_journal() {
     let find = |message: &str| {
         let wanted =
             |entry: &tests::Entry| entry.get("MESSAGE").is_some_and(|text| text == message);
-        loop {
-            if let Some(entry) = journal.entries().into_iter().find(wanted) {
-                return entry;
-            }
-        }
+        world.until(message, || journal.entries().iter().any(wanted));
+        journal.entries().into_iter().find(wanted).unwrap()
     };
     let hello = find("hello");
     assert_eq!(

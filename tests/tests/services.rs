@@ -242,15 +242,18 @@ fn main_pid_can_move_inside_the_service() {
     let stranger = std::process::id();
     world.order("x", &format!("notify=MAINPID={stranger}|STATUS=theirs"));
     world.event("x", "did");
-    while world.show("x.service", "StatusText") != "theirs" {}
+    world.until("StatusText is theirs", || {
+        world.show("x.service", "StatusText") == "theirs"
+    });
     assert_ne!(world.show("x.service", "MainPID"), stranger.to_string());
     world.order("x", &format!("notify=MAINPID={child}"));
     world.event("x", "did");
     let old = world.main_process("x.service");
     world.order("x", "exit=0");
     assert!(old.gone_within(std::time::Duration::from_secs(30)));
-    while world.show("x.service", "MainPID") == old.pid.to_string() {}
-    assert_eq!(world.show("x.service", "MainPID"), child.to_string());
+    let now = || world.show("x.service", "MainPID");
+    world.until("another main process", || now() != old.pid.to_string());
+    assert_eq!(now(), child.to_string());
     assert_eq!(world.show("x.service", "ActiveState"), "active");
 }
 
@@ -314,7 +317,9 @@ fn descriptors_are_kept_between_runs() {
     world.order("x", "store=treasure");
     world.event("x", "did");
     // The manager has read it when the count says so.
-    while world.show("x.service", "NFileDescriptorStore") != "1" {}
+    world.until("NFileDescriptorStore is 1", || {
+        world.show("x.service", "NFileDescriptorStore") == "1"
+    });
     world.ctl(&["restart", "x"]).ok();
     let event = world.event("x", "facts");
     assert_eq!(text(&event.detail, "environment", "LISTEN_FDS"), "1");
@@ -334,7 +339,9 @@ fn descriptors_are_kept_between_runs() {
     world.event("x", "obeys");
     world.order("x", "notify=FDSTOREREMOVE=1|FDNAME=treasure");
     world.event("x", "did");
-    while world.show("x.service", "NFileDescriptorStore") != "0" {}
+    world.until("NFileDescriptorStore is 0", || {
+        world.show("x.service", "NFileDescriptorStore") == "0"
+    });
 }
 
 #[test]

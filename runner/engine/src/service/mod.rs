@@ -47,6 +47,10 @@ pub(crate) struct Service {
     /// The search for the main process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) adopting: Option<Adopting>,
+    /// Who was named as the next main process, but is still a child of the present one: it can be
+    /// taken when that has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) heir: Option<crate::action::AdoptFrom>,
     /// `WatchEmpty` that is not answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) watch_empty: Option<Ticket>,

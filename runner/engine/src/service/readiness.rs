@@ -79,6 +79,7 @@ impl Run<'_> {
     }
 
     pub(super) fn drop_adopting(&mut self) {
+        self.s.heir = None;
         if let Some(timer) = self.s.adopting.take().and_then(|adopting| adopting.retry) {
             timer.cancel(self.cx.actions);
         }
@@ -103,6 +104,7 @@ impl Run<'_> {
             return self.unexpected("a process found");
         }
         self.s.adopting = None;
+        self.s.heir = None;
         self.s.known_empty = false;
         self.s.lives_as_group = false;
         let former = self.s.main.take();
@@ -135,12 +137,14 @@ impl Run<'_> {
             return self.main_ended(Role::Main, 0, Some(status));
         }
         if matches!(adopting.from, AdoptFrom::Named { .. }) {
-            if let AdoptFailure::Refused(why) = reason {
-                self.cx.log(
+            match reason {
+                AdoptFailure::Refused(why) => self.cx.log(
                     Level::Warning,
                     MessageId::Other,
                     format!("MAINPID= is ignored: {why}"),
-                );
+                ),
+                AdoptFailure::NotYet => self.s.heir = Some(adopting.from),
+                AdoptFailure::Unclear => {}
             }
             return;
         }
@@ -179,6 +183,10 @@ impl Run<'_> {
         }
         if let Some(adopting) = &mut self.s.adopting {
             adopting.ended = Some(status);
+            return true;
+        }
+        if let Some(heir) = self.s.heir.take() {
+            self.adopt(heir, Some(status));
             return true;
         }
         let forking = matches!(self.cx.definition.service_type(), ServiceType::Forking);
