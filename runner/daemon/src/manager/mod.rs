@@ -135,8 +135,8 @@ impl Manager {
         self.turn();
         while self.halted.is_none() && !self.replaced {
             let woken = tokio::select! {
-                // In order of urgency: what processes did comes before new work, clients come last.
-                biased;
+                // Chosen by chance among what is ready, so that no flood keeps anybody waiting: not
+                // one of notify messages, not one of crashing services, not one of requests.
                 report = self.reports.recv() => Wake::Report(report),
                 message = self.link.next(), if !self.orphaned => Wake::Keeper(message),
                 ready = self.poller.ready() => Wake::Ready(ready),

@@ -308,8 +308,9 @@ impl Manager {
             self.processes.as_fd(),
             nix::sys::epoll::EpollFlags::EPOLLIN,
         )?;
-        self.write_records();
+        // Nothing is written before: the program from before an upgrade would find its own state.
         self.link.ready()?;
+        self.write_records();
         for action in actions {
             self.perform(action);
         }
