@@ -77,7 +77,10 @@ pub(crate) fn delay(definition: &Definition, done: u32) -> Span {
     }
     let ratio = longest.as_micros() as f64 / first.as_micros() as f64;
     let grown = first.as_micros() as f64 * ratio.powf(f64::from(done) / f64::from(steps));
-    Span::from_micros(grown as u64).min(longest)
+    // To the millisecond: what people read in the log is not finer than that.
+    Span::from_micros((grown / 1_000.0).round() as u64 * 1_000)
+        .max(first)
+        .min(longest)
 }
 
 impl Run<'_> {
