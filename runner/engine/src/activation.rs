@@ -121,7 +121,7 @@ impl Engine {
             .unit(socket)
             .and_then(UnitState::socket)
             .is_some_and(|socket| socket.phase.is_open());
-        self.definitions.ensure(&instance);
+        self.ensure(&instance);
         let state = self.state.unit_mut(&instance);
         state.connection = Some(Connection {
             socket: socket.clone(),
@@ -129,8 +129,6 @@ impl Engine {
             environment: peer_variables(peer),
             handed_over: false,
         });
-        self.actions
-            .push(Action::Publish(Change::UnitNew(instance.clone())));
         if still_open && let Err(refusal) = self.submit(&instance, JobKind::Start, JobMode::Replace)
         {
             self.log(

@@ -58,17 +58,15 @@ impl Definitions {
         self.kept_links = links;
     }
 
-    /// Makes an instance part of the set, if that is what the name asks for.
-    pub(crate) fn ensure(&mut self, name: &UnitName) {
+    /// Makes an instance part of the set, if that is what the name asks for; true if it was made.
+    pub(crate) fn ensure(&mut self, name: &UnitName) -> bool {
         let is_new_instance = name.instance().is_some()
             && self.set.get(name).is_none()
             && !self.kept.contains_key(name)
             && name
                 .template()
                 .is_some_and(|template| self.set.get(&template).is_some());
-        if is_new_instance {
-            Arc::make_mut(&mut self.set).instantiate(name);
-        }
+        is_new_instance && Arc::make_mut(&mut self.set).instantiate(name).is_some()
     }
 
     /// Takes an instance out of the set that was made for one connection.

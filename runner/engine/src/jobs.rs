@@ -35,7 +35,7 @@ impl Engine {
         mode: JobMode,
         boot: bool,
     ) -> Result<JobId, Refusal> {
-        self.definitions.ensure(unit);
+        self.ensure(unit);
         let world = World {
             definitions: &self.definitions,
             state: &self.state,
@@ -50,6 +50,14 @@ impl Engine {
             anchor.get_or_insert(id);
         }
         anchor.ok_or_else(|| Refusal::Invalid("nothing is left of the transaction".to_owned()))
+    }
+
+    /// Makes an instance of a template known, if that is what the name asks for.
+    pub(crate) fn ensure(&mut self, unit: &UnitName) {
+        if self.definitions.ensure(unit) {
+            self.actions
+                .push(Action::Publish(Change::UnitNew(unit.clone())));
+        }
     }
 
     /// Puts a job into its unit's slot; joins the one that is there if it does the same.

@@ -94,3 +94,87 @@ pub(crate) fn write_changed(state: &mut State) -> Vec<(String, Option<String>)> 
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a record becomes when it is read and written again.
+    fn again(key: &str, text: &str) -> String {
+        let mut state = State::default();
+        let record = read(key, text).expect("readable");
+        let touch = match &record {
+            Record::Unit(name, _) => Some(name.clone()),
+            _ => None,
+        };
+        state.restore(record);
+        match touch {
+            Some(name) => drop(state.unit_mut(&name)),
+            None => drop(state.meta_mut()),
+        }
+        let mut written = write_changed(&mut state);
+        assert_eq!(written.len(), 1);
+        written.remove(0).1.expect("a text")
+    }
+
+    #[test]
+    fn records_of_any_age_load() {
+        // The first ones ever written, with nothing but what they had to say.
+        assert!(read("meta", "{}").is_ok());
+        assert!(read("unit:a.service", r#"{"machine":{"service":{}}}"#).is_ok());
+        assert!(
+            read(
+                "unit:a.socket",
+                r#"{"machine":{"socket":{"phase":"failed"}}}"#
+            )
+            .is_ok()
+        );
+        let job = r#"{"unit":"a.service","kind":"start","mode":"replace"}"#;
+        assert!(read("job:7", job).is_ok());
+        assert!(read("ended:7", r#"{"result":"done","at":5}"#).is_ok());
+    }
+
+    #[test]
+    fn what_is_not_known_is_carried_over() {
+        let unit = again(
+            "unit:a.service",
+            r#"{"machine":{"service":{}},"colour":{"shade":3}}"#,
+        );
+        assert!(unit.contains(r#""colour":{"shade":3}"#), "{unit}");
+        let meta = again("meta", r#"{"seq":9,"moods":["good"]}"#);
+        assert!(
+            meta.contains(r#""moods":["good"]"#) && meta.contains(r#""seq":9"#),
+            "{meta}"
+        );
+        assert_eq!(
+            read("weather:today", "{}").err(),
+            Some(Unreadable::UnknownKey)
+        );
+    }
+
+    #[test]
+    fn nonsense_is_named_and_not_fatal() {
+        for (key, text) in [("meta", "["), ("unit:a.service", "7"), ("job:1", "{}")] {
+            assert!(
+                matches!(read(key, text), Err(Unreadable::Broken(_))),
+                "{key}"
+            );
+        }
+        for key in ["", "unit:", "unit:nothing", "job:x", "unit"] {
+            assert_eq!(read(key, "{}").err(), Some(Unreadable::UnknownKey), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_record_says_the_same_when_read_again() {
+        let text = again(
+            "unit:a.service",
+            r#"{"machine":{"service":{"phase":{"start":{"timer":{"ticket":4,"at":9}}},"main":{"role":"Main","index":0,"process":{"Asked":{"ticket":3,"attempt":0}}}}},"invocation":"0000000000000000000000000000002a"}"#,
+        );
+        assert_eq!(again("unit:a.service", &text), text);
+        assert!(
+            text.contains(r#""ticket":4"#) && text.contains("2a"),
+            "{text}"
+        );
+    }
+}

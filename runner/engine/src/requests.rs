@@ -89,7 +89,7 @@ impl Engine {
         if self.state.meta().closing != Closing::No && verb != Verb::Stop {
             return Err(Refusal::ShuttingDown);
         }
-        self.definitions.ensure(unit);
+        self.ensure(unit);
         let can_reload = self.can_reload(unit);
         let kind = match verb {
             Verb::Start => JobKind::Start,

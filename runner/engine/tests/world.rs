@@ -15,7 +15,9 @@ mod world {
     pub(crate) mod dice;
     pub(crate) mod invariants;
     pub(crate) mod kernel;
+    pub(crate) mod schedule;
     pub(crate) mod sets;
+    pub(crate) mod talkers;
 }
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 use units::Definition;
 use units::value::{ExecLine, ServiceType, Signal, Span};
 
-use super::Run;
+use super::{Phase, Run};
 use crate::action::{Action, Level, MessageId, Role, Spawn, StopHint};
-use crate::event::ExitStatus;
+use crate::event::{ExitStatus, SpawnFailure};
+use crate::machine::Wish;
 use crate::ticket::{Invocation, Ticket};
 use crate::timer::Timer;
 use crate::view::systemd::UnitResult;
@@ -212,5 +213,209 @@ impl Run<'_> {
                 attempt: attempt + 1,
             },
         }
+    }
+
+    /// A process is there now.
+    pub(super) fn spawned(&mut self, ticket: Ticket, pid: u32) {
+        let Some(child) = self.child_mut(ticket) else {
+            // Nobody waits for it any more: the run it belongs to was given up.
+            if !self.s.former.contains(&ticket) {
+                self.s.former.push(ticket);
+            }
+            return self.kill_at_once(ticket);
+        };
+        child.process = Process::Live { ticket, pid };
+        let (role, is_main) = (child.role, self.is_main(ticket));
+        if role == Role::Main {
+            self.s.main_start = Some(self.cx.now);
+        }
+        self.cx.wishes.push(Wish::Refresh);
+        if self.kill_mut().is_some() {
+            return self.send_deferred_signals();
+        }
+        if is_main {
+            self.main_spawned();
+        }
+        self.read_early_messages();
+    }
+
+    pub(super) fn spawn_failed(&mut self, ticket: Ticket, failure: SpawnFailure) {
+        let Some(child) = self.child_mut(ticket).cloned() else {
+            return self.s.former.retain(|former| *former != ticket);
+        };
+        match failure {
+            SpawnFailure::Shortage { errno } => self.short(&child, errno),
+            SpawnFailure::Setup { status, message } => {
+                self.cx
+                    .log(Level::Error, MessageId::SpawnFailed, message.clone());
+                if self.s.result == UnitResult::Success {
+                    self.s.failure = message;
+                }
+                // For systemd a simple service is up once it is forked: what fails after that is
+                // its exit.
+                if self.is_main(ticket) {
+                    self.main_failed_to_execute();
+                }
+                self.ended(ticket, ExitStatus::Code(status));
+            }
+        }
+    }
+
+    /// The machine is short of something.
+    fn short(&mut self, child: &Child, errno: i32) {
+        let is_main = child.ticket().is_some_and(|ticket| self.is_main(ticket));
+        if self.kill_mut().is_some() {
+            // It was to be stopped anyway.
+            self.forget_child(is_main);
+            return self.send_deferred_signals();
+        }
+        let waiting = self.wait_out_shortage(child, errno);
+        *(if is_main {
+            &mut self.s.main
+        } else {
+            &mut self.s.control
+        }) = Some(waiting);
+        // The way up has no deadline while nothing can be tried; the way down keeps its own.
+        if let Phase::StartPre { timer } | Phase::Start { timer } | Phase::StartPost { timer } =
+            &mut self.s.phase
+            && let Some(timer) = timer.take()
+        {
+            timer.cancel(self.cx.actions);
+        }
+    }
+
+    /// Tries again what failed by a shortage.
+    pub(super) fn retry(&mut self, is_main: bool) {
+        let slot = if is_main {
+            &mut self.s.main
+        } else {
+            &mut self.s.control
+        };
+        let Some(Child {
+            role,
+            index,
+            process: Process::Waiting { attempt, .. },
+        }) = *slot
+        else {
+            return;
+        };
+        let child = self.spawn(role, index, attempt);
+        let gone = child.is_none();
+        *(if is_main {
+            &mut self.s.main
+        } else {
+            &mut self.s.control
+        }) = child;
+        if let Phase::StartPre { timer: None }
+        | Phase::Start { timer: None }
+        | Phase::StartPost { timer: None } = self.s.phase
+        {
+            let armed = self.arm(self.start_window());
+            if let Phase::StartPre { timer } | Phase::Start { timer } | Phase::StartPost { timer } =
+                &mut self.s.phase
+            {
+                *timer = armed;
+            }
+        }
+        if gone {
+            // The definition changed meanwhile and has no such command any more.
+            if is_main {
+                self.main_ended(role, index, None)
+            } else {
+                self.control_ended(role, index, None)
+            }
+        }
+    }
+
+    /// A process has ended.
+    pub(super) fn exited(&mut self, ticket: Ticket, status: ExitStatus) {
+        if let Some(at) = self.s.former.iter().position(|former| *former == ticket) {
+            self.s.former.swap_remove(at);
+            return;
+        }
+        if self.child_mut(ticket).is_none() {
+            return self.unexpected("the end of a process");
+        }
+        self.ended(ticket, status);
+    }
+
+    pub(super) fn ended(&mut self, ticket: Ticket, status: ExitStatus) {
+        let is_main = self.is_main(ticket);
+        let slot = if is_main {
+            &mut self.s.main
+        } else {
+            &mut self.s.control
+        };
+        let Some(child) = slot.take() else { return };
+        self.cx.wishes.push(Wish::Refresh);
+        if child.role == Role::Main {
+            self.s.early.clear();
+        }
+        if is_main {
+            if self.main_may_have_moved(status) {
+                return;
+            }
+            self.main_ended(child.role, child.index, Some(status));
+        } else {
+            self.control_ended(child.role, child.index, Some(status));
+        }
+    }
+
+    pub(super) fn is_main(&self, ticket: Ticket) -> bool {
+        self.s.main.as_ref().and_then(Child::ticket) == Some(ticket)
+    }
+
+    pub(super) fn child_mut(&mut self, ticket: Ticket) -> Option<&mut Child> {
+        [&mut self.s.main, &mut self.s.control]
+            .into_iter()
+            .flatten()
+            .find(|child| child.ticket() == Some(ticket))
+    }
+
+    /// Lets go of a child that was never there.
+    pub(super) fn forget_child(&mut self, is_main: bool) {
+        let slot = if is_main {
+            &mut self.s.main
+        } else {
+            &mut self.s.control
+        };
+        if let Some(Child {
+            process: Process::Waiting { retry, .. },
+            ..
+        }) = slot.take()
+        {
+            retry.cancel(self.cx.actions);
+        }
+    }
+
+    /// What the end of a command means for the run. `None`: it never ran.
+    pub(super) fn judge(
+        &mut self,
+        role: Role,
+        index: u16,
+        status: Option<ExitStatus>,
+    ) -> UnitResult {
+        let Some(status) = status else {
+            return UnitResult::Success;
+        };
+        let result = classify(self.cx.definition, role, status);
+        let ignored = self
+            .command(role, index)
+            .is_some_and(|command| command.ignore_failure);
+        let level = match (result, ignored) {
+            (UnitResult::Success, _) => Level::Debug,
+            (_, true) => Level::Info,
+            (_, false) => Level::Notice,
+        };
+        let sentence = format!("{} {}", role.describe(), describe(status));
+        self.cx
+            .log(level, MessageId::ProcessExited, sentence.clone());
+        if ignored || result == UnitResult::Success {
+            return UnitResult::Success;
+        }
+        if self.s.result == UnitResult::Success && self.s.failure.is_empty() {
+            self.s.failure = sentence;
+        }
+        result
     }
 }

@@ -6,15 +6,13 @@ use std::sync::Arc;
 
 use engine::action::{AdoptFrom, Role, Target};
 use engine::clock::{Monotonic, Realtime};
-use engine::command::{Command, Verb, Whom};
-use engine::event::{AdoptFailure, ExitStatus, Peer, Sender, SpawnFailure};
-use engine::job::{JobId, JobKind, JobMode, JobResult};
-use engine::notify::Message;
-use engine::ticket::{BatchId, ConnectionId, RequestId};
-use engine::view::systemd::ActiveState;
+use engine::command::Command;
+use engine::event::{AdoptFailure, ExitStatus, SpawnFailure};
+use engine::job::{JobId, JobKind, JobResult};
+use engine::ticket::{ConnectionId, RequestId};
 use engine::{Action, Answer, Change, Engine, Event, Found, Now, Ticket};
-use units::value::{KillMode, ServiceType, Signal};
-use units::{UnitKind, UnitName, UnitSet};
+use units::value::{KillMode, Signal};
+use units::{UnitName, UnitSet};
 
 use super::dice::Dice;
 use super::invariants::Invariants;
@@ -34,52 +32,52 @@ pub(crate) struct Process {
 
 /// What the manager holds and loses when it is killed.
 #[derive(Debug, Default)]
-struct Manager {
-    answers: VecDeque<Event>,
-    timers: BTreeMap<Ticket, Monotonic>,
-    empties: Vec<(Ticket, UnitName)>,
-    watched: BTreeSet<UnitName>,
-    readings: Vec<Ticket>,
-    connections: BTreeSet<ConnectionId>,
-    told: Vec<u32>,
+pub(super) struct Manager {
+    pub(super) answers: VecDeque<Event>,
+    pub(super) timers: BTreeMap<Ticket, Monotonic>,
+    pub(super) empties: Vec<(Ticket, UnitName)>,
+    pub(super) watched: BTreeSet<UnitName>,
+    pub(super) readings: Vec<Ticket>,
+    pub(super) connections: BTreeSet<ConnectionId>,
+    pub(super) told: Vec<u32>,
 }
 
 pub(crate) struct World<'a> {
-    sets: &'a Sets,
-    variant: &'a Variant,
-    dice: Dice,
-    engine: Option<Engine>,
+    pub(super) sets: &'a Sets,
+    pub(super) variant: &'a Variant,
+    pub(super) dice: Dice,
+    pub(super) engine: Option<Engine>,
     /// The definitions in force.
-    units: Arc<UnitSet>,
-    now: u64,
-    manager: Manager,
+    pub(super) units: Arc<UnitSet>,
+    pub(super) now: u64,
+    pub(super) manager: Manager,
     // What outlives the manager.
     pub(crate) processes: Vec<Process>,
-    exits: VecDeque<(Ticket, UnitName, ExitStatus, u64)>,
-    records: BTreeMap<String, String>,
-    listeners: BTreeSet<UnitName>,
-    stores: BTreeMap<UnitName, Vec<String>>,
-    highest: u64,
-    next_pid: u32,
-    next_id: u64,
-    waiting: BTreeMap<RequestId, Command>,
-    halted: Option<u8>,
+    pub(super) exits: VecDeque<(Ticket, UnitName, ExitStatus, u64)>,
+    pub(super) records: BTreeMap<String, String>,
+    pub(super) listeners: BTreeSet<UnitName>,
+    pub(super) stores: BTreeMap<UnitName, Vec<String>>,
+    pub(super) highest: u64,
+    pub(super) next_pid: u32,
+    pub(super) next_id: u64,
+    pub(super) waiting: BTreeMap<RequestId, Command>,
+    pub(super) halted: Option<u8>,
     /// Counts managers.
-    generation: u64,
+    pub(super) generation: u64,
     /// Its main process ends at once, always and badly.
-    crashing: Option<UnitName>,
+    pub(super) crashing: Option<UnitName>,
     /// What the jobs were for.
-    kinds: BTreeMap<JobId, JobKind>,
+    pub(super) kinds: BTreeMap<JobId, JobKind>,
     /// Nothing goes wrong any more, and clients ask for nothing.
-    fair: bool,
-    invariants: Invariants,
+    pub(super) fair: bool,
+    pub(super) invariants: Invariants,
     pub(crate) events: u64,
     /// A sum of all that was said, to compare two runs.
     pub(crate) trace: u64,
     pub(crate) tell: bool,
 }
 
-const CLEAN: ExitStatus = ExitStatus::Code(0);
+pub(super) const CLEAN: ExitStatus = ExitStatus::Code(0);
 
 impl<'a> World<'a> {
     pub(crate) fn new(sets: &'a Sets, seed: u64) -> World<'a> {
@@ -114,216 +112,9 @@ impl<'a> World<'a> {
         }
     }
 
-    /// One schedule: some turmoil, then calm, then the end.
-    pub(crate) fn run(&mut self) {
-        if self.tell {
-            println!("{}", self.variant.text);
-        }
-        self.resume();
-        for _ in 0..15 + self.dice.below(30) {
-            if self.halted.is_some() {
-                return;
-            }
-            self.turmoil();
-        }
-        self.fair = true;
-        if self.dice.percent(30) {
-            self.crashing = self.dice.pick(&self.variant.names).cloned();
-        }
-        self.calm("every job ends");
-        if self.halted.is_none() {
-            let jobs = self.engine().jobs();
-            assert!(jobs.is_empty(), "L2: jobs that never end: {jobs:?}");
-            assert!(
-                self.waiting.is_empty(),
-                "L2: nobody answers {:?}",
-                self.waiting
-            );
-            self.invariants
-                .at_rest(self.engine.as_ref().unwrap(), &self.processes);
-            self.feed(Event::ShutdownRequested { status: 7 });
-            self.calm("shutdown");
-        }
-        assert!(self.halted.is_some(), "L4: shutdown does not end");
-        let left: Vec<_> = self
-            .processes
-            .iter()
-            .filter(|process| !process.spared && !spares(&self.units, &process.unit))
-            .collect();
-        assert!(left.is_empty(), "leftovers after the end: {left:?}");
-    }
-
-    /// Lets everything happen that must, in order, until nothing is left to happen.
-    fn calm(&mut self, what: &str) {
-        for _ in 0..3_000 {
-            if self.halted.is_some() {
-                return;
-            }
-            if !self.go_on() {
-                return;
-            }
-            // Services that come back for ever are no unrest.
-            if self.engine().jobs().is_empty()
-                && self.waiting.is_empty()
-                && !self.closing()
-                && self.all_settled()
-            {
-                return;
-            }
-        }
-        let jobs = self.engine().jobs();
-        panic!("{what} takes for ever: {jobs:?}");
-    }
-
-    fn closing(&mut self) -> bool {
-        self.engine().system_state() == engine::view::systemd::SystemState::Stopping
-    }
-
-    fn all_settled(&mut self) -> bool {
-        if !self.manager.answers.is_empty() || !self.exits.is_empty() {
-            return false;
-        }
-        let engine = self.engine.as_ref().unwrap();
-        self.invariants.seen().all(|unit| {
-            let view = engine.unit(unit).unwrap();
-            let waits = view.sub == engine::view::systemd::SubState::AutoRestart
-                && self.crashing.as_ref() != Some(unit);
-            waits
-                || !matches!(
-                    view.active,
-                    ActiveState::Activating | ActiveState::Deactivating
-                )
-        })
-    }
-
-    /// The next thing that must happen: an answer, an exit, a process that obeys, a timer.
-    fn go_on(&mut self) -> bool {
-        if let Some(event) = self.manager.answers.pop_front() {
-            self.feed(event);
-        } else if let Some((ticket, _, status, at)) = self.next_exit() {
-            self.feed(Event::Exited {
-                ticket,
-                status,
-                at: Monotonic(at),
-            });
-        } else if self.speak() || self.check_empty() {
-        } else if let Some(process) = self
-            .processes
-            .iter()
-            .position(|process| self.must_end(process))
-        {
-            let crashes = self.crashing.as_ref() == Some(&self.processes[process].unit);
-            self.end(process, if crashes { ExitStatus::Code(9) } else { CLEAN });
-        } else if let Some((ticket, at)) = self
-            .manager
-            .timers
-            .iter()
-            .map(|(t, at)| (*t, *at))
-            .min_by_key(|(t, at)| (*at, *t))
-        {
-            self.manager.timers.remove(&ticket);
-            self.now = self.now.max(at.0);
-            self.feed(Event::TimerFired { ticket });
-        } else {
-            return false;
-        }
-        true
-    }
-
-    /// Programs that end by themselves when all is well.
-    fn must_end(&self, process: &Process) -> bool {
-        let Some(definition) = self.engine.as_ref().unwrap().definition(&process.unit) else {
-            return true;
-        };
-        process.role != Role::Main
-            || self.crashing.as_ref() == Some(&process.unit)
-            || (definition.service_type() == ServiceType::Oneshot)
-            || (definition.service_type() == ServiceType::Forking && !self.is_daemon(process))
-    }
-
-    fn is_daemon(&self, process: &Process) -> bool {
-        self.engine
-            .as_ref()
-            .unwrap()
-            .unit(&process.unit)
-            .unwrap()
-            .service
-            .is_some_and(|service| service.main_pid == Some(process.pid))
-    }
-
-    /// Something happens, perhaps something bad.
-    fn turmoil(&mut self) {
-        match self.dice.below(100) {
-            0..30 => {
-                // Any answer, not only the first; a few come twice.
-                let many = self.manager.answers.len();
-                if many == 0 {
-                    self.go_on();
-                } else {
-                    let at = self.dice.below(many);
-                    let event = self.manager.answers.remove(at).unwrap();
-                    if self.dice.percent(5) && !matches!(event, Event::Requested { .. }) {
-                        self.manager.answers.push_back(event.clone());
-                    }
-                    self.feed(event);
-                }
-            }
-            30..42 => {
-                if let Some((ticket, _, status, at)) = self.next_exit() {
-                    self.feed(Event::Exited {
-                        ticket,
-                        status,
-                        at: Monotonic(at),
-                    });
-                }
-            }
-            42..54 => {
-                if !self.processes.is_empty() {
-                    let at = self.dice.below(self.processes.len());
-                    let status = *self
-                        .dice
-                        .pick(&[
-                            CLEAN,
-                            CLEAN,
-                            ExitStatus::Code(3),
-                            ExitStatus::Signal(15),
-                            ExitStatus::Signal(9),
-                            ExitStatus::Dumped(6),
-                        ])
-                        .unwrap();
-                    self.end(at, status);
-                }
-            }
-            54..62 => {
-                let next = self
-                    .manager
-                    .timers
-                    .iter()
-                    .map(|(t, at)| (*t, *at))
-                    .min_by_key(|(t, at)| (*at, *t));
-                if let Some((ticket, at)) = next {
-                    self.manager.timers.remove(&ticket);
-                    self.now = self.now.max(at.0);
-                    self.feed(Event::TimerFired { ticket });
-                }
-            }
-            62..66 => {
-                self.speak();
-            }
-            66..70 => {
-                self.check_empty();
-            }
-            70..85 => self.ask(),
-            85..90 => self.connect(),
-            90..93 => self.babble(),
-            _ => self.crash(),
-        }
-        self.now += u64::try_from(self.dice.below(200_000)).unwrap();
-    }
-
     // The manager.
 
-    fn engine(&mut self) -> &mut Engine {
+    pub(super) fn engine(&mut self) -> &mut Engine {
         self.engine.as_mut().unwrap()
     }
 
@@ -334,7 +125,7 @@ impl<'a> World<'a> {
         }
     }
 
-    fn resume(&mut self) {
+    pub(super) fn resume(&mut self) {
         let mut found = Found {
             records: self.records.clone().into_iter().collect(),
             processes: self
@@ -383,7 +174,7 @@ impl<'a> World<'a> {
         }
     }
 
-    fn feed(&mut self, event: Event) {
+    pub(super) fn feed(&mut self, event: Event) {
         self.events += 1;
         self.say(|| format!("> {event:?}"));
         let now = self.clock();
@@ -422,7 +213,7 @@ impl<'a> World<'a> {
     }
 
     /// The manager is killed: what only it knew is gone.
-    fn crash(&mut self) {
+    pub(super) fn crash(&mut self) {
         self.say(|| "-- killed".to_owned());
         self.manager = Manager::default();
         self.invariants.killed();
@@ -679,7 +470,7 @@ impl<'a> World<'a> {
     }
 
     /// A process ends: the keeper has its exit.
-    fn end(&mut self, at: usize, status: ExitStatus) {
+    pub(super) fn end(&mut self, at: usize, status: ExitStatus) {
         let process = self.processes.remove(at);
         self.say(|| {
             format!(
@@ -692,7 +483,7 @@ impl<'a> World<'a> {
     }
 
     /// An exit may be told once the spawn was answered.
-    fn next_exit(&mut self) -> Option<(Ticket, UnitName, ExitStatus, u64)> {
+    pub(super) fn next_exit(&mut self) -> Option<(Ticket, UnitName, ExitStatus, u64)> {
         let unanswered = |ticket: Ticket| {
             self.manager.answers.iter().any(|event| matches!(event, Event::Spawned { ticket: asked, .. } | Event::Adopted { ticket: asked, .. } if *asked == ticket))
         };
@@ -703,7 +494,7 @@ impl<'a> World<'a> {
         self.exits.remove(at)
     }
 
-    fn check_empty(&mut self) -> bool {
+    pub(super) fn check_empty(&mut self) -> bool {
         let empty = |unit: &UnitName| self.processes.iter().all(|process| process.unit != *unit);
         let Some(at) = self
             .manager
@@ -716,190 +507,6 @@ impl<'a> World<'a> {
         let (ticket, _) = self.manager.empties.remove(at);
         self.feed(Event::Emptied { ticket });
         true
-    }
-
-    /// A notify service says that it is ready, once.
-    fn speak(&mut self) -> bool {
-        let Some(pid) = self
-            .processes
-            .iter()
-            .find(|process| {
-                process.role == Role::Main
-                    && !self.manager.told.contains(&process.pid)
-                    && self
-                        .engine
-                        .as_ref()
-                        .unwrap()
-                        .definition(&process.unit)
-                        .is_some_and(|unit| unit.service_type() == ServiceType::Notify)
-            })
-            .map(|process| process.pid)
-        else {
-            return false;
-        };
-        self.manager.told.push(pid);
-        self.notify(pid, b"READY=1");
-        true
-    }
-
-    fn notify(&mut self, pid: u32, text: &[u8]) {
-        let Some(process) = self.processes.iter().find(|process| process.pid == pid) else {
-            return;
-        };
-        let unit = process.unit.clone();
-        let message = Message::parse(text).unwrap();
-        let batch = message.store.then_some((BatchId(1), 1));
-        self.feed(Event::Notified {
-            unit,
-            sender: Sender {
-                pid,
-                uid: 0,
-                member: true,
-            },
-            message,
-            batch,
-        });
-    }
-
-    /// Somebody says something on a notify socket.
-    fn babble(&mut self) {
-        let Some(pid) = self.dice.pick(&self.processes).map(|process| process.pid) else {
-            return;
-        };
-        let texts: [&[u8]; 9] = [
-            b"RELOADING=1",
-            b"STOPPING=1",
-            b"READY=1",
-            b"WATCHDOG=1",
-            b"WATCHDOG=trigger",
-            b"EXTEND_TIMEOUT_USEC=3000000",
-            b"FDSTORE=1\nFDNAME=x",
-            b"STATUS=well\nERRNO=3\nWATCHDOG_USEC=700000",
-            b"FDSTOREREMOVE=1\nFDNAME=x",
-        ];
-        let text = *self.dice.pick(&texts).unwrap();
-        self.notify(pid, text);
-    }
-
-    // Clients.
-
-    fn new_request(&mut self) -> RequestId {
-        self.next_id += 1;
-        RequestId(self.next_id)
-    }
-
-    fn request(&mut self, request: RequestId, command: Command) {
-        self.waiting.insert(request, command.clone());
-        self.feed(Event::Requested { request, command });
-    }
-
-    fn ask(&mut self) {
-        let request = self.new_request();
-        let Some(unit) = self.dice.pick(&self.variant.names).cloned() else {
-            return;
-        };
-        let verbs = [
-            Verb::Start,
-            Verb::Start,
-            Verb::Stop,
-            Verb::Stop,
-            Verb::Restart,
-            Verb::TryRestart,
-            Verb::Reload,
-            Verb::ReloadOrRestart,
-            Verb::TryReloadOrRestart,
-        ];
-        let command = match self.dice.below(20) {
-            0 => Command::ResetFailed { unit: None },
-            1 => Command::ResetFailed { unit: Some(unit) },
-            2 => Command::Kill {
-                unit,
-                whom: *self
-                    .dice
-                    .pick(&[Whom::All, Whom::Main, Whom::Control])
-                    .unwrap(),
-                signal: *self
-                    .dice
-                    .pick(&[Signal::TERM, Signal::KILL, Signal::HUP])
-                    .unwrap(),
-            },
-            3 => Command::CancelJob {
-                job: JobId(1 + u32::try_from(self.dice.below(40)).unwrap()),
-            },
-            4 => Command::Reload {
-                keep_going: self.dice.percent(50),
-            },
-            5 if self.dice.percent(10) => Command::Shutdown { status: 3 },
-            _ => {
-                let verb = *self.dice.pick(&verbs).unwrap();
-                let mode = *self
-                    .dice
-                    .pick(&[
-                        JobMode::Replace,
-                        JobMode::Replace,
-                        JobMode::Replace,
-                        JobMode::Fail,
-                    ])
-                    .unwrap();
-                let token = self
-                    .dice
-                    .percent(50)
-                    .then(|| format!("token-{}", request.0));
-                self.invariants.asked();
-                Command::Submit {
-                    unit,
-                    verb,
-                    mode,
-                    token,
-                }
-            }
-        };
-        let reads = matches!(command, Command::Reload { .. });
-        self.invariants.asked();
-        self.request(request, command);
-        if reads && !self.manager.readings.is_empty() {
-            // The files say something else now, as often as not.
-            if self.dice.percent(50) {
-                self.variant = self.dice.pick(&self.sets.variants).unwrap();
-                self.invariants.reloaded();
-            }
-            let ticket = self.manager.readings.remove(0);
-            let (units, diagnostics) = (
-                Arc::clone(&self.variant.units),
-                Arc::clone(&self.variant.diagnostics),
-            );
-            self.manager.answers.push_back(Event::UnitsRead {
-                ticket,
-                units,
-                diagnostics,
-            });
-        } else {
-            self.waiting
-                .retain(|_, command| !matches!(command, Command::Reload { .. }) || !reads);
-        }
-    }
-
-    fn connect(&mut self) {
-        let watched: Vec<UnitName> = self.manager.watched.iter().cloned().collect();
-        let Some(unit) = self.dice.pick(&watched).cloned() else {
-            return;
-        };
-        self.invariants.asked();
-        if unit.kind() == UnitKind::Socket
-            && self.units.get(&unit).is_some_and(|unit| unit.accept())
-        {
-            self.next_id += 1;
-            let connection = ConnectionId(self.next_id);
-            self.manager.connections.insert(connection);
-            self.feed(Event::Accepted {
-                unit,
-                connection,
-                peer: Peer::Unix { pid: 9, uid: 9 },
-            });
-        } else {
-            self.manager.watched.remove(&unit);
-            self.feed(Event::Connected { unit });
-        }
     }
 }
 

@@ -1,0 +1,235 @@
+//! Takes actions in, and tells them as the lines of a story.
+
+use std::collections::BTreeSet;
+
+use engine::action::{AdoptFrom, Role, Target};
+use engine::{Action, Change, Event};
+use units::UnitName;
+
+use super::{Process, Stage};
+
+impl Stage {
+    /// Takes the actions in as a shell would, and tells them.
+    pub(super) fn take(&mut self, actions: Vec<Action>, out: &mut Vec<String>) {
+        for (key, text) in self.engine().take_records() {
+            match text {
+                Some(text) => self.records.insert(key, text),
+                None => self.records.remove(&key),
+            };
+        }
+        let mut moved: BTreeSet<UnitName> = BTreeSet::new();
+        let mut answers = Vec::new();
+        for action in actions {
+            if let Some(line) = self.take_one(action, &mut moved, &mut answers) {
+                out.push(line);
+            }
+        }
+        for unit in moved {
+            if unit.kind() != units::UnitKind::Target {
+                out.push(self.show(&unit));
+            }
+        }
+        for event in answers {
+            self.feed(event, out);
+        }
+    }
+
+    fn take_one(
+        &mut self,
+        action: Action,
+        moved: &mut BTreeSet<UnitName>,
+        answers: &mut Vec<Event>,
+    ) -> Option<String> {
+        Some(match action {
+            Action::Spawn(spawn) => {
+                let mut line = format!(
+                    "spawn {} {} {}",
+                    spawn.unit,
+                    role_word(spawn.role),
+                    spawn.command
+                );
+                for (key, value) in &spawn.environment {
+                    let value = if key == "MONITOR_INVOCATION_ID" {
+                        "…"
+                    } else {
+                        value
+                    };
+                    line.push_str(&format!(" {key}={value}"));
+                }
+                if !spawn.listen.is_empty() {
+                    let names: Vec<&str> = spawn.listen.iter().map(UnitName::as_str).collect();
+                    line.push_str(&format!(" listen: {}", names.join(" ")));
+                }
+                if let Some(connection) = spawn.connection {
+                    line.push_str(&format!(" connection: {}", connection.0));
+                }
+                self.processes.push(Process {
+                    ticket: spawn.ticket,
+                    unit: spawn.unit,
+                    role: spawn.role,
+                    pid: None,
+                });
+                line
+            }
+            Action::Adopt { ticket, unit, from } => {
+                self.adopts.insert(unit.clone(), ticket);
+                match from {
+                    AdoptFrom::PidFile(path) => format!("adopt {unit} from {path}"),
+                    AdoptFrom::Guess => format!("adopt {unit} by guess"),
+                    AdoptFrom::Named { pid, trusted } => {
+                        format!("adopt {unit} {pid} trusted: {trusted}")
+                    }
+                }
+            }
+            Action::Signal {
+                ticket,
+                unit,
+                target,
+                signal,
+                ..
+            } => {
+                // A world that is slow says so later, in a step of its own.
+                if self.slow_signals {
+                    self.signals.insert(unit.clone(), ticket);
+                } else {
+                    answers.push(Event::Signalled { ticket });
+                }
+                let target = match target {
+                    Target::All => "all".to_owned(),
+                    Target::Process(process) => {
+                        let found = self.processes.iter().find(|found| found.ticket == process);
+                        found.map_or("gone".to_owned(), |found| role_word(found.role).to_owned())
+                    }
+                };
+                format!("signal {unit} {target} {signal}")
+            }
+            Action::WatchEmpty { ticket, unit } => {
+                let line = format!("watch-empty {unit}");
+                self.empties.insert(unit, ticket);
+                line
+            }
+            Action::Release { unit } => format!("release {unit}"),
+            Action::Listen { ticket, unit } => {
+                let line = format!("listen {unit}");
+                self.listens.insert(unit, ticket);
+                line
+            }
+            Action::Watch { unit, on } => format!("watch {unit} {}", if on { "on" } else { "off" }),
+            Action::Unlisten { unit, remove_nodes } => {
+                format!(
+                    "unlisten {unit}{}",
+                    if remove_nodes { " and remove" } else { "" }
+                )
+            }
+            Action::CloseConnection { connection } => format!("close connection {}", connection.0),
+            Action::Store {
+                unit,
+                name,
+                max,
+                poll,
+                ..
+            } => format!("store {unit} {name} max {max} poll {poll}"),
+            Action::Unstore { unit, name } => {
+                format!("unstore {unit} {}", name.as_deref().unwrap_or("all"))
+            }
+            Action::SetTimer { ticket, at } => {
+                self.timers.insert(ticket, at);
+                format!(
+                    "timer {}",
+                    units::value::Span::from_micros(at.0.saturating_sub(self.now))
+                )
+            }
+            Action::CancelTimer { ticket } => {
+                self.timers.remove(&ticket);
+                return None;
+            }
+            Action::ReadUnits { ticket } => {
+                self.readings.push(ticket);
+                "read units".to_owned()
+            }
+            Action::Reply { request, answer } => match answer {
+                Ok(answer) => format!("reply {} {}", request.0, answer_word(&answer)),
+                Err(refusal) => format!("reply {} refused: {refusal}", request.0),
+            },
+            Action::Publish(change) => return publish_word(change, moved),
+            Action::Log(entry) if entry.level <= engine::action::Level::Warning => {
+                format!("log: {}", entry.text)
+            }
+            Action::Log(_) => return None,
+            Action::Halt { status } => format!("halt {status}"),
+        })
+    }
+
+    pub(super) fn show(&mut self, unit: &UnitName) -> String {
+        let engine = self.engine();
+        let view = engine.unit(unit).unwrap();
+        let mut line = format!("= {unit} {}/{}", view.active.as_str(), view.sub.as_str());
+        if let Some(state) = engine.process_state(unit) {
+            line.push_str(&format!(" {}", state.as_str()));
+        }
+        if view.result != engine::view::systemd::UnitResult::Success {
+            line.push_str(&format!(" result {}", view.result.as_str()));
+        }
+        if let Some(service) = view.service {
+            if service.restarts > 0 {
+                line.push_str(&format!(" restarts {}", service.restarts));
+            }
+            if !service.status_text.is_empty() {
+                line.push_str(&format!(" status “{}”", service.status_text));
+            }
+            if !service.failure.is_empty() {
+                line.push_str(&format!(" failure “{}”", service.failure));
+            }
+        }
+        if view.stale {
+            line.push_str(" stale");
+        }
+        line
+    }
+}
+
+fn publish_word(change: Change, moved: &mut BTreeSet<UnitName>) -> Option<String> {
+    Some(match change {
+        Change::Moved(to) => {
+            moved.insert(to.unit.clone());
+            format!(
+                "{}: {} -> {} ({})",
+                to.unit,
+                to.from.1.as_str(),
+                to.to.1.as_str(),
+                to.cause
+            )
+        }
+        Change::Properties(_) => return None,
+        Change::JobNew { job, unit, kind } => format!("job {} {unit} {}", job.0, kind.as_str()),
+        Change::JobRemoved { job, unit, result } => {
+            format!("job {} {unit} ended: {}", job.0, result.as_str())
+        }
+        Change::UnitNew(unit) => format!("new unit {unit}"),
+        Change::UnitRemoved(unit) => format!("removed unit {unit}"),
+        Change::Reloading(on) => format!("reloading {on}"),
+        Change::StartupFinished => "startup finished".to_owned(),
+    })
+}
+
+fn answer_word(answer: &engine::Answer) -> String {
+    match answer {
+        engine::Answer::Done => "done".to_owned(),
+        engine::Answer::Job(job) => format!("job {}", job.0),
+        engine::Answer::Ended(result) => format!("ended {}", result.as_str()),
+        engine::Answer::Reloaded(diagnostics) => {
+            format!("reloaded, {} diagnostics", diagnostics.len())
+        }
+    }
+}
+
+pub(super) fn role_word(role: Role) -> &'static str {
+    match role {
+        Role::StartPre => "start-pre",
+        Role::Main => "main",
+        Role::StartPost => "start-post",
+        Role::Reload => "reload",
+        Role::Stop => "stop",
+        Role::StopPost => "stop-post",
+    }
+}

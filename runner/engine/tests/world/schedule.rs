@@ -1,0 +1,219 @@
+//! What happens when: turmoil, then calm, then the end.
+
+use engine::Event;
+use engine::action::Role;
+use engine::clock::Monotonic;
+use engine::event::ExitStatus;
+use engine::view::systemd::ActiveState;
+use units::value::ServiceType;
+
+use super::kernel::{CLEAN, Process, World, spares};
+
+impl World<'_> {
+    /// One schedule: some turmoil, then calm, then the end.
+    pub(crate) fn run(&mut self) {
+        if self.tell {
+            println!("{}", self.variant.text);
+        }
+        self.resume();
+        for _ in 0..15 + self.dice.below(30) {
+            if self.halted.is_some() {
+                return;
+            }
+            self.turmoil();
+        }
+        self.fair = true;
+        if self.dice.percent(30) {
+            self.crashing = self.dice.pick(&self.variant.names).cloned();
+        }
+        self.calm("every job ends");
+        if self.halted.is_none() {
+            let jobs = self.engine().jobs();
+            assert!(jobs.is_empty(), "L2: jobs that never end: {jobs:?}");
+            assert!(
+                self.waiting.is_empty(),
+                "L2: nobody answers {:?}",
+                self.waiting
+            );
+            self.invariants
+                .at_rest(self.engine.as_ref().unwrap(), &self.processes);
+            self.feed(Event::ShutdownRequested { status: 7 });
+            self.calm("shutdown");
+        }
+        assert!(self.halted.is_some(), "L4: shutdown does not end");
+        let left: Vec<_> = self
+            .processes
+            .iter()
+            .filter(|process| !process.spared && !spares(&self.units, &process.unit))
+            .collect();
+        assert!(left.is_empty(), "leftovers after the end: {left:?}");
+    }
+
+    /// Lets everything happen that must, in order, until nothing is left to happen.
+    fn calm(&mut self, what: &str) {
+        for _ in 0..3_000 {
+            if self.halted.is_some() {
+                return;
+            }
+            if !self.go_on() {
+                return;
+            }
+            // Services that come back for ever are no unrest.
+            if self.engine().jobs().is_empty()
+                && self.waiting.is_empty()
+                && !self.closing()
+                && self.all_settled()
+            {
+                return;
+            }
+        }
+        let jobs = self.engine().jobs();
+        panic!("{what} takes for ever: {jobs:?}");
+    }
+
+    fn closing(&mut self) -> bool {
+        self.engine().system_state() == engine::view::systemd::SystemState::Stopping
+    }
+
+    fn all_settled(&mut self) -> bool {
+        if !self.manager.answers.is_empty() || !self.exits.is_empty() {
+            return false;
+        }
+        let engine = self.engine.as_ref().unwrap();
+        self.invariants.seen().all(|unit| {
+            let view = engine.unit(unit).unwrap();
+            let waits = view.sub == engine::view::systemd::SubState::AutoRestart
+                && self.crashing.as_ref() != Some(unit);
+            waits
+                || !matches!(
+                    view.active,
+                    ActiveState::Activating | ActiveState::Deactivating
+                )
+        })
+    }
+
+    /// The next thing that must happen: an answer, an exit, a process that obeys, a timer.
+    fn go_on(&mut self) -> bool {
+        if let Some(event) = self.manager.answers.pop_front() {
+            self.feed(event);
+        } else if let Some((ticket, _, status, at)) = self.next_exit() {
+            self.feed(Event::Exited {
+                ticket,
+                status,
+                at: Monotonic(at),
+            });
+        } else if self.speak() || self.check_empty() {
+        } else if let Some(process) = self
+            .processes
+            .iter()
+            .position(|process| self.must_end(process))
+        {
+            let crashes = self.crashing.as_ref() == Some(&self.processes[process].unit);
+            self.end(process, if crashes { ExitStatus::Code(9) } else { CLEAN });
+        } else if let Some((ticket, at)) = self
+            .manager
+            .timers
+            .iter()
+            .map(|(t, at)| (*t, *at))
+            .min_by_key(|(t, at)| (*at, *t))
+        {
+            self.manager.timers.remove(&ticket);
+            self.now = self.now.max(at.0);
+            self.feed(Event::TimerFired { ticket });
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// Programs that end by themselves when all is well.
+    fn must_end(&self, process: &Process) -> bool {
+        let Some(definition) = self.engine.as_ref().unwrap().definition(&process.unit) else {
+            return true;
+        };
+        process.role != Role::Main
+            || self.crashing.as_ref() == Some(&process.unit)
+            || (definition.service_type() == ServiceType::Oneshot)
+            || (definition.service_type() == ServiceType::Forking && !self.is_daemon(process))
+    }
+
+    fn is_daemon(&self, process: &Process) -> bool {
+        self.engine
+            .as_ref()
+            .unwrap()
+            .unit(&process.unit)
+            .unwrap()
+            .service
+            .is_some_and(|service| service.main_pid == Some(process.pid))
+    }
+
+    /// Something happens, perhaps something bad.
+    fn turmoil(&mut self) {
+        match self.dice.below(100) {
+            0..30 => {
+                // Any answer, not only the first; a few come twice.
+                let many = self.manager.answers.len();
+                if many == 0 {
+                    self.go_on();
+                } else {
+                    let at = self.dice.below(many);
+                    let event = self.manager.answers.remove(at).unwrap();
+                    if self.dice.percent(5) && !matches!(event, Event::Requested { .. }) {
+                        self.manager.answers.push_back(event.clone());
+                    }
+                    self.feed(event);
+                }
+            }
+            30..42 => {
+                if let Some((ticket, _, status, at)) = self.next_exit() {
+                    self.feed(Event::Exited {
+                        ticket,
+                        status,
+                        at: Monotonic(at),
+                    });
+                }
+            }
+            42..54 => {
+                if !self.processes.is_empty() {
+                    let at = self.dice.below(self.processes.len());
+                    let status = *self
+                        .dice
+                        .pick(&[
+                            CLEAN,
+                            CLEAN,
+                            ExitStatus::Code(3),
+                            ExitStatus::Signal(15),
+                            ExitStatus::Signal(9),
+                            ExitStatus::Dumped(6),
+                        ])
+                        .unwrap();
+                    self.end(at, status);
+                }
+            }
+            54..62 => {
+                let next = self
+                    .manager
+                    .timers
+                    .iter()
+                    .map(|(t, at)| (*t, *at))
+                    .min_by_key(|(t, at)| (*at, *t));
+                if let Some((ticket, at)) = next {
+                    self.manager.timers.remove(&ticket);
+                    self.now = self.now.max(at.0);
+                    self.feed(Event::TimerFired { ticket });
+                }
+            }
+            62..66 => {
+                self.speak();
+            }
+            66..70 => {
+                self.check_empty();
+            }
+            70..85 => self.ask(),
+            85..90 => self.connect(),
+            90..93 => self.babble(),
+            _ => self.crash(),
+        }
+        self.now += u64::try_from(self.dice.below(200_000)).unwrap();
+    }
+}

@@ -1,0 +1,201 @@
+//! Whoever talks to the manager: clients, peers at its sockets, services on theirs.
+
+use std::sync::Arc;
+
+use engine::Event;
+use engine::action::Role;
+use engine::command::{Command, Verb, Whom};
+use engine::event::{Peer, Sender};
+use engine::job::{JobId, JobMode};
+use engine::notify::Message;
+use engine::ticket::{BatchId, ConnectionId, RequestId};
+use units::value::{ServiceType, Signal};
+use units::{UnitKind, UnitName};
+
+use super::kernel::World;
+
+impl World<'_> {
+    /// A notify service says that it is ready, once.
+    pub(super) fn speak(&mut self) -> bool {
+        let Some(pid) = self
+            .processes
+            .iter()
+            .find(|process| {
+                process.role == Role::Main
+                    && !self.manager.told.contains(&process.pid)
+                    && self
+                        .engine
+                        .as_ref()
+                        .unwrap()
+                        .definition(&process.unit)
+                        .is_some_and(|unit| unit.service_type() == ServiceType::Notify)
+            })
+            .map(|process| process.pid)
+        else {
+            return false;
+        };
+        self.manager.told.push(pid);
+        self.notify(pid, b"READY=1");
+        true
+    }
+
+    pub(super) fn notify(&mut self, pid: u32, text: &[u8]) {
+        let Some(process) = self.processes.iter().find(|process| process.pid == pid) else {
+            return;
+        };
+        let unit = process.unit.clone();
+        let message = Message::parse(text).unwrap();
+        let batch = message.store.then_some((BatchId(1), 1));
+        self.feed(Event::Notified {
+            unit,
+            sender: Sender {
+                pid,
+                uid: 0,
+                member: true,
+            },
+            message,
+            batch,
+        });
+    }
+
+    /// Somebody says something on a notify socket.
+    pub(super) fn babble(&mut self) {
+        let Some(pid) = self.dice.pick(&self.processes).map(|process| process.pid) else {
+            return;
+        };
+        let texts: [&[u8]; 9] = [
+            b"RELOADING=1",
+            b"STOPPING=1",
+            b"READY=1",
+            b"WATCHDOG=1",
+            b"WATCHDOG=trigger",
+            b"EXTEND_TIMEOUT_USEC=3000000",
+            b"FDSTORE=1\nFDNAME=x",
+            b"STATUS=well\nERRNO=3\nWATCHDOG_USEC=700000",
+            b"FDSTOREREMOVE=1\nFDNAME=x",
+        ];
+        let text = *self.dice.pick(&texts).unwrap();
+        self.notify(pid, text);
+    }
+
+    // Clients.
+
+    pub(super) fn new_request(&mut self) -> RequestId {
+        self.next_id += 1;
+        RequestId(self.next_id)
+    }
+
+    pub(super) fn request(&mut self, request: RequestId, command: Command) {
+        self.waiting.insert(request, command.clone());
+        self.feed(Event::Requested { request, command });
+    }
+
+    pub(super) fn ask(&mut self) {
+        let request = self.new_request();
+        let Some(unit) = self.dice.pick(&self.variant.names).cloned() else {
+            return;
+        };
+        let verbs = [
+            Verb::Start,
+            Verb::Start,
+            Verb::Stop,
+            Verb::Stop,
+            Verb::Restart,
+            Verb::TryRestart,
+            Verb::Reload,
+            Verb::ReloadOrRestart,
+            Verb::TryReloadOrRestart,
+        ];
+        let command = match self.dice.below(20) {
+            0 => Command::ResetFailed { unit: None },
+            1 => Command::ResetFailed { unit: Some(unit) },
+            2 => Command::Kill {
+                unit,
+                whom: *self
+                    .dice
+                    .pick(&[Whom::All, Whom::Main, Whom::Control])
+                    .unwrap(),
+                signal: *self
+                    .dice
+                    .pick(&[Signal::TERM, Signal::KILL, Signal::HUP])
+                    .unwrap(),
+            },
+            3 => Command::CancelJob {
+                job: JobId(1 + u32::try_from(self.dice.below(40)).unwrap()),
+            },
+            4 => Command::Reload {
+                keep_going: self.dice.percent(50),
+            },
+            5 if self.dice.percent(10) => Command::Shutdown { status: 3 },
+            _ => {
+                let verb = *self.dice.pick(&verbs).unwrap();
+                let mode = *self
+                    .dice
+                    .pick(&[
+                        JobMode::Replace,
+                        JobMode::Replace,
+                        JobMode::Replace,
+                        JobMode::Fail,
+                    ])
+                    .unwrap();
+                let token = self
+                    .dice
+                    .percent(50)
+                    .then(|| format!("token-{}", request.0));
+                self.invariants.asked();
+                Command::Submit {
+                    unit,
+                    verb,
+                    mode,
+                    token,
+                }
+            }
+        };
+        let reads = matches!(command, Command::Reload { .. });
+        self.invariants.asked();
+        self.request(request, command);
+        if reads && !self.manager.readings.is_empty() {
+            // The files say something else now, as often as not.
+            if self.dice.percent(50) {
+                self.variant = self.dice.pick(&self.sets.variants).unwrap();
+                self.invariants.reloaded();
+            }
+            let ticket = self.manager.readings.remove(0);
+            let (units, diagnostics) = (
+                Arc::clone(&self.variant.units),
+                Arc::clone(&self.variant.diagnostics),
+            );
+            self.manager.answers.push_back(Event::UnitsRead {
+                ticket,
+                units,
+                diagnostics,
+            });
+        } else {
+            self.waiting
+                .retain(|_, command| !matches!(command, Command::Reload { .. }) || !reads);
+        }
+    }
+
+    pub(super) fn connect(&mut self) {
+        let watched: Vec<UnitName> = self.manager.watched.iter().cloned().collect();
+        let Some(unit) = self.dice.pick(&watched).cloned() else {
+            return;
+        };
+        self.invariants.asked();
+        if unit.kind() == UnitKind::Socket
+            && self.units.get(&unit).is_some_and(|unit| unit.accept())
+        {
+            self.next_id += 1;
+            let connection = ConnectionId(self.next_id);
+            self.manager.connections.insert(connection);
+            self.feed(Event::Accepted {
+                unit,
+                connection,
+                peer: Peer::Unix { pid: 9, uid: 9 },
+            });
+        } else {
+            self.manager.watched.remove(&unit);
+            self.feed(Event::Connected { unit });
+        }
+    }
+}
