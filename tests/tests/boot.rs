@@ -6,7 +6,8 @@ use tests::{Ended, World};
 /// An actor that says when it starts and when it is told to stop.
 fn polite(name: &str, more: &str) -> String {
     format!(
-        "[service]\n{more}\nexec-start = \"@actor@ as={name} hold=TERM tell=up await tell=down\"\n"
+        "[service]\n{more}\ntype = \"notify\"\n\
+         exec-start = \"@actor@ as={name} hold=TERM tell=up notify=READY=1 await tell=down\"\n"
     )
 }
 
