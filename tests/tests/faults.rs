@@ -284,7 +284,9 @@ fn a_missing_environment_file() {
         "[service]\nautostart = false\nenvironment-file = \"-/no/such/file\"\nexec-start = \"@actor@ as=y tell=up pause\"\n",
     );
     world.start();
-    assert_eq!(world.ctl(&["start", "x.service"]).code, 1);
+    let _ = world.ctl(&["start", "x.service"]);
+    world.wait_for("x.service", "inactive");
+    assert_eq!(world.show("x.service", "ActiveState"), "failed");
     world.console_line("the file", |line| {
         line.contains("x.service") && line.contains("/no/such/file")
     });
