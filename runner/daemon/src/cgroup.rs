@@ -131,22 +131,32 @@ impl Cgroups {
                 | rustix::fs::OFlags::CLOEXEC;
             rustix::fs::open(&directory, flags, rustix::fs::Mode::empty())
         };
-        match open() {
-            Err(rustix::io::Errno::NOENT) => {
+        // Mostly it is not there: a group goes when its unit's run is over.
+        match make_directory(&directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 // An ending manager may just have removed the directory of all groups.
                 make_directory(&self.base)?;
                 make_directory(&directory)?;
-                Ok(open()?)
             }
-            opened => Ok(opened?),
+            made => made?,
         }
+        Ok(open()?)
     }
 
     /// Whether any process is in the unit's group or below it. A missing group has none.
     #[must_use]
     pub fn is_populated(&self, unit: &UnitName) -> bool {
-        fs::read_to_string(self.events_file(unit))
-            .is_ok_and(|text| text.lines().any(|line| line == "populated 1"))
+        // Asked at every end of a process: one buffer that always suffices, and no question first
+        // how large the file is.
+        let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::CLOEXEC;
+        let file = rustix::fs::open(self.events_file(unit), flags, rustix::fs::Mode::empty());
+        let mut text = [0; 256];
+        let Ok(length) = file.and_then(|file| rustix::io::read(&file, &mut text)) else {
+            return false;
+        };
+        let text = text.get(..length).unwrap_or_default();
+        text.split(|byte| *byte == b'\n')
+            .any(|line| line == b"populated 1")
     }
 
     /// The file that changes when the unit's group becomes populated or empty.
@@ -218,13 +228,17 @@ fn subtree(top: PathBuf) -> Vec<PathBuf> {
     let mut found = vec![top];
     let mut next = 0;
     while let Some(directory) = found.get(next) {
+        next += 1;
+        // Itself and its parent: most groups have none below them.
+        if rustix::fs::stat(directory).is_ok_and(|stat| stat.st_nlink <= 2) {
+            continue;
+        }
         let below = fs::read_dir(directory).into_iter().flatten().flatten();
         let below: Vec<PathBuf> = below
             .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
             .map(|entry| entry.path())
             .collect();
         found.extend(below);
-        next += 1;
     }
     found
 }

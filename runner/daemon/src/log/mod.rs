@@ -33,6 +33,7 @@
 //! services, as a pipe does, for [`PATIENCE`]. After that its lines pass it by: they are counted, go
 //! to the ring, and where they are missing a mark says how many there were and why.
 
+mod bell;
 mod console;
 mod file;
 mod journal;
@@ -55,7 +56,6 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use nix::sys::eventfd::{EfdFlags, EventFd};
 use tokio::sync::mpsc::{Receiver, UnboundedSender};
 use tokio::sync::oneshot;
 use units::UnitName;
@@ -63,6 +63,7 @@ use units::UnitName;
 pub use crate::link::Stream;
 pub use ring::{CAPACITY as RING_CAPACITY, create as create_ring};
 
+use bell::Bell;
 use own::OwnLine;
 
 /// How long a sink that takes nothing holds up its services before lines pass it by.
@@ -238,20 +239,15 @@ pub struct Logs {
 struct Inner {
     /// `None` only while being dropped.
     commands: Option<mpsc::Sender<Command>>,
-    wake: Arc<EventFd>,
+    bell: Arc<Bell>,
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
         // First the end of the queue, then the wake-up that makes the writer look.
         self.commands = None;
-        wake(&self.wake);
+        self.bell.ring();
     }
-}
-
-/// Wakes the log writer. This can only fail when 2^64-2 wake-ups are pending.
-fn wake(writer: &EventFd) {
-    let _ = writer.write(1);
 }
 
 impl Logs {
@@ -267,15 +263,13 @@ impl Logs {
         surroundings: writer::Surroundings,
         events: UnboundedSender<LogEvent>,
     ) -> io::Result<Logs> {
-        let wake = Arc::new(EventFd::from_flags(
-            EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK,
-        )?);
+        let bell = Arc::new(Bell::new()?);
         let (commands, queue) = mpsc::channel();
-        writer::start(surroundings, events, queue, wake.clone())?;
+        writer::start(surroundings, events, queue, bell.clone())?;
         Ok(Logs {
             inner: Arc::new(Inner {
                 commands: Some(commands),
-                wake,
+                bell,
             }),
         })
     }
@@ -284,8 +278,19 @@ impl Logs {
         if let Some(commands) = &self.inner.commands {
             // The writer ends only after its last handle, or by a panic, which ends the process.
             let _ = commands.send(command);
-            wake(&self.inner.wake);
+            self.inner.bell.ring();
         }
+    }
+
+    /// Lets commands wait, until [`Logs::release`], for a moment in which more urgent things are
+    /// done: the writer would take the processor that a new process needs.
+    pub fn hold(&self) {
+        self.inner.bell.hold();
+    }
+
+    /// Lets the writer have the commands that waited.
+    pub fn release(&self) {
+        self.inner.bell.release();
     }
 
     /// Follows an output: at each start of its service and once at a recovery. Idempotent. A pipe

@@ -11,11 +11,11 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use nix::sys::eventfd::EventFd;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 use units::UnitName;
 
+use super::bell::Bell;
 use super::console::Console;
 use super::file::LogFile;
 use super::journal::{self, Journal};
@@ -64,7 +64,7 @@ struct Writer {
     events: UnboundedSender<LogEvent>,
     commands: Receiver<Command>,
     epoll: Epoll,
-    wake: Arc<EventFd>,
+    bell: Arc<Bell>,
     out: Outlets,
     sources: HashMap<u64, Source>,
     next: u64,
@@ -87,7 +87,7 @@ pub(super) fn start(
     surroundings: Surroundings,
     events: UnboundedSender<LogEvent>,
     commands: Receiver<Command>,
-    wake: Arc<EventFd>,
+    bell: Arc<Bell>,
 ) -> io::Result<()> {
     let journal = Journal::new(surroundings.journal);
     let out = Outlets::new(
@@ -97,7 +97,7 @@ pub(super) fn start(
         surroundings.pid,
     )?;
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-    epoll.add(&*wake, EpollEvent::new(EpollFlags::EPOLLIN, WAKE))?;
+    epoll.add(&*bell, EpollEvent::new(EpollFlags::EPOLLIN, WAKE))?;
     std::thread::Builder::new()
         .name("logs".into())
         .spawn(move || {
@@ -106,7 +106,7 @@ pub(super) fn start(
                 events,
                 commands,
                 epoll,
-                wake,
+                bell,
                 out,
                 sources: HashMap::new(),
                 next: FIRST,
@@ -138,8 +138,7 @@ impl Writer {
             for event in events.iter().take(count) {
                 match event.data() {
                     WAKE => {
-                        // Nothing to read means somebody else's wake-up came with an earlier one.
-                        let _ = self.wake.read();
+                        self.bell.heard();
                     }
                     token => match SINKS.iter().find(|(known, _)| *known == token) {
                         Some((_, sink)) => {

@@ -178,6 +178,7 @@ impl Manager {
             cgroups,
             spawner,
             reports,
+            dealt_with: Vec::new(),
             held_exits: HashMap::new(),
             adopting: HashMap::new(),
             ranks: HashMap::new(),

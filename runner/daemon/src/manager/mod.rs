@@ -76,6 +76,8 @@ struct Manager {
     cgroups: Option<Arc<Cgroups>>,
     spawner: Spawner,
     reports: UnboundedReceiver<Report>,
+    /// Exits to be acknowledged once the records that tell of them are written.
+    dealt_with: Vec<u64>,
     /// Exits that came before the spawner's answer.
     held_exits: HashMap<Ticket, Exit>,
     adopting: HashMap<Ticket, adopt::Adopting>,
@@ -153,28 +155,43 @@ impl Manager {
         self.leave().await
     }
 
-    /// Feeds one fact: the engine decides, its records are written, its wishes are performed.
+    /// Feeds one fact now, before those that wait.
     fn feed(&mut self, event: Event) {
-        let definitions_may_change = matches!(event, Event::UnitsRead { .. });
-        let may_be_the_end = outer::may_be_the_end(&event);
-        let actions = self.engine.handle(now::read(), event);
-        if may_be_the_end {
-            self.tell_stopping();
+        let mut waiting = std::mem::replace(&mut self.events, VecDeque::from([event]));
+        self.decide();
+        waiting.append(&mut self.events);
+        self.events = waiting;
+    }
+
+    /// Feeds whatever waits, and what performing it brings about, until nothing moves.
+    fn turn(&mut self) {
+        while !self.events.is_empty() {
+            self.decide();
+        }
+    }
+
+    /// The engine decides about every fact that waits, its records are written, its wishes are
+    /// performed. One write serves them all: when many units stop at once, writes were most of it.
+    fn decide(&mut self) {
+        let mut definitions_may_change = false;
+        let mut actions = Vec::new();
+        while let Some(event) = self.events.pop_front() {
+            definitions_may_change |= matches!(event, Event::UnitsRead { .. });
+            let may_be_the_end = outer::may_be_the_end(&event);
+            actions.append(&mut self.engine.handle(now::read(), event));
+            if may_be_the_end {
+                self.tell_stopping();
+            }
         }
         if definitions_may_change || self.engine.kept().count() != self.kept {
             self.write_definitions();
         }
         self.write_records();
+        self.logs.hold();
         for action in actions {
             self.perform(action);
         }
-    }
-
-    /// Feeds whatever performing brought about, until nothing moves.
-    fn turn(&mut self) {
-        while let Some(event) = self.events.pop_front() {
-            self.feed(event);
-        }
+        self.logs.release();
     }
 
     /// Writes what the engine wants kept. It is a write to memory: when it fails there is none

@@ -44,6 +44,11 @@ impl NotifySockets {
         self.open.insert(unit, (socket, number));
     }
 
+    /// Whether the unit has one.
+    pub(super) fn has(&self, unit: &UnitName) -> bool {
+        self.open.contains_key(unit)
+    }
+
     /// The units that have one.
     pub(super) fn units(&self) -> Vec<UnitName> {
         self.open.keys().cloned().collect()

@@ -103,15 +103,13 @@ pub(super) fn begin(
     let target = UnitName::parse(&options.target)
         .map_err(|problem| format!("--target {}: {problem}", options.target))?;
     let first = taken.state.is_none();
-    let mut definitions = match taken.definitions.take() {
-        Some(fd) => Store::open("definitions", fd).map_err(told)?,
-        None => Store::create("definitions").map_err(told)?,
+    let take_up = |name, fd: Option<OwnedFd>| match fd {
+        Some(fd) => Store::open(name, fd),
+        None => Ok((Store::create(name)?, Vec::new())),
     };
-    let state = match taken.state.take() {
-        Some(fd) => Store::open("state", fd).map_err(told)?,
-        None => Store::create("state").map_err(told)?,
-    };
-    let records = definitions.records().map_err(told)?;
+    let (mut definitions, records) =
+        take_up("definitions", taken.definitions.take()).map_err(told)?;
+    let (state, state_records) = take_up("state", taken.state.take()).map_err(told)?;
     let (units, diagnostics) = if first {
         // A mistyped PATH must not look like a daemon with nothing to do.
         for path in &options.paths {
@@ -134,7 +132,7 @@ pub(super) fn begin(
     };
     report(&diagnostics);
     let found = Found {
-        records: state.records().map_err(told)?,
+        records: state_records,
         kept: kept(&records, surroundings),
         processes: taken
             .children
@@ -324,8 +322,9 @@ impl Manager {
         for exit in taken.exits {
             let _ = self.processes.exited(exit.instance, exit.status, exit.at);
             self.end(&exit);
-            self.acknowledge(exit.seq);
         }
+        self.turn();
+        self.acknowledge();
         Ok(())
     }
 

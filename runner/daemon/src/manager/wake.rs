@@ -99,6 +99,7 @@ impl Manager {
         }
         self.turn();
         self.look_for_empty();
+        self.acknowledge();
     }
 
     /// Answers those whose unit has no process left.
@@ -142,31 +143,34 @@ impl Manager {
     /// began, its end waits for that.
     fn exited(&mut self, exit: Exit) {
         match self.processes.exited(exit.instance, exit.status, exit.at) {
-            Delivery::Held => {
-                self.held_exits.insert(exit.instance, exit);
-                return;
-            }
+            Delivery::Held => drop(self.held_exits.insert(exit.instance, exit)),
             Delivery::Now => self.end(&exit),
             // The engine heard of it, or of the step that failed.
-            Delivery::Unknown => {}
+            Delivery::Unknown => self.dealt_with.push(exit.seq),
         }
-        self.acknowledge(exit.seq);
     }
 
-    /// Tells the engine of an end, after the unit's last words.
+    /// Queues an end for the engine, after the unit's last words.
     pub(super) fn end(&mut self, exit: &Exit) {
-        self.take_messages(&exit.unit, usize::MAX);
-        self.feed(Event::Exited {
+        if self.notify.has(&exit.unit) {
+            // What the engine does not know yet could make the sender a stranger.
+            self.turn();
+            self.take_messages(&exit.unit, usize::MAX);
+        }
+        self.events.push_back(Event::Exited {
             ticket: exit.instance,
             status: exit.status,
             at: exit.at,
         });
-        self.turn();
+        self.dealt_with.push(exit.seq);
     }
 
-    pub(super) fn acknowledge(&self, seq: u64) {
-        if let Err(error) = self.link.acknowledge(seq) {
-            tracing::error!("cannot acknowledge to the keeper: {error}");
+    /// Lets the keeper forget the exits whose records are written.
+    pub(super) fn acknowledge(&mut self) {
+        for seq in std::mem::take(&mut self.dealt_with) {
+            if let Err(error) = self.link.acknowledge(seq) {
+                tracing::error!("cannot acknowledge to the keeper: {error}");
+            }
         }
     }
 
@@ -199,12 +203,10 @@ impl Manager {
                 return;
             }
         };
-        self.feed(event);
-        self.turn();
+        self.events.push_back(event);
         self.watch_notify(&unit);
         if let Some(exit) = self.held_exits.remove(&ticket) {
             self.end(&exit);
-            self.acknowledge(exit.seq);
         }
     }
 

@@ -61,6 +61,8 @@ enum Instance {
 struct Unit {
     invocation: Option<Invocation>,
     leaders: Vec<Leader>,
+    /// How many orders the spawner still owes an answer for.
+    ordered: u32,
     /// Processes of the unit that somebody else made, as far as we have met them.
     others: Vec<Other>,
     /// Somebody waits for it to be empty.
@@ -137,6 +139,7 @@ impl Processes {
         let entry = self.units.entry(unit.clone()).or_default();
         entry.invocation = Some(spawn.invocation);
         entry.killing = false;
+        entry.ordered += 1;
         self.instances
             .insert(spawn.ticket, Instance::Ordered { unit, ended: None });
     }
@@ -150,10 +153,7 @@ impl Processes {
             pid,
             pidfd,
         } = spawned;
-        let ended = match self.instances.remove(&ticket) {
-            Some(Instance::Ordered { ended, .. }) => ended,
-            _ => None,
-        };
+        let ended = self.answered(ticket);
         self.enter(ticket, unit, pid, pidfd);
         if ended.is_some() {
             self.end(ticket);
@@ -163,7 +163,18 @@ impl Processes {
 
     /// Forgets an order for which no program runs.
     pub fn failed(&mut self, ticket: Ticket) {
-        self.instances.remove(&ticket);
+        self.answered(ticket);
+    }
+
+    /// The spawner has answered: gives the exit that was reported meanwhile.
+    fn answered(&mut self, ticket: Ticket) -> Option<(ExitStatus, Monotonic)> {
+        let Some(Instance::Ordered { unit, ended }) = self.instances.remove(&ticket) else {
+            return None;
+        };
+        if let Some(unit) = self.units.get_mut(&unit) {
+            unit.ordered = unit.ordered.saturating_sub(1);
+        }
+        ended
     }
 
     /// Enters a process that exists already: after a recovery, or one that was adopted.
@@ -223,9 +234,10 @@ impl Processes {
             self.watch.look_soon();
         } else {
             // Without a group of its own left it can be forgotten at once: a unit that restarts
-            // for ever must not fill the table.
+            // for ever must not fill the table. Where there are control groups these tell.
+            let by_group = self.cgroups.is_none();
             unit.leaders
-                .retain(|leader| leader.lives || signal::group_exists(&leader.pidfd));
+                .retain(|leader| leader.lives || by_group && signal::group_exists(&leader.pidfd));
         }
     }
 
@@ -249,9 +261,7 @@ impl Processes {
     /// Whether the spawner still owes an answer for this unit.
     #[must_use]
     pub fn is_ordered(&self, unit: &UnitName) -> bool {
-        self.instances
-            .values()
-            .any(|one| matches!(one, Instance::Ordered { unit: of, .. } if of == unit))
+        self.units.get(unit).is_some_and(|unit| unit.ordered > 0)
     }
 
     /// The processes that live.
@@ -291,6 +301,18 @@ impl Processes {
         }
         let mut reached = HashSet::new();
         if let Some(cgroups) = self.cgroups.clone() {
+            // Those we made first, wherever they are by now: whoever they fork from here on is in
+            // the list that is read afterwards, which mostly holds nobody else.
+            for leader in self
+                .units
+                .get(unit)
+                .into_iter()
+                .flat_map(|unit| &unit.leaders)
+            {
+                if leader.lives && signal::send(&leader.pidfd, signal, wake).unwrap_or(false) {
+                    reached.insert(leader.pid);
+                }
+            }
             let there = if kill {
                 cgroups.processes(unit)
             } else {
@@ -301,13 +323,12 @@ impl Processes {
             } else {
                 signal::send_cgroup(&cgroups, unit, signal, wake, &mut reached);
             }
-        } else {
-            self.find_others(unit);
+            return reached.len();
         }
+        self.find_others(unit);
         let Some(entry) = self.units.get(unit) else {
             return reached.len();
         };
-        // The ones we know are reached one by one too: they may have left the control group.
         for leader in &entry.leaders {
             if leader.lives && !reached.contains(&leader.pid) {
                 let sent = signal::send_group(&leader.pidfd, signal, wake)
@@ -358,7 +379,10 @@ impl Processes {
         for unit in &empty {
             self.stop_watching(unit);
         }
-        self.watch.took(began.elapsed());
+        // A look that has found what it looked for is not repeated.
+        if empty.len() < watched.len() {
+            self.watch.took(began.elapsed());
+        }
         empty
     }
 
@@ -487,11 +511,7 @@ impl Processes {
             unit.leaders.retain(|leader| leader.lives);
             unit.others.clear();
             unit.killing = false;
-            let ordered = self
-                .instances
-                .values()
-                .any(|one| matches!(one, Instance::Ordered { unit, .. } if unit == name));
-            if unit.leaders.is_empty() && !ordered {
+            if unit.leaders.is_empty() && unit.ordered == 0 {
                 self.units.remove(name);
                 if let Some(cgroups) = &self.cgroups {
                     // Leftovers keep it; the next run of the unit finds them there.
