@@ -161,7 +161,12 @@ impl Engine {
         let restarting = self
             .state
             .job_of(unit)
-            .is_some_and(|(_, job)| matches!(job.kind, JobKind::Restart | JobKind::TryRestart));
+            .is_some_and(|(_, job)| match job.kind {
+                JobKind::Restart | JobKind::TryRestart => true,
+                // It waits for the unit to be down.
+                JobKind::Start => !job.running,
+                _ => false,
+            });
         let closing = self.state.meta().closing;
         let mut mint = self.state.meta().mint.clone();
         let first = self.actions.len();

@@ -129,6 +129,9 @@ impl Engine {
                         Trace::None if lost_connection => Trace::Vain,
                         known => known,
                     };
+                    if differs {
+                        self.service_step(name, ServiceEvent::Stored(count));
+                    }
                     self.step(name, true, |cx, machine| match machine {
                         Machine::Service(state) => {
                             Machine::Service(Box::new(service::resume(cx, *state, trace)))
@@ -145,9 +148,6 @@ impl Engine {
                             self.service_step(name, ServiceEvent::Stop);
                         }
                     }
-                    if differs {
-                        self.service_step(name, ServiceEvent::Stored(count));
-                    }
                 }
                 Machine::Socket(_) => self.socket_step(name, SocketEvent::Resume),
                 Machine::Target(_) => {}
@@ -155,6 +155,7 @@ impl Engine {
             self.revisit.insert(name.clone());
         }
         self.kill_leaks(found);
+        self.close_leftover_listeners(found);
         self.close_leftovers(found);
     }
 
@@ -208,6 +209,20 @@ impl Engine {
                 signal: units::value::Signal::KILL,
                 wake: false,
             });
+        }
+    }
+
+    /// Listeners of socket units that are down: their `Unlisten` was not done.
+    fn close_leftover_listeners(&mut self, found: &Found) {
+        for unit in &found.listeners {
+            let socket = self.state.unit(unit).and_then(UnitState::socket);
+            if socket.is_none_or(|socket| socket.phase.listen().is_none()) {
+                let definition = self.definitions.get(unit);
+                self.actions.push(Action::Unlisten {
+                    unit: unit.clone(),
+                    remove_nodes: definition.is_some_and(|unit| unit.remove_on_stop()),
+                });
+            }
         }
     }
 

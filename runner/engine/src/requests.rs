@@ -102,11 +102,12 @@ impl Engine {
             Verb::TryReloadOrRestart if can_reload => JobKind::TryReload,
             Verb::TryReloadOrRestart => JobKind::TryRestart,
         };
-        let down = matches!(
+        // A reload would take the place of the stop that is under way.
+        let runs = !matches!(
             self.state.active(unit),
-            ActiveState::Inactive | ActiveState::Failed
+            ActiveState::Inactive | ActiveState::Failed | ActiveState::Deactivating
         );
-        if verb == Verb::Reload && down && can_reload {
+        if verb == Verb::Reload && !runs && can_reload {
             return Err(Refusal::NotApplicable(
                 unit.clone(),
                 "it does not run".to_owned(),

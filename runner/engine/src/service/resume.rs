@@ -56,6 +56,11 @@ impl Run<'_> {
                 });
             }
         }
+        if matches!(self.s.phase, Phase::Dead { .. } | Phase::Failed { .. }) {
+            // Perhaps it was killed just before it gave these back.
+            self.s.uses_store |= self.s.stored > 0;
+            self.let_go();
+        }
         self.s
             .former
             .retain(|ticket| matches!(trace(*ticket), Trace::Lives(_) | Trace::Ended));

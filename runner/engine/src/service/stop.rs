@@ -474,7 +474,7 @@ impl Run<'_> {
     }
 
     /// Gives back what belongs to a run, and what is kept between runs unless one follows.
-    fn let_go(&mut self) {
+    pub(super) fn let_go(&mut self) {
         let unit = self.cx.name.clone();
         if self.s.uses_store && !self.cx.restarting {
             self.s.uses_store = false;

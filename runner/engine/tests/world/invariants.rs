@@ -59,7 +59,7 @@ impl Invariants {
     }
 
     /// Changes are told in order, without gaps, and each begins where the last one ended.
-    pub(crate) fn moved(&mut self, moved: &Moved) {
+    pub(crate) fn moved(&mut self, engine: &Engine, moved: &Moved) {
         assert!(
             moved.seq > self.last_seq,
             "{moved:?} comes after {}",
@@ -75,9 +75,38 @@ impl Invariants {
             );
         }
         self.last.insert(moved.unit.clone(), moved.to);
+        let down = |state| matches!(state, ActiveState::Inactive | ActiveState::Failed);
+        if down(moved.from.0) && !down(moved.to.0) && moved.to.1 != SubState::AutoRestart {
+            self.begins(engine, &moved.unit);
+        }
     }
 
-    /// I5, I6, I7: when a unit may begin to start.
+    /// I5: a unit begins to start.
+    fn begins(&mut self, engine: &Engine, unit: &UnitName) {
+        if self.was_reloaded {
+            return;
+        }
+        let set = engine.definitions();
+        for (word, other) in set.dependencies(unit) {
+            if word != Dependency::Requires
+                || !set
+                    .dependencies(unit)
+                    .any(|(word, name)| word == Dependency::After && name == other)
+            {
+                continue;
+            }
+            let starting = engine
+                .jobs()
+                .into_iter()
+                .any(|job| job.unit == *other && job.kind == JobKind::Start);
+            assert!(
+                !starting,
+                "I5: {unit} starts before {other}, which it requires and comes after"
+            );
+        }
+    }
+
+    /// I6, I7: when a unit may start.
     pub(crate) fn spawn(&mut self, engine: &Engine, spawn: &Spawn, now: u64) {
         let unit = &spawn.unit;
         let view = engine.unit(unit).unwrap();
@@ -105,27 +134,6 @@ impl Invariants {
             recent <= 40,
             "I7: {unit} starts {recent} times in ten seconds"
         );
-        if self.was_reloaded {
-            return;
-        }
-        let set = engine.definitions();
-        for (word, other) in set.dependencies(unit) {
-            if word != Dependency::Requires
-                || !set
-                    .dependencies(unit)
-                    .any(|(word, name)| word == Dependency::After && name == other)
-            {
-                continue;
-            }
-            let starting = engine
-                .jobs()
-                .into_iter()
-                .any(|job| job.unit == *other && job.kind == JobKind::Start);
-            assert!(
-                !starting,
-                "I5: {unit} starts before {other}, which it requires and comes after"
-            );
-        }
     }
 
     /// I1: at most one main process for each unit.

@@ -377,7 +377,7 @@ impl<'a> World<'a> {
 
     fn published(&mut self, change: Change) {
         match change {
-            Change::Moved(moved) => self.invariants.moved(&moved),
+            Change::Moved(moved) => self.invariants.moved(self.engine.as_ref().unwrap(), &moved),
             Change::JobNew { job, kind, .. } => {
                 self.kinds.insert(job, kind);
             }
