@@ -41,7 +41,7 @@ impl Engine {
             } else {
                 Level::Warning
             };
-            self.log(None, level, MessageId::Reloaded, &diagnostic.to_string());
+            self.log(None, level, MessageId::Reloaded, diagnostic.to_string());
         }
         let answer = if refused {
             self.log(
