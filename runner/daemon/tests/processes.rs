@@ -113,6 +113,11 @@ impl Bench {
                 failure: SpawnFailure::Setup { status, message },
                 ..
             } => (status, message),
+            // Before there is a process nothing can have a status.
+            Report::Failed {
+                failure: SpawnFailure::Resources { message },
+                ..
+            } => (0, message),
             other => panic!("{other:?}"),
         }
     }
@@ -586,7 +591,7 @@ fn failing_steps_say_what_failed() {
         ),
         (
             format!("{SLEEP}\nenvironment-file = \"/nonexistent\""),
-            203,
+            0,
             "cannot read environment file /nonexistent: no such file or directory".to_owned(),
         ),
     ] {

@@ -152,6 +152,12 @@ pub enum SpawnFailure {
         /// The errno.
         errno: i32,
     },
+    /// Something that is needed before there is a process could not be had, such as a file with
+    /// its environment: the start fails whatever the service's type (`Result=resources`).
+    Resources {
+        /// A sentence with the object and the reason.
+        message: String,
+    },
     /// A step between clone and `execve` failed. The service counts as having exited with `status`.
     Setup {
         /// systemd's exit status for the step, 200–243 (`systemd.exec(5)`).

@@ -119,9 +119,14 @@ fn read_file(path: &str, optional: bool) -> Result<Vec<(String, String)>, SpawnF
     match open::read_regular(path.as_ref(), MOST_BYTES) {
         Ok(bytes) => match String::from_utf8(bytes) {
             Ok(text) => Ok(environment_file::parse(&text)),
-            Err(_) => Err(Step::Execute.refused(format!("{what}: it is not valid UTF-8"))),
+            Err(_) => Err(SpawnFailure::Resources {
+                message: format!("{what}: it is not valid UTF-8"),
+            }),
         },
         Err(error) if optional && error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(open::failure(Step::Execute, &what, &error)),
+        Err(error) => Err(match open::failure(Step::Execute, &what, &error) {
+            SpawnFailure::Setup { message, .. } => SpawnFailure::Resources { message },
+            other => other,
+        }),
     }
 }

@@ -245,6 +245,15 @@ impl Run<'_> {
         };
         match failure {
             SpawnFailure::Shortage { errno } => self.short(&child, errno),
+            SpawnFailure::Resources { message } => {
+                self.cx
+                    .log(Level::Error, MessageId::SpawnFailed, message.clone());
+                if self.s.result == UnitResult::Success {
+                    self.s.result = UnitResult::Resources;
+                    self.s.failure = message;
+                }
+                self.ended(ticket, ExitStatus::Unknown);
+            }
             SpawnFailure::Setup { status, message } => {
                 self.cx
                     .log(Level::Error, MessageId::SpawnFailed, message.clone());

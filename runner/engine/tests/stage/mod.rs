@@ -261,6 +261,12 @@ impl Stage {
                 };
                 Event::SpawnFailed { ticket, failure }
             }
+            ["no-resources", unit, message @ ..] => {
+                let ticket = self.take_asked(unit)?;
+                let message = message.join(" ");
+                let failure = SpawnFailure::Resources { message };
+                Event::SpawnFailed { ticket, failure }
+            }
             ["exited", unit, status, role @ ..] => {
                 let at = self.find(unit, role.first().copied())?;
                 let process = self.processes.remove(at);
