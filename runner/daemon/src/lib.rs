@@ -7,6 +7,7 @@ pub mod link;
 pub mod load;
 pub mod log;
 pub mod manager;
+pub mod memory;
 pub mod notify;
 pub mod now;
 pub mod options;

@@ -28,7 +28,7 @@ use crate::process::spawner::{Registrar, Settings, Spawner};
 use crate::process::table::Processes;
 use crate::socket::{Acceptor, Inherited};
 use crate::users::Accounts;
-use crate::{load, surroundings};
+use crate::{load, memory, surroundings};
 
 /// How long one turn of the loop may take before the keeper thinks that it hangs. The loop makes no
 /// call that blocks, so this is generous.
@@ -36,6 +36,7 @@ const HANG: Duration = Duration::from_secs(10);
 
 /// Runs the manager until the program ends or another manager takes over.
 pub fn run(options: Options, runtime: PathBuf, link: Link, takeover: Takeover) -> ExitCode {
+    memory::settle();
     // Before there are threads: it changes the environment.
     let inherited = Inherited::from_environment();
     let (wakes, sleeps) = match (link.hang_timer(), link.hang_timer()) {
@@ -52,6 +53,7 @@ pub fn run(options: Options, runtime: PathBuf, link: Link, takeover: Takeover) -
             let _ = wakes.arm(HANG);
         })
         .on_thread_park(move || {
+            memory::give_back();
             let _ = sleeps.disarm();
         })
         .build();
@@ -207,6 +209,7 @@ impl Manager {
             halted: None,
             replaced: false,
         };
+        memory::used_much();
         manager
             .recover(taken, begun.actions)
             .map_err(told("cannot take over"))?;

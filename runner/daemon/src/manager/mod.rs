@@ -38,6 +38,7 @@ use units::{Definition, UnitName};
 use crate::cgroup::Cgroups;
 use crate::link::{Exit, Key, Link, Message};
 use crate::log::{LogEvent, Logs};
+use crate::memory;
 use crate::notify::fd_store::FdStore;
 use crate::now;
 use crate::options::Options;
@@ -48,6 +49,9 @@ use crate::store::{Store, Written};
 use crate::users::Accounts;
 
 pub use boot::run;
+
+/// After so many wishes at once there is memory to be given back.
+const BURST: usize = 100;
 
 /// Everything the manager owns.
 struct Manager {
@@ -187,6 +191,9 @@ impl Manager {
             self.write_definitions();
         }
         self.write_records();
+        if actions.len() > BURST {
+            memory::used_much();
+        }
         self.logs.hold();
         for action in actions {
             self.perform(action);

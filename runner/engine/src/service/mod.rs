@@ -55,26 +55,34 @@ pub(crate) struct Service {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) watch_empty: Option<Ticket>,
     /// No process was left, and none was asked for since.
+    #[serde(skip_serializing_if = "is_default")]
     pub(crate) known_empty: bool,
     /// It forked and nobody knows its main process: it lives as long as any process of it does.
+    #[serde(skip_serializing_if = "is_default")]
     pub(crate) lives_as_group: bool,
     /// Processes that are not followed any more but still belong to it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) former: Vec<Ticket>,
     /// The first failure of this run.
+    #[serde(skip_serializing_if = "is_default")]
     pub(crate) result: UnitResult,
     /// A sentence about it.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) failure: String,
     /// The start was done once in this run.
+    #[serde(skip_serializing_if = "is_default")]
     pub(crate) was_ready: bool,
     /// Stopped on request: no automatic restart.
+    #[serde(skip_serializing_if = "is_default")]
     pub(crate) forbid_restart: bool,
     /// Automatic restarts since the last start on request.
+    #[serde(skip_serializing_if = "is_default")]
     pub(crate) restarts: u32,
     /// The next start begins to count restarts anew.
+    #[serde(skip_serializing_if = "is_default")]
     pub(crate) flush_restarts: bool,
     /// The last reload command failed.
+    #[serde(skip_serializing_if = "is_default")]
     pub(crate) reload_failed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) watchdog: Option<Watchdog>,
@@ -86,15 +94,24 @@ pub(crate) struct Service {
     pub(crate) early: Vec<(Sender, Message)>,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) status_text: String,
+    #[serde(skip_serializing_if = "is_default")]
     pub(crate) status_errno: i32,
     /// Something was put into the fd store.
+    #[serde(skip_serializing_if = "is_default")]
     pub(crate) uses_store: bool,
     /// How many descriptors it holds.
+    #[serde(skip_serializing_if = "is_default")]
     pub(crate) stored: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) main_start: Option<Now>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) main_exit: Option<(Now, ExitStatus)>,
+}
+
+/// Records leave out what a missing field means anyway: they are written at every step, and a
+/// recovery reads all of them before it answers anybody.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Where in its run a service is.
