@@ -6,14 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Something large was worked on since the last [`give_back`].
 static SLACK: AtomicBool = AtomicBool::new(false);
 
-/// One heap for all threads, and none of it kept for the next large block. To be called before
+/// Nothing is kept for the next large block. To be called before
 /// there are threads.
 pub fn settle() {
     #[cfg(target_env = "gnu")]
     // SAFETY: settings of mallopt(3) with values it documents; a refused one changes nothing.
     unsafe {
-        // Each further arena costs its pages, and our threads hardly ever allocate at one time.
-        libc::mallopt(libc::M_ARENA_MAX, 1);
         // Fixed, as it grows otherwise: the text of all records goes back as soon as it is written.
         libc::mallopt(libc::M_MMAP_THRESHOLD, 64 * 1024);
         libc::mallopt(libc::M_TRIM_THRESHOLD, 64 * 1024);
