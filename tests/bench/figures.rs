@@ -219,7 +219,7 @@ fn log() {
         let mut world = World::new();
         world.unit(
             "x.toml",
-            &format!("[service]\nautostart = false\ntype = \"oneshot\"\nlog-file = \"@dir@/x.log\"\nexec-start = \"{service} lines {BYTES}\"\n"),
+            &format!("[service]\nautostart = false\ntype = \"oneshot\"\nlog-file = \"@dir@/x.log\"\nlog-max-size = 0\nexec-start = \"{service} lines {BYTES}\"\n"),
         );
         world.start();
         let begun = Instant::now();
