@@ -284,7 +284,7 @@ fn a_missing_environment_file() {
         "[service]\nautostart = false\nenvironment-file = \"-/no/such/file\"\nexec-start = \"@actor@ as=y tell=up pause\"\n",
     );
     world.start();
-    let _ = world.ctl(&["start", "x.service"]);
+    assert_eq!(world.ctl(&["start", "x.service"]).code, 1);
     world.wait_for("x.service", "inactive");
     assert_eq!(world.show("x.service", "ActiveState"), "failed");
     world.console_line("the file", |line| {
