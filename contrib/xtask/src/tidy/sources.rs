@@ -10,6 +10,10 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "dbus/src/server/peer.rs",
     "runner/daemon/examples/",
     "runner/daemon/src/keeper/",
+    "runner/daemon/src/link.rs",
+    "runner/daemon/src/manager/poller.rs",
+    "runner/daemon/src/memory.rs",
+    "runner/daemon/src/notify.rs",
     "runner/daemon/src/notify/fd_store.rs",
     "runner/daemon/src/process/",
     "runner/daemon/src/socket/inherit.rs",
@@ -86,7 +90,7 @@ fn modules_say_what_they_are() {
 #[test]
 fn unsafe_stays_next_to_the_kernel() {
     // In pieces, so that this file does not ask.
-    let asks = concat!("(unsafe", "_code");
+    let asks = concat!("unsafe", "_code");
     let wild: Vec<String> = rust()
         .into_iter()
         .filter(|source| source.text.contains(asks))
