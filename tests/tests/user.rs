@@ -27,10 +27,6 @@ fn everything_works_as_an_ordinary_user() {
             .unwrap()
             .contains("web ")
     );
-    assert_eq!(
-        std::fs::read_to_string(world.path("state/web.log")).unwrap(),
-        "hello\n"
-    );
     let main = world.main_process("n.service");
     main.signal(libc::SIGKILL);
     world.event("n", "up");
@@ -39,6 +35,11 @@ fn everything_works_as_an_ordinary_user() {
     world.wait_for("n.service", "ready");
     assert_eq!(world.show("n.service", "NRestarts"), "1");
     assert_eq!(world.stop(), Ended::Exited(0));
+    // By now everything has gone where it should.
+    assert_eq!(
+        std::fs::read_to_string(world.path("state/web.log")).unwrap(),
+        "hello\n"
+    );
     world.event("n", "down");
 }
 
