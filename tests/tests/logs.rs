@@ -230,6 +230,9 @@ fn logs_from_the_ring() {
     world.start();
     world.event("x", "obeys");
     world.event("y", "obeys");
+    // A line is in the ring right after it was shown.
+    world.console_line("the last of x", |line| line.contains("x 00009999"));
+    world.console_line("that of y", |line| line.contains("y_1"));
     let tail = world.ctl(&["logs", "-n", "100", "x"]).ok();
     assert_eq!(numbers(&tail), (9_900..10_000).collect::<Vec<_>>());
     let both = world.ctl(&["logs", "-n", "1", "x", "y"]).ok();
