@@ -20,6 +20,7 @@ mod resolve;
 pub mod settings;
 pub mod source;
 pub mod specifier;
+pub mod supervisord;
 pub mod surroundings;
 pub mod unit_set;
 pub mod value;
