@@ -13,6 +13,7 @@ pub mod definition;
 pub mod dependency;
 pub mod diagnostic;
 pub mod disk;
+pub mod group;
 mod load;
 pub mod name;
 pub mod record;

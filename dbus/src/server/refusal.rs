@@ -50,6 +50,9 @@ impl From<Refusal> for Failure {
                 Kind::ReloadRefused,
                 f!("nothing was reloaded:\n{}", diagnostics::sentences(&*found)),
             ),
+            group @ (Refusal::NoSuchGroup(_) | Refusal::GroupExists(_) | Refusal::GroupRuns(_)) => {
+                (Kind::InvalidArgs, group.to_string())
+            }
             Refusal::ShuttingDown => (Kind::ShuttingDown, "everything is being stopped".to_owned()),
             Refusal::AccessDenied(why) => (Kind::AccessDenied, why),
             Refusal::Invalid(why) => (Kind::InvalidArgs, why),

@@ -128,6 +128,8 @@ pub(super) fn heads(change: &Change) -> Vec<Signal> {
         Change::UnitRemoved(unit) => vec![Signal::manager("UnitRemoved", Some(unit))],
         Change::Reloading(_) => vec![Signal::manager("Reloading", None)],
         Change::StartupFinished => vec![Signal::manager("StartupFinished", None)],
+        // Nobody on D-Bus knows groups, and a closing one sees by its jobs.
+        Change::GroupAdded(_) | Change::GroupRemoved(_) | Change::Closing { .. } => Vec::new(),
         Change::Properties(unit) => interfaces_of(unit.kind())
             .iter()
             .map(|interface| Signal {
@@ -172,7 +174,10 @@ pub(super) async fn messages(
             first.build(&(unit.as_str(), object(unit_path(unit.as_str()))))
         }
         Change::Reloading(active) => first.build(active),
-        Change::StartupFinished => first.build(&()),
+        Change::StartupFinished
+        | Change::GroupAdded(_)
+        | Change::GroupRemoved(_)
+        | Change::Closing { .. } => first.build(&()),
         Change::Properties(unit) => {
             return properties_changed(unit, wanted, handle, caller).await;
         }

@@ -2,13 +2,13 @@
 //!
 //! | standing | may |
 //! |---|---|
-//! | owner: root, and the uid we run as | everything |
+//! | owner: root, the uid we run as, and whoever an HTTP server of ours let in | everything |
 //! | administrator: group `runner-admin` | everything but shutdown |
 //! | observer: everybody else | see states; never environments, command lines, logs, stdin |
 
 use engine::{Command, Refusal};
 
-use crate::caller::Caller;
+use crate::caller::{Caller, Via};
 use crate::request::Request;
 
 /// What the decision depends on beside the caller; fixed when the manager starts.
@@ -34,7 +34,8 @@ pub enum Standing {
 /// What `caller` is to us.
 #[must_use]
 pub fn standing(caller: &Caller, policy: &Policy) -> Standing {
-    if caller.uid == 0 || caller.uid == policy.own_uid {
+    let by_server = matches!(caller.via, Via::HttpUnix | Via::HttpInet(_));
+    if by_server || caller.uid == 0 || caller.uid == policy.own_uid {
         Standing::Owner
     } else if policy.admin_gid.is_some_and(|gid| caller.is_in_group(gid)) {
         Standing::Administrator
@@ -47,7 +48,7 @@ pub fn standing(caller: &Caller, policy: &Policy) -> Standing {
 #[must_use]
 pub fn required(request: &Request) -> Standing {
     match request {
-        Request::Command(Command::Shutdown { .. }) => Standing::Owner,
+        Request::Command(Command::Shutdown { .. } | Command::RestartAll) => Standing::Owner,
         // The result of a job is a state, and so is how the units hang together.
         Request::Command(Command::AwaitJob { .. })
         | Request::Units(_)
@@ -55,14 +56,28 @@ pub fn required(request: &Request) -> Standing {
         | Request::Jobs
         | Request::Dependencies { .. }
         | Request::Sockets
+        | Request::Processes(_)
         | Request::Manager => Standing::Observer,
         Request::Command(
             Command::Submit { .. }
             | Command::CancelJob { .. }
             | Command::Kill { .. }
             | Command::ResetFailed { .. }
-            | Command::Reload { .. },
+            | Command::Reload { .. }
+            | Command::Stage
+            | Command::AddGroup { .. }
+            | Command::RemoveGroup { .. },
         )
+        | Request::Sets
+        | Request::Program(_)
+        | Request::Input { .. }
+        | Request::LogText { .. }
+        | Request::LogFollow { .. }
+        | Request::LogClear(_)
+        | Request::LogReopen
+        | Request::Tap { .. }
+        | Request::Drain(_)
+        | Request::Note(_)
         | Request::Usage(_)
         | Request::Logs { .. }
         | Request::Cat(_)
@@ -99,7 +114,7 @@ mod tests {
     use units::value::Signal;
 
     use super::*;
-    use crate::{Direction, Selection, Via};
+    use crate::{Direction, Selection};
 
     fn caller(uid: u32, gid: u32, groups: &[u32]) -> Caller {
         Caller {
@@ -223,6 +238,13 @@ mod tests {
                 (caller(2000, 77, &[51, 0]), Standing::Observer),
                 // Group 0 is not root.
                 (caller(2000, 0, &[]), Standing::Observer),
+                (
+                    Caller {
+                        via: Via::HttpUnix,
+                        ..caller(2000, 77, &[])
+                    },
+                    Standing::Owner,
+                ),
                 (
                     Caller {
                         gid: None,

@@ -3,7 +3,8 @@
 /// The other end of a front end's connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// Effective uid at the time of connect (`SO_PEERCRED`, or the bus's credentials).
+    /// Effective uid at the time of connect (`SO_PEERCRED`, or the bus's credentials);
+    /// `u32::MAX`, which is nobody's, where it is not known.
     pub uid: u32,
     /// Effective gid; `None` when the bus does not say.
     pub gid: Option<u32>,
@@ -22,6 +23,12 @@ pub enum Via {
     Private,
     /// A message bus.
     Bus,
+    /// An HTTP server of ours, over a socket in the file system: who may open it may everything, as
+    /// with supervisord.
+    HttpUnix,
+    /// An HTTP server of ours, over TCP: who got past its authentication may everything. The uid is
+    /// not known.
+    HttpInet(std::net::SocketAddr),
 }
 
 impl Caller {
@@ -35,6 +42,9 @@ impl Caller {
 impl std::fmt::Display for Caller {
     /// For audit records: `uid 1000, pid 4711, private socket`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Via::HttpInet(peer) = self.via {
+            return write!(f, "{peer}, http");
+        }
         write!(f, "uid {}", self.uid)?;
         if let Some(pid) = self.pid {
             write!(f, ", pid {pid}")?;
@@ -42,6 +52,7 @@ impl std::fmt::Display for Caller {
         f.write_str(match self.via {
             Via::Private => ", private socket",
             Via::Bus => ", message bus",
+            Via::HttpUnix | Via::HttpInet(_) => ", http socket",
         })
     }
 }

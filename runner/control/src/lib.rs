@@ -1,6 +1,6 @@
 //! The one door to the manager.
 //!
-//! Front ends (D-Bus, later XML-RPC and the web page) hold a [`Handle`] and ask; the manager owns
+//! Front ends (D-Bus, XML-RPC, the web page) hold a [`Handle`] and ask; the manager owns
 //! the [`Door`], answers and publishes. Nothing else crosses: no front end sees the engine itself,
 //! and the manager knows no protocol.
 //!
@@ -27,9 +27,11 @@ pub use caller::{Caller, Via};
 pub use dependency::{Direction, Node};
 pub use door::{Answerer, Door, Handle, Knock, Subscription, open};
 pub use reply::{
-    LogLine, LogSource, LogStream, Manager, Process, Reply, SocketLine, UnitDetail, UnitFile, Usage,
+    Chunk, ChunkKind, LogLine, LogProblem, LogSource, LogStream, LogText, Manager, Process,
+    ProcessDetail, ProgramProblem, Reply, Restarting, Sets, SocketLine, UnitDetail, UnitFile,
+    Usage,
 };
-pub use request::Request;
+pub use request::{LogName, LogRange, Request};
 pub use selection::Selection;
 pub use words::Word;
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use engine::clock::{Now, Realtime};
 use engine::command::Answer;
+use engine::view::supervisord::ProcessView;
 use engine::view::systemd::{ActiveState, JobView, SystemState, UnitView};
 use tokio::sync::mpsc;
-use units::{Dependency, UnitName};
+use units::{Dependency, UnitName, UnitSet};
 
 use crate::dependency::Node;
 
@@ -34,6 +35,102 @@ pub enum Reply {
     Sockets(Vec<SocketLine>),
     /// The whole.
     Manager(Box<Manager>),
+    /// Services as processes.
+    Processes(Vec<ProcessDetail>),
+    /// Definitions.
+    Sets(Sets),
+    /// Whether a program can be run.
+    Program(Result<(), ProgramProblem>),
+    /// A part of a log, or why there is none.
+    LogText(Result<LogText, LogProblem>),
+    /// A log that is followed, or why it cannot be.
+    LogBytes(Result<mpsc::Receiver<Arc<[u8]>>, LogProblem>),
+    /// An output that is tapped.
+    Tap(mpsc::Receiver<Chunk>),
+    /// Nothing more to say.
+    Done,
+}
+
+/// A service as a process of a group: the engine's view, and where its logs are.
+#[derive(Debug, Clone)]
+pub struct ProcessDetail {
+    /// The engine's view.
+    pub view: ProcessView,
+    /// The file of its standard output; `None` where it goes elsewhere.
+    pub log_file: Option<PathBuf>,
+    /// The file of its standard error, where it has one of its own.
+    pub error_log_file: Option<PathBuf>,
+}
+
+/// The definitions there are.
+#[derive(Debug, Clone)]
+pub struct Sets {
+    /// In force.
+    pub active: Arc<UnitSet>,
+    /// Read last; the same one where nothing was laid aside.
+    pub candidate: Arc<UnitSet>,
+    /// Whether everything is being stopped, and if so whether it is started anew afterwards.
+    pub closing: Option<Restarting>,
+}
+
+/// Whether everything is started anew once it is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Restarting(pub bool);
+
+/// Why a program cannot be run (supervisord's words follow from it).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProgramProblem {
+    /// The command line cannot be split, is empty, or names nothing that is there; the sentence.
+    NoFile(String),
+    /// It is there but is a directory or may not be executed; the sentence.
+    NotExecutable(String),
+}
+
+/// A part of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogText {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// The size of the whole file when they were read.
+    pub size: u64,
+    /// For [`LogRange::Tail`](crate::LogRange::Tail): the reader has missed something.
+    pub overflow: bool,
+}
+
+/// Why there is nothing of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogProblem {
+    /// It goes to no file, or the file is not there: its path, where it has one.
+    NoFile(Option<PathBuf>),
+    /// The offset or length make no sense.
+    BadRange,
+    /// Reading failed: a sentence.
+    Failed(String),
+}
+
+/// A piece of output, as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chunk {
+    /// How many bytes had come through this output before it, over recoveries too; captured text
+    /// counts where it begins.
+    pub position: u64,
+    /// Where the next chunk begins: what to note to go on after a recovery.
+    pub end: u64,
+    /// The process whose output it is; 0 where it is not known.
+    pub pid: u32,
+    /// What it is.
+    pub kind: ChunkKind,
+    /// The bytes.
+    pub bytes: Arc<[u8]>,
+}
+
+/// What a chunk is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChunkKind {
+    /// Output as it was written.
+    Output,
+    /// What stood between capture tokens, whole.
+    Captured,
 }
 
 /// One unit: what the engine knows and what the shell adds. Nothing here costs a system call.

@@ -4,6 +4,7 @@ use engine::Command;
 use units::UnitName;
 
 use crate::dependency::Direction;
+use crate::reply::LogSource;
 use crate::selection::Selection;
 
 /// A request. Commands change something and are decided by the engine; the others are questions
@@ -43,9 +44,92 @@ pub enum Request {
     },
     /// Every listening address of the loaded sockets; [`Reply::Sockets`](crate::Reply::Sockets).
     Sockets,
+    /// Services as processes of groups, sorted by group and name: these, or all;
+    /// [`Reply::Processes`](crate::Reply::Processes). One that is not there is left out.
+    Processes(Option<Vec<UnitName>>),
+    /// The definitions in force and those laid aside; [`Reply::Sets`](crate::Reply::Sets).
+    Sets,
+    /// Whether the program of a service's first command is there and may be run, before it is
+    /// started: looks at the file system; [`Reply::Program`](crate::Reply::Program).
+    Program(UnitName),
+    /// Write to the standard input of a service (`standard-input = "pipe"`): all of it or nothing.
+    /// [`Reply::Done`](crate::Reply::Done).
+    Input {
+        /// The service.
+        unit: UnitName,
+        /// What to write.
+        bytes: Vec<u8>,
+    },
+    /// A part of a log as it is in its file; [`Reply::LogText`](crate::Reply::LogText).
+    LogText {
+        /// Which log.
+        log: LogName,
+        /// Which part.
+        range: LogRange,
+    },
+    /// The end of a log and then all that comes to it, until the receiver is dropped;
+    /// [`Reply::LogBytes`](crate::Reply::LogBytes).
+    LogFollow {
+        /// Which log.
+        log: LogName,
+        /// How many bytes of it to begin with, if there are so many; else all of it.
+        last: u64,
+    },
+    /// Empty logs, taking rotated files away; [`Reply::Done`](crate::Reply::Done).
+    LogClear(Vec<LogName>),
+    /// Open all log files again, after somebody moved them away; [`Reply::Done`](crate::Reply::Done).
+    LogReopen,
+    /// All that comes to an output, as it comes, chunk by chunk; [`Reply::Tap`](crate::Reply::Tap).
+    /// Only outputs that are copied can be tapped: those of event listeners, and those with
+    /// `log-events` or `log-capture-size`.
+    Tap {
+        /// The service.
+        unit: UnitName,
+        /// Which output: `Out` or `Error`.
+        source: LogSource,
+        /// From this position on, where it still is in memory, so that nothing is missed over a
+        /// recovery; from now on where there is none.
+        from: Option<u64>,
+    },
+    /// Wait until all that was written to the service's output so far has been read and given to
+    /// whoever taps it; [`Reply::Done`](crate::Reply::Done).
+    Drain(UnitName),
+    /// Keep this with the state, in place of what was kept before: a front end's own memory over a
+    /// recovery; [`Reply::Done`](crate::Reply::Done).
+    Note(Vec<u8>),
     /// The whole; [`Reply::Manager`](crate::Reply::Manager).
     Manager,
     /// Replace the manager by a new process of the program on disk, keeping its state. Answered
     /// with [`Reply::Answer`](crate::Reply::Answer) before connections are lost.
     Reexec,
+}
+
+/// A log that is kept in a file.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum LogName {
+    /// The daemon's own.
+    Main,
+    /// An output of a service: `Out` or `Error`.
+    Unit(UnitName, LogSource),
+}
+
+/// A part of a log file, in bytes. The rules are supervisord's (`readProcessStdoutLog`,
+/// `tailProcessStdoutLog`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogRange {
+    /// `length` bytes from `offset` on; all the rest where `length` is 0. A negative `offset` with
+    /// `length` 0: the last so many bytes.
+    Read {
+        /// Where to begin.
+        offset: i64,
+        /// How many bytes.
+        length: i64,
+    },
+    /// The last `length` bytes, for a reader who is at `offset`.
+    Tail {
+        /// Where the reader is.
+        offset: i64,
+        /// How many bytes at most.
+        length: i64,
+    },
 }

@@ -50,6 +50,24 @@ pub enum Command {
         /// Apply what is good, keep the last good definition of the rest.
         keep_going: bool,
     },
+    /// Read all unit files again and lay what they say aside, as a candidate beside the definitions
+    /// in force (supervisord's `reread`). Answered with [`Answer::Staged`], or refused with
+    /// [`Refusal::ReloadRefused`], and then the candidate stays what it was.
+    Stage,
+    /// Put a group of the candidate in force and start those of its services that start at boot.
+    AddGroup {
+        /// Its name.
+        group: String,
+    },
+    /// Take a group whose services are all down out of the definitions in force.
+    RemoveGroup {
+        /// Its name.
+        group: String,
+    },
+    /// Read all unit files again, and if they are good stop everything in order and start anew with
+    /// them (supervisord's `reload`). Answered with [`Answer::Done`] when the stopping begins, or
+    /// refused with [`Refusal::ReloadRefused`], and then nothing is touched.
+    RestartAll,
     /// Stop everything in order and end the program with this exit status.
     Shutdown {
         /// Exit status of the whole program.
@@ -97,6 +115,13 @@ pub enum Answer {
     Job(JobId),
     /// The job has ended.
     Ended(crate::job::JobResult),
+    /// The candidate is what the files say now.
+    Staged {
+        /// How its groups differ from those in force.
+        groups: units::group::GroupDifference,
+        /// What there was to say about it.
+        diagnostics: std::sync::Arc<Vec<units::Diagnostic>>,
+    },
     /// The definitions are the new ones; what there was to say about them.
     Reloaded(std::sync::Arc<Vec<units::Diagnostic>>),
 }
@@ -122,6 +147,12 @@ pub enum Refusal {
     NoSuchJob(JobId),
     /// The unit has no such process.
     NoProcess(UnitName, Whom),
+    /// The candidate, or the set in force, has no such group.
+    NoSuchGroup(String),
+    /// The group is in force already.
+    GroupExists(String),
+    /// A service of the group is not down.
+    GroupRuns(String),
     /// A unit file is broken: nothing was applied.
     ReloadRefused(std::sync::Arc<Vec<units::Diagnostic>>),
     /// Everything is being stopped: nothing new is started.
@@ -152,6 +183,9 @@ impl std::fmt::Display for Refusal {
             Refusal::NoProcess(unit, Whom::All) => write!(f, "{unit} has no process"),
             Refusal::NoProcess(unit, Whom::Main) => write!(f, "{unit} has no main process"),
             Refusal::NoProcess(unit, Whom::Control) => write!(f, "{unit} has no control process"),
+            Refusal::NoSuchGroup(group) => write!(f, "no group {group}"),
+            Refusal::GroupExists(group) => write!(f, "group {group} is there already"),
+            Refusal::GroupRuns(group) => write!(f, "group {group} still runs"),
             Refusal::ReloadRefused(diagnostics) => {
                 let errors = diagnostics
                     .iter()

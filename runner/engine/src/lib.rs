@@ -68,6 +68,8 @@ use view::systemd::{JobView, SystemState, UnitView};
 #[derive(Debug)]
 pub struct Engine {
     definitions: Definitions,
+    /// What was read and laid aside.
+    candidate: Option<Arc<UnitSet>>,
     /// What there was to say about them when they were read.
     diagnostics: Arc<Vec<Diagnostic>>,
     state: State,
@@ -131,6 +133,7 @@ impl Engine {
     ) -> (Engine, Vec<Action>) {
         let mut engine = Engine {
             definitions: Definitions::new(units),
+            candidate: None,
             diagnostics,
             state: State::default(),
             now,
@@ -172,6 +175,13 @@ impl Engine {
     #[must_use]
     pub fn definitions(&self) -> &Arc<UnitSet> {
         self.definitions.set()
+    }
+
+    /// The definitions that were read last and are not all in force ([`Command::Stage`]); those in
+    /// force where nothing was laid aside.
+    #[must_use]
+    pub fn candidate(&self) -> &Arc<UnitSet> {
+        self.candidate.as_ref().unwrap_or(self.definitions.set())
     }
 
     /// The definition a unit runs on, wherever it comes from.

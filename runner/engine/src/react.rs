@@ -35,6 +35,7 @@ impl Engine {
             to: moved.to,
             pid,
             cause: moved.cause.clone(),
+            process: None,
         })));
         self.refresh.insert(unit.clone());
         self.revisit.insert(unit.clone());

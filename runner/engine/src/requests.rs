@@ -57,6 +57,10 @@ impl Engine {
                 self.actions.push(Action::Publish(Change::Reloading(true)));
                 return self.actions.push(Action::ReadUnits { ticket });
             }
+            Command::Stage
+            | Command::AddGroup { .. }
+            | Command::RemoveGroup { .. }
+            | Command::RestartAll => Err(Refusal::Invalid("not possible".to_owned())),
             Command::Shutdown { status } => {
                 self.begin_closing(status);
                 Ok(Answer::Done)

@@ -11,8 +11,8 @@ use super::{Section, Setting};
 use crate::definition::Definition;
 use crate::name::UnitName;
 use crate::value::{
-    Assignment, EnvironmentFile, ExecLine, ExitSet, Input, KillMode, Limit, ListenAddress, Mode,
-    NotifyAccess, Output, Owner, Restart, ServiceType, Signal, Size, Span, WorkingDirectory,
+    Assignment, EnvironmentFile, ExecLine, ExitSet, Input, KillMode, Limit, ListenAddress, LogFile,
+    Mode, NotifyAccess, Output, Owner, Restart, ServiceType, Signal, Size, Span, WorkingDirectory,
 };
 
 macro_rules! settings {
@@ -164,6 +164,9 @@ settings! {
     /// A command line (quotes, escapes, `$VARIABLES` and the prefixes `@ - : + !` as
     /// systemd.service(5)), or an array of words that are not split any further. No shell is
     /// involved. Exactly one command, except that a `oneshot` may have several, which run in turn.
+    /// With `=` before it the rest of the line is split at its start into words as a POSIX shell
+    /// does, without specifiers and variables, and the program is looked for in the `PATH` of the
+    /// service's own environment: supervisord's way.
     ExecStart: Service "exec-start" = "ExecStart",
         pub exec_start -> &[ExecLine] as Commands, default "";
 
@@ -196,8 +199,8 @@ settings! {
 
     /// The directory the commands run in.
     ///
-    /// `~` is the home directory of `user`. With `-` before it the directory may be missing. The
-    /// default is `/`.
+    /// `~` is the home directory of `user`, `inherit` the directory runnerd was started in. With `-`
+    /// before it the directory may be missing. The default is `/`.
     WorkingDirectory: Service "working-directory" = "WorkingDirectory",
         pub working_directory -> Option<&WorkingDirectory> as Directory, default "";
 
@@ -237,7 +240,8 @@ settings! {
     /// Where standard input comes from.
     ///
     /// `null`: nowhere. `socket`: the connection, for a service started for one (`accept = true`).
-    /// `file:PATH`: a file.
+    /// `file:PATH`: a file. `pipe`: a pipe that clients can write to (`supervisorctl fg`), and that
+    /// stays open meanwhile.
     StandardInput: Service "standard-input" = "StandardInput",
         pub standard_input -> &Input as InputSource, default "null";
 
@@ -263,9 +267,11 @@ settings! {
     /// The file standard output is logged to.
     ///
     /// Made when missing, rotated by size, never lost when runnerd is killed. Its directory must
-    /// exist.
+    /// exist. A relative path begins at the directory runnerd was started in. `auto` makes a file of
+    /// its own in the directory for temporary files, `auto:DIR` in that directory; such files go
+    /// when runnerd starts the next time. A device or pipe (`/dev/stdout`) is written to as it is.
     LogFile: Service "log-file" = ours,
-        pub log_file -> Option<&str> as FilePath, default "";
+        pub log_file -> Option<&LogFile> as LogPath, default "";
 
     /// The size at which `log-file` is rotated.
     ///
@@ -291,11 +297,36 @@ settings! {
     LogMode: Service "log-mode" = ours,
         pub log_mode -> Mode as AccessMode, default "0640";
 
+    /// Whether standard output is copied to syslog as well.
+    ///
+    /// Each line is a message of its own, with the service's name before it.
+    LogSyslog: Service "log-syslog" = ours,
+        pub log_syslog -> bool as Flag, default "false";
+
+    /// Whether standard output is told to event listeners.
+    ///
+    /// As `PROCESS_LOG_STDOUT` events.
+    LogEvents: Service "log-events" = ours,
+        pub log_events -> bool as Flag, default "false";
+
+    /// How much captured standard output one event may hold.
+    ///
+    /// What stands between `<!--XSUPERVISOR:BEGIN-->` and `<!--XSUPERVISOR:END-->` is then not logged
+    /// but told to event listeners (`PROCESS_COMMUNICATION_STDOUT`). `0`: nothing is captured.
+    LogCaptureSize: Service "log-capture-size" = ours,
+        pub log_capture_size -> Size as Bytes, default "0";
+
+    /// Whether terminal escape sequences are taken out of what is logged.
+    ///
+    /// Out of both outputs, and out of what event listeners are told.
+    LogStripAnsi: Service "log-strip-ansi" = ours,
+        pub log_strip_ansi -> bool as Flag, default "false";
+
     /// The file standard error is logged to.
     ///
     /// As `log-file`, and apart from it. Without it standard error goes where standard output goes.
     ErrorLogFile: Service "error-log-file" = ours,
-        pub error_log_file -> Option<&str> as FilePath, default "";
+        pub error_log_file -> Option<&LogFile> as LogPath, default "";
 
     /// The size at which `error-log-file` is rotated.
     ///
@@ -321,6 +352,24 @@ settings! {
     ErrorLogMode: Service "error-log-mode" = ours,
         pub error_log_mode -> Mode as AccessMode, default "0640";
 
+    /// Whether standard error is copied to syslog as well.
+    ///
+    /// Each line is a message of its own, with the service's name before it.
+    ErrorLogSyslog: Service "error-log-syslog" = ours,
+        pub error_log_syslog -> bool as Flag, default "false";
+
+    /// Whether standard error is told to event listeners.
+    ///
+    /// As `PROCESS_LOG_STDERR` events.
+    ErrorLogEvents: Service "error-log-events" = ours,
+        pub error_log_events -> bool as Flag, default "false";
+
+    /// How much captured standard error one event may hold.
+    ///
+    /// As `log-capture-size`. `0`: nothing is captured.
+    ErrorLogCaptureSize: Service "error-log-capture-size" = ours,
+        pub error_log_capture_size -> Size as Bytes, default "0";
+
     /// After which ends the service is started again.
     ///
     /// An end that was asked for never counts. `on-failure` is the usual choice for daemons,
@@ -345,6 +394,27 @@ settings! {
     /// Reached after `restart-steps` restarts, and only used together with it.
     RestartMaxDelaySec: Service "restart-max-delay-sec" = "RestartMaxDelaySec",
         pub restart_max_delay_sec -> Span as Duration, default "infinity";
+
+    /// How long the service must stay up to count as started.
+    ///
+    /// For services that say nothing themselves (`type` is `simple` or `exec`): one that ends sooner
+    /// has failed to start. `0`: it counts at once.
+    ReadyAfter: Service "ready-after" = ours,
+        pub ready_after -> Span as Duration, default "0";
+
+    /// How many times a start that failed is tried again.
+    ///
+    /// Only failures before the service counted as started are meant, and they are tried again
+    /// whatever `restart` says; when all tries have failed so has the service. Without this setting
+    /// such failures are answered as `restart` says.
+    StartRetries: Service "start-retries" = ours,
+        pub start_retries -> Option<u32> as OptionalCount, default "";
+
+    /// How much longer each of the `start-retries` is waited for.
+    ///
+    /// The first comes after this time, the second after twice this time, and so on.
+    StartRetrySec: Service "start-retry-sec" = ours,
+        pub start_retry_sec -> Span as Duration, default "1s";
 
     /// How long a start may take.
     ///
@@ -387,6 +457,12 @@ settings! {
     SuccessExitStatus: Service "success-exit-status" = "SuccessExitStatus",
         pub success_exit_status -> &ExitSet as Exits, default "";
 
+    /// Whether `success-exit-status` lists all ends that count as success.
+    ///
+    /// Then nothing else does: not exit code 0, and no signal that is not listed.
+    SuccessExitStatusOnly: Service "success-exit-status-only" = ours,
+        pub success_exit_status_only -> bool as Flag, default "false";
+
     /// Whether the service stays active when its processes have ended well.
     ///
     /// For a `oneshot` that sets something up which `exec-stop` takes down again.
@@ -427,6 +503,62 @@ settings! {
     /// A number for both limits, or `soft:hard`. The default is what runnerd was started with.
     LimitNofile: Service "limit-nofile" = "LimitNOFILE",
         pub limit_nofile -> Option<Limit> as ResourceLimit, default "";
+
+    /// The place of the service within its group, for clients that ask for the whole group.
+    ///
+    /// Lower numbers come first. A service named `GROUP:NAME` is in that group, any other one is
+    /// in a group of its own.
+    Priority: Service "priority" = ours,
+        pub priority -> i32 as Integer, default "999";
+
+    /// The place of the service's group among all groups.
+    ///
+    /// Groups with lower numbers are begun with at boot, without waiting for each other; at
+    /// shutdown those with higher numbers are stopped first, and are waited for.
+    GroupPriority: Service "group-priority" = ours,
+        pub group_priority -> i32 as Integer, default "999";
+
+    /// The place of the service within its group at boot.
+    ///
+    /// Services of one group are begun with in this order, without waiting for each other.
+    GroupPosition: Service "group-position" = ours,
+        pub group_position -> u32 as Count, default "0";
+
+    /// The events the service is told about, which makes it an event listener.
+    ///
+    /// supervisord's names (`PROCESS_STATE`, `TICK_60`, `EVENT` …). It is told over standard input
+    /// and answers on standard output, by supervisord's protocol; the listeners of one group share
+    /// the events. `standard-input` has to be `pipe`.
+    EventTypes: Service "event-types" = ours,
+        pub event_types -> &[Box<str>] as Texts, default "";
+
+    /// How many events may wait for the listeners of the group.
+    ///
+    /// When one more comes the oldest is dropped, and the log says so.
+    EventBufferSize: Service "event-buffer-size" = ours,
+        pub event_buffer_size -> u32 as Count, default "10";
+
+    /// The address of the XML-RPC server, for the service's own use.
+    ///
+    /// It is in `SUPERVISOR_SERVER_URL`, beside `SUPERVISOR_ENABLED`, `SUPERVISOR_PROCESS_NAME` and
+    /// `SUPERVISOR_GROUP_NAME`. `auto` is the first server runnerd has. Without this setting none of
+    /// these variables is set.
+    ServerUrl: Service "server-url" = ours,
+        pub server_url -> &str as Text, default "";
+
+    /// Whether the commands get all of runnerd's own environment.
+    ///
+    /// Below whatever else is set; and `user` does not change `HOME`, `USER`, `LOGNAME` and `SHELL`
+    /// then. Otherwise a program gets only what is declared for it.
+    InheritEnvironment: Service "inherit-environment" = ours,
+        pub inherit_environment -> bool as Flag, default "false";
+
+    /// Sockets whose listeners the service gets, besides those that start it.
+    ///
+    /// They are started with it (`wants` and `after` follow from it). Several services may name one
+    /// socket.
+    Sockets: Service "sockets" = "Sockets",
+        pub sockets -> &[UnitName] as Units, default "";
 
     /// Addresses to listen on for streams.
     ///
@@ -524,6 +656,12 @@ settings! {
     /// name. Not with `accept = true`, which always starts `NAME@.service`.
     Service: Socket "service" = "Service",
         pub(crate) written_service -> Option<&UnitName> as Unit, default "";
+
+    /// Whether a connection starts the service.
+    ///
+    /// Otherwise the socket only listens, for services that name it in `sockets`.
+    Activates: Socket "activates" = ours,
+        pub activates -> bool as Flag, default "true";
 
     /// Units that want this one once it is enabled.
     ///

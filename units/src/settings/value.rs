@@ -2,8 +2,8 @@
 
 use crate::name::UnitName;
 use crate::value::{
-    Assignment, EnvironmentFile, ExecLine, ExitSet, Input, KillMode, Limit, ListenAddress, Mode,
-    NotifyAccess, Output, Owner, Restart, ServiceType, Signal, Size, Span, WorkingDirectory,
+    Assignment, EnvironmentFile, ExecLine, ExitSet, Input, KillMode, Limit, ListenAddress, LogFile,
+    Mode, NotifyAccess, Output, Owner, Restart, ServiceType, Signal, Size, Span, WorkingDirectory,
 };
 
 /// The value of a setting.
@@ -19,6 +19,8 @@ pub enum Value {
     Flag(bool),
     /// A number.
     Count(u32),
+    /// A whole number.
+    Integer(i32),
     /// A length of time.
     Span(Span),
     /// A number of bytes.
@@ -47,6 +49,8 @@ pub enum Value {
     Output(Box<Output>),
     /// A source of input.
     Input(Box<Input>),
+    /// A log file.
+    LogFile(Box<LogFile>),
     /// The owner of a file.
     Owner(Box<Owner>),
     /// A service type.
@@ -74,6 +78,8 @@ impl Value {
             Value::Texts(v) => each(v),
             Value::Flag(v) => vec![v.to_string()],
             Value::Count(v) => vec![v.to_string()],
+            Value::Integer(v) => vec![v.to_string()],
+            Value::LogFile(v) => vec![v.to_string()],
             Value::Span(v) => vec![v.to_string()],
             Value::Size(v) => vec![v.to_string()],
             Value::Mode(v) => vec![v.to_string()],

@@ -4,8 +4,8 @@ use super::value::Value;
 use crate::name::UnitName;
 use crate::value::{
     Assignment, EnvironmentFile, ExecLine, ExitSet, Input, KillMode, Limit, ListenAddress,
-    ListenKind, Mode, NotifyAccess, Output, Owner, Restart, ServiceType, Signal, Size, Span,
-    ValueProblem, WorkingDirectory, absolute_path, check_account, parse_count,
+    ListenKind, LogFile, Mode, NotifyAccess, Output, Owner, Restart, ServiceType, Signal, Size,
+    Span, ValueProblem, WorkingDirectory, absolute_path, check_account, parse_count, parse_integer,
 };
 
 /// What TOML may stand for a value.
@@ -206,6 +206,14 @@ value_types! {
         read: |items, expand| scalar(items, expand, |t| parse_count(t).map(Value::Count)),
         lend: { Value::Count(count) => *count },
     }
+    Integer -> i32 {
+        name: "whole number",
+        grammar: "a number from -2147483648 to 2147483647",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: Number, list: false,
+        read: |items, expand| scalar(items, expand, |t| parse_integer(t).map(Value::Integer)),
+        lend: { Value::Integer(number) => *number },
+    }
     OptionalCount -> Option<u32> {
         name: "number",
         grammar: "a number from 0 to 4294967295",
@@ -324,7 +332,7 @@ value_types! {
     }
     Directory -> Option<&'a WorkingDirectory> {
         name: "directory",
-        grammar: "an absolute path, with `-` before it if it may be missing, or `~`",
+        grammar: "an absolute path, with `-` before it if it may be missing, `~`, or `inherit`",
         words: NO_WORDS, meanings: NO_WORDS,
         shape: Text, list: false,
         read: |items, expand| {
@@ -341,6 +349,16 @@ value_types! {
             scalar(items, expand, |text| Ok(Value::Text(absolute_path(text)?.into())))
         },
         lend: { Value::Nothing => None, Value::Text(path) => Some(&**path) },
+    }
+    LogPath -> Option<&'a LogFile> {
+        name: "log file",
+        grammar: "a path, `auto`, or `auto:DIR`",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: Text, list: false,
+        read: |items, expand| {
+            scalar(items, expand, |text| Ok(Value::LogFile(LogFile::parse(text)?.into())))
+        },
+        lend: { Value::Nothing => None, Value::LogFile(file) => Some(&**file) },
     }
     Account -> Option<&'a str> {
         name: "user or group",
@@ -380,7 +398,7 @@ value_types! {
     }
     InputSource -> &'a Input {
         name: "input",
-        grammar: "`null`, `socket` or `file:PATH`",
+        grammar: "`null`, `socket`, `pipe` or `file:PATH`",
         words: NO_WORDS, meanings: NO_WORDS,
         shape: Text, list: false,
         read: |items, expand| scalar(items, expand, |t| Input::parse(t).map(|i| Value::Input(i.into()))),

@@ -14,6 +14,20 @@ pub fn parse_count(text: &str) -> Result<u32, ValueProblem> {
         .ok_or_else(|| ValueProblem::new(format!("{text:?} is no number from 0 to {}", u32::MAX)))
 }
 
+/// Reads a whole number from -2147483648 to 2147483647.
+///
+/// # Errors
+/// When it is anything else.
+pub fn parse_integer(text: &str) -> Result<i32, ValueProblem> {
+    text.trim().parse().map_err(|_| {
+        ValueProblem::new(format!(
+            "{text:?} is no number from {} to {}",
+            i32::MIN,
+            i32::MAX
+        ))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -29,6 +29,9 @@ pub struct ExecLine {
     pub privileges: Privileges,
     /// `@`: what the program sees as its own name, instead of the path.
     pub argv0: Option<Box<str>>,
+    /// `=`: `path` is a whole command line, to be split as a POSIX shell does when the program is
+    /// started; nothing else is set then.
+    pub literal: bool,
     /// An absolute path, or a bare name to look for in the search path.
     pub path: Box<str>,
     /// The words after the program.
@@ -52,6 +55,9 @@ impl ExecLine {
         text: &str,
         expand: &mut dyn FnMut(&str) -> Result<String, ValueProblem>,
     ) -> Result<Vec<ExecLine>, ValueProblem> {
+        if let Some(line) = text.strip_prefix('=') {
+            return ExecLine::literal(line).map(|line| vec![line]);
+        }
         let words = lex(text)?;
         let is_separator = |word: &LexedWord| word.bare && word.text == ";";
         let mut commands = Vec::new();
@@ -63,6 +69,22 @@ impl ExecLine {
             commands.push(ExecLine::from_words(command, expand)?);
         }
         Ok(commands)
+    }
+
+    /// A line that is taken as it stands, supervisord's way; what is wrong with it shows when it
+    /// is started.
+    ///
+    /// # Errors
+    /// When it contains a NUL character.
+    pub fn literal(line: &str) -> Result<ExecLine, ValueProblem> {
+        if line.contains('\0') {
+            return Err(ValueProblem::new("a command contains a NUL character"));
+        }
+        Ok(ExecLine {
+            literal: true,
+            path: line.into(),
+            ..ExecLine::default()
+        })
     }
 
     fn from_words(
@@ -203,6 +225,9 @@ fn check_program(path: &str) -> Result<(), ValueProblem> {
 
 impl fmt::Display for ExecLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.literal {
+            return write!(f, "={}", self.path);
+        }
         let mut first = String::new();
         if self.argv0.is_some() {
             first.push('@');
@@ -290,6 +315,16 @@ mod tests {
     }
 
     #[test]
+    fn a_literal_line_is_left_alone() {
+        for text in ["=", "=bash -c \"%n $X ; 'y\"", "=a\n b", "==x"] {
+            let line = one(text);
+            assert!(line.literal);
+            assert_eq!(line.to_string(), text);
+            assert_eq!(&*line.path, &text[1..]);
+        }
+    }
+
+    #[test]
     fn separates_commands() {
         let lines = ExecLine::parse_line(r#"/bin/a 1 ; -/bin/b \; ";" ;"#).unwrap();
         assert_eq!(lines.len(), 2);
@@ -365,6 +400,7 @@ mod tests {
                 ignore_failure: flags.0,
                 no_expand: flags.1,
                 privileges: if flags.2 { Privileges::Full } else { Privileges::OfUnit },
+                literal: false,
                 argv0: flags.2.then(|| "name".into()),
                 path: path.into(),
                 args: args.into_iter().map(Into::into).collect(),

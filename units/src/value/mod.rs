@@ -7,6 +7,7 @@ mod exec_line;
 mod exit_set;
 mod limit;
 mod listen;
+mod log_file;
 mod mode;
 mod owner;
 mod policy;
@@ -18,12 +19,13 @@ mod stream;
 
 mod working_directory;
 
-pub use count::parse_count;
+pub use count::{parse_count, parse_integer};
 pub use environment::{Assignment, EnvironmentFile};
 pub use exec_line::{ExecLine, Privileges};
 pub use exit_set::ExitSet;
 pub use limit::Limit;
 pub use listen::{ListenAddress, ListenKind};
+pub use log_file::LogFile;
 pub use mode::Mode;
 pub use owner::{Owner, check_account};
 pub use policy::{KillMode, NotifyAccess, Restart, ServiceType};

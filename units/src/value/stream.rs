@@ -89,12 +89,14 @@ pub enum Input {
     Null,
     /// The connection the service was started for.
     Socket,
+    /// A pipe whose other end we have.
+    Pipe,
     /// A file.
     File(Box<str>),
 }
 
 impl Input {
-    /// Reads `null`, `socket` or `file:PATH`.
+    /// Reads `null`, `socket`, `pipe` or `file:PATH`.
     ///
     /// # Errors
     /// When it is none of these, or the path is not absolute.
@@ -102,10 +104,11 @@ impl Input {
         match text.trim() {
             "null" => Ok(Input::Null),
             "socket" => Ok(Input::Socket),
+            "pipe" => Ok(Input::Pipe),
             text => match text.strip_prefix("file:") {
                 Some(path) => Ok(Input::File(absolute_path(path)?.into())),
                 None => {
-                    let words = ["null", "socket", "file:PATH"];
+                    let words = ["null", "socket", "pipe", "file:PATH"];
                     Err(ValueProblem::unknown_word("source of input", text, &words))
                 }
             },
@@ -118,6 +121,7 @@ impl fmt::Display for Input {
         match self {
             Input::Null => f.write_str("null"),
             Input::Socket => f.write_str("socket"),
+            Input::Pipe => f.write_str("pipe"),
             Input::File(path) => write!(f, "file:{path}"),
         }
     }
@@ -145,7 +149,7 @@ mod tests {
 
     #[test]
     fn inputs_round_trip() {
-        for text in ["null", "socket", "file:/a"] {
+        for text in ["null", "socket", "pipe", "file:/a"] {
             assert_eq!(Input::parse(text).unwrap().to_string(), text);
         }
         assert!(Input::parse("tty").is_err());

@@ -9,6 +9,8 @@ use super::{ValueProblem, absolute_path};
 pub enum WorkingDirectory {
     /// The home of the unit's user (`~`).
     Home,
+    /// The one we were started in (`inherit`).
+    Inherit,
     /// A directory by path.
     Path {
         /// An absolute path.
@@ -19,13 +21,16 @@ pub enum WorkingDirectory {
 }
 
 impl WorkingDirectory {
-    /// Reads `"~"`, `"/path"` or `"-/path"`.
+    /// Reads `"~"`, `"inherit"`, `"/path"` or `"-/path"`.
     ///
     /// # Errors
     /// When the path is not absolute.
     pub fn parse(text: &str) -> Result<WorkingDirectory, ValueProblem> {
         if text == "~" {
             return Ok(WorkingDirectory::Home);
+        }
+        if text == "inherit" {
+            return Ok(WorkingDirectory::Inherit);
         }
         let (path, missing_ok) = match text.strip_prefix('-') {
             Some(path) => (path, true),
@@ -42,6 +47,7 @@ impl fmt::Display for WorkingDirectory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             WorkingDirectory::Home => f.write_str("~"),
+            WorkingDirectory::Inherit => f.write_str("inherit"),
             WorkingDirectory::Path { path, missing_ok } => {
                 write!(f, "{}{path}", if *missing_ok { "-" } else { "" })
             }
@@ -57,7 +63,7 @@ mod tests {
 
     #[test]
     fn round_trips() {
-        for text in ["~", "/srv", "-/srv"] {
+        for text in ["~", "inherit", "/srv", "-/srv"] {
             assert_eq!(WorkingDirectory::parse(text).unwrap().to_string(), text);
         }
         for bad in ["", "srv", "-", "~/x", "/a/../b"] {

@@ -55,6 +55,21 @@ impl Manager {
             }
             Request::Sockets => Ok(Reply::Sockets(self.socket_lines())),
             Request::Manager => Ok(Reply::Manager(Box::new(self.about()))),
+            Request::Sets => Ok(Reply::Sets(control::Sets {
+                active: Arc::clone(self.engine.definitions()),
+                candidate: Arc::clone(self.engine.candidate()),
+                closing: None,
+            })),
+            Request::Processes(_)
+            | Request::Program(_)
+            | Request::Input { .. }
+            | Request::LogText { .. }
+            | Request::LogFollow { .. }
+            | Request::LogClear(_)
+            | Request::LogReopen
+            | Request::Tap { .. }
+            | Request::Drain(_)
+            | Request::Note(_) => Err(Refusal::Invalid("not possible".to_owned())),
         })
     }
 
@@ -224,7 +239,7 @@ impl Manager {
 /// The log file of a unit, for reading.
 fn past_log(definition: &Definition) -> Option<FileSink> {
     Some(FileSink {
-        path: definition.log_file()?.into(),
+        path: super::outputs::log_path(definition.log_file()?),
         max_size: definition.log_max_size().as_bytes(),
         backups: definition.log_backups(),
         owner: None,

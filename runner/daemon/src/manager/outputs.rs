@@ -10,6 +10,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use units::value::LogFile;
 use units::{Definition, Input, Output, Owner, UnitName};
 
 use crate::link::{Key, Link, Stream};
@@ -120,7 +121,7 @@ fn out_file(definition: &Definition, accounts: &Accounts) -> io::Result<Sink> {
         return Ok(Sink::Target);
     };
     Ok(Sink::File(FileSink {
-        path: Path::new(path).to_owned(),
+        path: log_path(path),
         max_size: definition.log_max_size().as_bytes(),
         backups: definition.log_backups(),
         owner: owner(definition.log_owner(), definition, accounts)?,
@@ -133,12 +134,20 @@ fn err_file(definition: &Definition, accounts: &Accounts) -> io::Result<Sink> {
         return out_file(definition, accounts);
     };
     Ok(Sink::File(FileSink {
-        path: Path::new(path).to_owned(),
+        path: log_path(path),
         max_size: definition.error_log_max_size().as_bytes(),
         backups: definition.error_log_backups(),
         owner: owner(definition.error_log_owner(), definition, accounts)?,
         mode: definition.error_log_mode().bits(),
     }))
+}
+
+/// The path of a log file.
+pub(super) fn log_path(file: &LogFile) -> PathBuf {
+    match file {
+        LogFile::Path(path) => Path::new(&**path).to_owned(),
+        LogFile::Auto { directory } => Path::new(directory.as_deref().unwrap_or("/tmp")).to_owned(),
+    }
 }
 
 /// Who owns a log file: who `log-owner` says, else the unit's user, else we do.

@@ -95,6 +95,9 @@ impl Manager {
             Change::Reloading(false) => self.tell_ready(),
             Change::UnitRemoved(unit) => self.forget(unit),
             Change::Moved(_)
+            | Change::GroupAdded(_)
+            | Change::GroupRemoved(_)
+            | Change::Closing { .. }
             | Change::Properties(_)
             | Change::JobNew { .. }
             | Change::JobRemoved { .. }

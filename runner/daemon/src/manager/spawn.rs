@@ -85,7 +85,7 @@ impl Manager {
         match definition.standard_input() {
             // Only the service itself talks to the client.
             Input::Socket if spawn.role == Role::Main && !listen.is_empty() => Stdio::Socket,
-            Input::Null | Input::Socket => Stdio::Null,
+            Input::Null | Input::Socket | Input::Pipe => Stdio::Null,
             Input::File(path) => Stdio::File {
                 path: (&**path).into(),
                 mode: FileMode::Read,

@@ -451,6 +451,10 @@ fn describe(command: &Command) -> String {
         Command::ResetFailed { unit: None } => "reset-failed".to_owned(),
         Command::Reload { keep_going: false } => "daemon-reload".to_owned(),
         Command::Reload { keep_going: true } => "daemon-reload, keeping going".to_owned(),
+        Command::Stage => "reread".to_owned(),
+        Command::AddGroup { group } => format!("add group {group}"),
+        Command::RemoveGroup { group } => format!("remove group {group}"),
+        Command::RestartAll => "restart everything".to_owned(),
         Command::Shutdown { status } => format!("shutdown with status {status}"),
     }
 }
@@ -462,11 +466,22 @@ fn describe_request(request: &Request) -> String {
         Request::Logs { .. } => "logs".to_owned(),
         Request::Cat(unit) => format!("cat {unit}"),
         Request::Reexec => "daemon-reexec".to_owned(),
+        Request::Input { unit, .. } => format!("input for {unit}"),
+        Request::LogText { .. } | Request::LogFollow { .. } | Request::Tap { .. } => {
+            "logs".to_owned()
+        }
+        Request::LogClear(_) => "clear logs".to_owned(),
+        Request::LogReopen => "reopen logs".to_owned(),
         Request::Units(_)
         | Request::Unit(_)
         | Request::Jobs
         | Request::Dependencies { .. }
         | Request::Sockets
+        | Request::Processes(_)
+        | Request::Sets
+        | Request::Program(_)
+        | Request::Drain(_)
+        | Request::Note(_)
         | Request::Manager => "question".to_owned(),
     }
 }

@@ -104,6 +104,8 @@ impl Plan {
         let (directory, directory_optional) = match definition.working_directory() {
             None => ("/".to_owned(), false),
             Some(WorkingDirectory::Path { path, missing_ok }) => (path.to_string(), *missing_ok),
+            // A child begins where we are.
+            Some(WorkingDirectory::Inherit) => (".".to_owned(), false),
             Some(WorkingDirectory::Home) => (home(&identity, &settings.accounts)?, false),
         };
         Ok(Plan {

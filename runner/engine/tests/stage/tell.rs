@@ -209,6 +209,10 @@ fn publish_word(change: Change, moved: &mut BTreeSet<UnitName>) -> Option<String
         Change::UnitRemoved(unit) => format!("removed unit {unit}"),
         Change::Reloading(on) => format!("reloading {on}"),
         Change::StartupFinished => "startup finished".to_owned(),
+        Change::GroupAdded(group) => format!("new group {group}"),
+        Change::GroupRemoved(group) => format!("removed group {group}"),
+        Change::Closing { restarting: false } => "closing".to_owned(),
+        Change::Closing { restarting: true } => "closing to start anew".to_owned(),
     })
 }
 
@@ -217,6 +221,10 @@ fn answer_word(answer: &engine::Answer) -> String {
         engine::Answer::Done => "done".to_owned(),
         engine::Answer::Job(job) => format!("job {}", job.0),
         engine::Answer::Ended(result) => format!("ended {}", result.as_str()),
+        engine::Answer::Staged { groups, .. } => format!(
+            "staged: added {:?}, changed {:?}, removed {:?}",
+            groups.added, groups.changed, groups.removed
+        ),
         engine::Answer::Reloaded(diagnostics) => {
             format!("reloaded, {} diagnostics", diagnostics.len())
         }

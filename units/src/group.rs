@@ -1,0 +1,191 @@
+//! Groups: every service belongs to one, and clients of supervisord's kind act on whole groups.
+//!
+//! The service `GROUP:NAME.service` is the process `NAME` of `GROUP`; `NAME.service` is the process
+//! `NAME` of a group of its own; the instance `NAME@X.service` is the process `NAME@X` of the group
+//! `NAME`. Characters that supervisord takes in names and unit names cannot have are `\xNN` there.
+
+use std::collections::BTreeMap;
+
+use crate::definition::Definition;
+use crate::name::{NameProblem, UnitKind, UnitName};
+use crate::unit_set::UnitSet;
+
+/// The group a service belongs to and its name within it, as people write them. `None` for units of
+/// other kinds, and for templates.
+pub fn group_and_process(unit: &UnitName) -> Option<(String, String)> {
+    if unit.kind() != UnitKind::Service || unit.is_template() {
+        return None;
+    }
+    let stem = unit.stem();
+    Some(match stem.split_once(':') {
+        Some((group, process)) => (unescape_bytes(group), unescape_bytes(process)),
+        None if unit.instance().is_some() => (unescape_bytes(unit.prefix()), unescape_bytes(stem)),
+        None => (unescape_bytes(stem), unescape_bytes(stem)),
+    })
+}
+
+/// The unit of a process in a group.
+///
+/// # Errors
+/// When no unit can have such a name: one of them is empty, or both are too long together.
+pub fn service_of(group: &str, process: &str) -> Result<UnitName, NameProblem> {
+    let stem = if group == process {
+        escape_bytes(group)
+    } else {
+        format!("{}:{}", escape_bytes(group), escape_bytes(process))
+    };
+    UnitName::parse(&format!("{stem}.service"))
+}
+
+/// The services of one name, with the sockets that belong to them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// As people write it.
+    pub name: String,
+    /// `group-priority` of its first service.
+    pub priority: i32,
+    /// In the order of `group-position`, then of names.
+    pub services: Vec<UnitName>,
+    /// Sockets its services name in `sockets`.
+    pub sockets: Vec<UnitName>,
+}
+
+/// Which groups differ between two sets; each list in the order of priority and name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct GroupDifference {
+    /// Only in the new set.
+    pub added: Vec<String>,
+    /// In both, and not the same.
+    pub changed: Vec<String>,
+    /// Only in the old set.
+    pub removed: Vec<String>,
+}
+
+impl UnitSet {
+    /// Every group, in the order of priority and name.
+    pub fn groups(&self) -> Vec<Group> {
+        let mut groups: BTreeMap<String, Vec<&Definition>> = BTreeMap::new();
+        for definition in self.iter() {
+            if let Some((group, _)) = group_and_process(definition.name()) {
+                groups.entry(group).or_default().push(definition);
+            }
+        }
+        let mut groups: Vec<Group> = groups
+            .into_iter()
+            .map(|(name, services)| group(name, services))
+            .collect();
+        groups.sort_by(|a, b| (a.priority, &a.name).cmp(&(b.priority, &b.name)));
+        groups
+    }
+
+    /// One group.
+    pub fn group(&self, name: &str) -> Option<Group> {
+        let services: Vec<&Definition> = self
+            .iter()
+            .map(|definition| &**definition)
+            .filter(|definition| {
+                group_and_process(definition.name()).is_some_and(|(group, _)| group == name)
+            })
+            .collect();
+        (!services.is_empty()).then(|| group(name.to_owned(), services))
+    }
+}
+
+fn group(name: String, mut services: Vec<&Definition>) -> Group {
+    services.sort_by_key(|service| (service.group_position(), service.name()));
+    let mut sockets: Vec<UnitName> = services
+        .iter()
+        .flat_map(|service| service.sockets().iter().cloned())
+        .collect();
+    sockets.sort();
+    sockets.dedup();
+    Group {
+        name,
+        priority: services.first().map_or(0, |first| first.group_priority()),
+        services: services
+            .iter()
+            .map(|service| service.name().clone())
+            .collect(),
+        sockets,
+    }
+}
+
+/// Whether a byte of a group's or process's name stands for itself in a unit name.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-')
+}
+
+fn escape_bytes(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if is_plain(byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    out
+}
+
+/// Reverses [`escape_bytes`] and leaves every other escape as it is, so that no two units show the
+/// same name.
+fn unescape_bytes(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let escaped = text_of_escape(rest).filter(|byte| !is_plain(*byte));
+        match escaped {
+            Some(byte) => {
+                out.push(byte);
+                rest = &rest[4..];
+            }
+            None => {
+                out.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8(out).unwrap_or_else(|_| text.to_owned())
+}
+
+/// The byte that the `\xNN` at the front stands for.
+fn text_of_escape(text: &[u8]) -> Option<u8> {
+    let digits = text.strip_prefix(b"\\x")?.get(..2)?;
+    let lower = digits
+        .iter()
+        .all(|digit| digit.is_ascii_digit() || (b'a'..=b'f').contains(digit));
+    let digits = std::str::from_utf8(digits).ok()?;
+    lower.then(|| u8::from_str_radix(digits, 16).ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_go_both_ways() {
+        for (group, process, unit) in [
+            ("cat", "cat", "cat.service"),
+            ("cat", "cat_00", "cat:cat_00.service"),
+            ("a b", "é@1", r"a\x20b:\xc3\xa9\x401.service"),
+            (r"a\b", r"a\b", r"a\x5cb.service"),
+        ] {
+            let name = service_of(group, process).unwrap();
+            assert_eq!(name.as_str(), unit);
+            assert_eq!(
+                group_and_process(&name),
+                Some((group.to_owned(), process.to_owned()))
+            );
+        }
+        let instance = UnitName::parse("worker@3.service").unwrap();
+        assert_eq!(
+            group_and_process(&instance),
+            Some(("worker".to_owned(), "worker@3".to_owned()))
+        );
+        for other in ["a.socket", "a@.service"] {
+            assert_eq!(group_and_process(&UnitName::parse(other).unwrap()), None);
+        }
+        assert!(service_of("", "").is_err());
+        assert!(service_of(&"é".repeat(40), &"é".repeat(40)).is_err());
+    }
+}
