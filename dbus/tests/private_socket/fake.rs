@@ -286,6 +286,7 @@ impl World {
             to,
             pid,
             cause,
+            process: None,
         }));
         door.publish(Change::Properties(name));
     }
@@ -405,6 +406,8 @@ impl World {
             }]),
             Request::Manager => Reply::Manager(Box::new(self.manager())),
             Request::Reexec => Reply::Answer(Answer::Done),
+            // D-Bus asks for nothing else.
+            other => return Err(Refusal::Invalid(format!("{other:?}"))),
         })
     }
 
@@ -494,6 +497,8 @@ impl World {
                 Answer::Reloaded(found)
             }
             Command::ResetFailed { .. } | Command::Shutdown { .. } => Answer::Done,
+            // D-Bus asks for nothing else.
+            other => return Err(Refusal::Invalid(format!("{other:?}"))),
         })
     }
 

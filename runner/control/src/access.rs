@@ -114,7 +114,7 @@ mod tests {
     use units::value::Signal;
 
     use super::*;
-    use crate::{Direction, Selection};
+    use crate::{Direction, LogName, LogRange, LogSource, Selection};
 
     fn caller(uid: u32, gid: u32, groups: &[u32]) -> Caller {
         Caller {
@@ -138,6 +138,7 @@ mod tests {
             })
         };
         let signal = Signal::parse("SIGTERM").unwrap();
+        let service = unit.clone();
         let mut table = vec![
             (Request::Units(Selection::default()), Standing::Observer),
             (Request::Unit(unit.clone()), Standing::Observer),
@@ -190,6 +191,62 @@ mod tests {
                 Request::Command(Command::Shutdown { status: 0 }),
                 Standing::Owner,
             ),
+            (Request::Command(Command::RestartAll), Standing::Owner),
+            (Request::Command(Command::Stage), Standing::Administrator),
+            (
+                Request::Command(Command::AddGroup {
+                    group: "a".to_owned(),
+                }),
+                Standing::Administrator,
+            ),
+            (
+                Request::Command(Command::RemoveGroup {
+                    group: "a".to_owned(),
+                }),
+                Standing::Administrator,
+            ),
+            (Request::Processes(None), Standing::Observer),
+            (Request::Sets, Standing::Administrator),
+            (Request::Program(service.clone()), Standing::Administrator),
+            (
+                Request::Input {
+                    unit: service.clone(),
+                    bytes: Vec::new(),
+                },
+                Standing::Administrator,
+            ),
+            (
+                Request::LogText {
+                    log: LogName::Main,
+                    range: LogRange::Tail {
+                        offset: 0,
+                        length: 1,
+                    },
+                },
+                Standing::Administrator,
+            ),
+            (
+                Request::LogFollow {
+                    log: LogName::Main,
+                    last: 1,
+                },
+                Standing::Administrator,
+            ),
+            (
+                Request::LogClear(vec![LogName::Main]),
+                Standing::Administrator,
+            ),
+            (Request::LogReopen, Standing::Administrator),
+            (
+                Request::Tap {
+                    unit: service.clone(),
+                    source: LogSource::Out,
+                    from: None,
+                },
+                Standing::Administrator,
+            ),
+            (Request::Drain(service), Standing::Administrator),
+            (Request::Note(Vec::new()), Standing::Administrator),
         ];
         for verb in [
             Verb::Start,
