@@ -1,0 +1,114 @@
+//! The real supervisord and ours, side by side: one script drives both with the real supervisorctl,
+//! and every answer has to be the same. Pids, times and directories are replaced by words.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use std::path::{Path, PathBuf};
+
+use tests::{Kind, Peer};
+
+/// The configuration that most scripts share, and what a script adds to it.
+const COMMON: &str = "
+[unix_http_server]
+file=DIR/s.sock
+[supervisord]
+logfile=DIR/main.log
+pidfile=DIR/s.pid
+childlogdir=DIR
+user=root
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+[supervisorctl]
+serverurl=unix://DIR/s.sock
+";
+
+/// A script file: configuration, a line of dashes, steps.
+fn script(name: &str) -> (String, String) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/side_by_side")
+        .join(name);
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let (configuration, steps) = text.split_once("\n----\n").expect("a line of dashes");
+    (format!("{COMMON}{configuration}\n"), steps.to_owned())
+}
+
+/// Runs a script against both and compares, with every client there is.
+#[track_caller]
+fn compare(name: &str) {
+    let (configuration, steps) = script(name);
+    for client in clients() {
+        let run = |kind| {
+            let peer = Peer::start(kind, &configuration);
+            let answers = peer.drive(&client, &steps);
+            (peer, answers)
+        };
+        let ((real, expected), (ours, found)) = std::thread::scope(|scope| {
+            let real = scope.spawn(|| run(Kind::Real));
+            let ours = run(Kind::Ours);
+            (real.join().unwrap(), ours)
+        });
+        let mut differences = String::new();
+        for (expected, found) in expected.iter().zip(&found) {
+            if expected != found {
+                differences.push_str(&format!(
+                    "step      {}\nsupervisord {}\nrunnerd     {}\n\n",
+                    expected["step"], expected["answer"], found["answer"]
+                ));
+            }
+        }
+        assert!(
+            differences.is_empty() && expected.len() == found.len(),
+            "{name} with {}:\n{differences}{}",
+            client.display(),
+            ours.console()
+        );
+        let (status, left) = ours.stop();
+        assert_eq!((status.as_str(), left.len()), ("exited 0", 0), "{left:?}");
+        real.stop();
+    }
+}
+
+/// supervisorctl 4.3.0 of PyPI, and 4.2.5 of Debian.
+fn clients() -> [PathBuf; 2] {
+    [
+        tests::tool("supervisorctl"),
+        PathBuf::from("/usr/bin/supervisorctl"),
+    ]
+}
+
+macro_rules! scripts {
+    ($($name:ident)+) => {
+        $(#[test]
+        fn $name() {
+            compare(concat!(stringify!($name), ".txt"));
+        })+
+
+        /// Every script there is has its test.
+        #[test]
+        fn no_script_is_forgotten() {
+            let names = [$(concat!(stringify!($name), ".txt")),+];
+            let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/side_by_side");
+            for entry in std::fs::read_dir(directory).unwrap() {
+                let name = entry.unwrap().file_name();
+                let name = name.to_str().unwrap();
+                assert!(names.contains(&name), "{name} is run by no test");
+            }
+        }
+    };
+}
+
+scripts! {
+    status_and_start
+    stop_and_signals
+    groups
+    logs
+    reread_and_update
+    interactive
+    faults
+    introspection
+    configuration
+}
