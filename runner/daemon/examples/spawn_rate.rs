@@ -149,6 +149,7 @@ fn orders(program: &str, count: u64) -> Result<Vec<Order>, Box<dyn Error>> {
             stored: Vec::new(),
             notify_path: None,
             environment: Arc::new([]),
+            server_url: None,
         });
     }
     Ok(orders)

@@ -11,6 +11,7 @@ mod environment_file;
 mod identity;
 pub mod launch;
 pub mod limits;
+pub mod literal;
 mod open;
 pub mod order;
 mod plan;

@@ -87,6 +87,7 @@ fn order(table: &str) -> Order {
         stored: Vec::new(),
         notify_path: None,
         environment: Arc::new([("LANG".to_owned(), "C.UTF-8".to_owned())]),
+        server_url: None,
     }
 }
 
@@ -296,6 +297,112 @@ fn the_environment_is_declared() {
         assert_eq!(environment.remove(name).as_deref(), Some(value), "{name}");
     }
     assert!(environment.is_empty(), "{environment:?}");
+}
+
+/// `=…` with what supervisord gives its programs.
+fn literal(line: &str, more: &str) -> Order {
+    order(&format!(
+        "exec-start = '''\n={line}'''\ninherit-environment = true
+         working-directory = \"inherit\"\n{more}"
+    ))
+}
+
+#[test]
+fn a_program_may_get_all_of_our_environment() {
+    let table = "exec-start = \"env -0\"\ninherit-environment = true\nuser = \"nobody\"
+                 server-url = \"auto\"\nenvironment = {SUPERVISOR_GROUP_NAME = \"mine\"}";
+    let table = if is_root() {
+        table.to_owned()
+    } else {
+        table.replace("user = \"nobody\"", "")
+    };
+    let mut order = order(&table);
+    order.server_url = Some("unix:///run/s".into());
+    let text = bench().output(order);
+    let found: HashMap<&str, &str> = text
+        .split_terminator('\0')
+        .filter_map(|variable| variable.split_once('='))
+        .collect();
+    for (name, value) in std::env::vars() {
+        assert_eq!(found.get(&*name), Some(&&*value), "{name}");
+    }
+    for (name, value) in [
+        ("SUPERVISOR_ENABLED", "1"),
+        ("SUPERVISOR_SERVER_URL", "unix:///run/s"),
+        ("SUPERVISOR_PROCESS_NAME", "test"),
+        ("SUPERVISOR_GROUP_NAME", "mine"),
+    ] {
+        assert_eq!(found.get(name), Some(&value), "{name}");
+    }
+    assert!(!found.contains_key("LANG") || std::env::var_os("LANG").is_some());
+}
+
+#[test]
+fn a_literal_command_is_split_and_found_at_the_start() {
+    let mut bench = bench();
+    assert_eq!(
+        bench.output(literal("printf '%s|' \"a b\" $HOME *\n 'c'", "")),
+        "a b|$HOME|*|c|"
+    );
+    let here = std::env::current_dir().unwrap();
+    assert_eq!(
+        bench.output(literal("pwd", "")).trim_end(),
+        here.to_str().unwrap()
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let tool = directory.path().join("tool");
+    std::fs::write(&tool, "#!/bin/sh\necho found\n").unwrap();
+    make_executable(&tool);
+    let path = format!("environment = {{PATH = {:?}}}", directory.path());
+    assert_eq!(bench.output(literal("tool", &path)), "found\n");
+    for (line, sentence) in [
+        ("nosuch", "can't find command 'nosuch'"),
+        (
+            "echo 'x",
+            "can't parse command \"echo 'x\": No closing quotation",
+        ),
+        ("", "command is empty"),
+        ("/etc/passwd", "command at '/etc/passwd' is not executable"),
+        ("/etc", "command at '/etc' is a directory"),
+    ] {
+        assert_eq!(bench.failure(literal(line, "")), (0, sentence.to_owned()));
+    }
+}
+
+fn make_executable(path: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn a_literal_command_that_fails_says_so_in_its_own_log() {
+    let mut bench = bench();
+    let directory = tempfile::tempdir().unwrap();
+    let script = directory.path().join("script");
+    std::fs::write(&script, "echo never\n").unwrap();
+    make_executable(&script);
+    let shown = script.display();
+    let mut said = |table: &str| {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let mut order = order(table);
+        order.stderr = Stdio::Fd(Arc::new(OwnedFd::from(writer)));
+        assert_eq!(bench.failure(order).0, 127);
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        text
+    };
+    assert_eq!(
+        said(&format!("exec-start = \"={shown}\"")),
+        format!(
+            "supervisor: couldn't exec {shown}: ENOEXEC\n\
+             supervisor: child process was not spawned\n"
+        )
+    );
+    assert_eq!(
+        said("exec-start = \"=true\"\nworking-directory = \"/no/such\""),
+        "supervisor: couldn't chdir to /no/such: ENOENT\n\
+         supervisor: child process was not spawned\n"
+    );
 }
 
 #[test]

@@ -15,10 +15,12 @@ use super::introduction::VARIABLE;
 use super::system::{Birth, give_birth};
 use super::{Introduction, Settings};
 
-/// Variables that are the keeper's alone, or are made anew for each manager.
-const OURS: [&str; 9] = [
+/// Variables that are the keeper's alone, or are made anew for each manager. No program gets them
+/// from us.
+pub(crate) const OURS: [&str; 10] = [
     VARIABLE,
     RUNTIME_DIR,
+    "RUNNER_KEEPER",
     "NOTIFY_SOCKET",
     "LISTEN_PID",
     "LISTEN_PIDFDID",

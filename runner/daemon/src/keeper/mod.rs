@@ -43,6 +43,7 @@ use serde::{Deserialize, Serialize};
 pub use introduction::Introduction;
 use ladder::{Death, FallBack, Ladder, Rung, Verdict};
 use launch::Launch;
+pub(crate) use launch::OURS;
 use lock::LockFailure;
 use outer::Outer;
 use table::Table;

@@ -78,6 +78,7 @@ impl Manager {
             stored,
             notify_path,
             environment: self.environment.clone(),
+            server_url: None,
         })
     }
 

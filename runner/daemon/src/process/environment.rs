@@ -2,6 +2,8 @@
 //! what the unit says (systemd.exec(5), "Environment variables in spawned processes"). Later wins.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
 
 use engine::action::Role;
 use engine::event::SpawnFailure;
@@ -19,6 +21,8 @@ pub(super) const PID_VARIABLES: [&str; 3] = ["LISTEN_PID", "WATCHDOG_PID", "SYST
 pub(super) enum Value {
     /// Known beforehand.
     Text(String),
+    /// Passed on from our own environment, although it is not valid UTF-8.
+    Bytes(Vec<u8>),
     /// The pid of the new process.
     Pid,
 }
@@ -40,11 +44,18 @@ impl Environment {
     ) -> Result<Environment, SpawnFailure> {
         let (spawn, definition) = (&order.spawn, &order.definition);
         let mut all = Environment::default();
-        all.set("PATH", SEARCH_PATH);
-        for (name, value) in &*order.environment {
-            all.set(name, value);
+        let inherits = definition.inherit_environment();
+        if inherits {
+            for (name, value) in inherited() {
+                all.pass_on(name, value);
+            }
+        } else {
+            all.set("PATH", SEARCH_PATH);
+            for (name, value) in &*order.environment {
+                all.set(name, value);
+            }
         }
-        if let Some(user) = user {
+        if let Some(user) = user.filter(|_| !inherits) {
             all.set("HOME", &user.home);
             all.set("LOGNAME", &user.name);
             all.set("USER", &user.name);
@@ -78,6 +89,7 @@ impl Environment {
         for (name, value) in &spawn.environment {
             all.set(name, value);
         }
+        all.set_supervisor(order);
         for assignment in definition.environment() {
             all.set(&assignment.name, &*assignment.value);
         }
@@ -87,6 +99,31 @@ impl Environment {
             }
         }
         Ok(all)
+    }
+
+    /// What supervisord tells its programs (`server-url`).
+    fn set_supervisor(&mut self, order: &Order) {
+        let url = match order.definition.server_url() {
+            "" => return,
+            "auto" => order.server_url.as_deref(),
+            url => Some(url),
+        };
+        self.set("SUPERVISOR_ENABLED", "1");
+        if let Some(url) = url {
+            self.set("SUPERVISOR_SERVER_URL", url);
+        }
+        if let Some((group, process)) = units::group::group_and_process(&order.spawn.unit) {
+            self.set("SUPERVISOR_PROCESS_NAME", process);
+            self.set("SUPERVISOR_GROUP_NAME", group);
+        }
+    }
+
+    fn pass_on(&mut self, name: String, value: OsString) {
+        let value = match value.into_string() {
+            Ok(text) => Value::Text(text),
+            Err(value) => Value::Bytes(value.into_vec()),
+        };
+        self.0.insert(name, value);
     }
 
     fn set(&mut self, name: &str, value: impl Into<String>) {
@@ -101,6 +138,7 @@ impl Environment {
     pub(super) fn get(&self, name: &str) -> Option<String> {
         match self.0.get(name)? {
             Value::Text(text) => Some(text.clone()),
+            Value::Bytes(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
             Value::Pid => Some(String::new()),
         }
     }
@@ -109,6 +147,14 @@ impl Environment {
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
+}
+
+/// Our own environment, for programs that get it (`inherit-environment`): without what speaks to us
+/// alone. It does not change while we run. Names that are not valid UTF-8 are left out.
+pub(super) fn inherited() -> impl Iterator<Item = (String, OsString)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+        .filter(|(name, _)| !crate::keeper::OURS.contains(&&**name))
 }
 
 /// More than this is no file of variables.

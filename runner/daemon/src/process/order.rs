@@ -28,6 +28,8 @@ pub struct Order {
     pub notify_path: Option<PathBuf>,
     /// The manager's block: what every program starts from (`PATH`, `LANG`, `TERM` …).
     pub environment: Arc<[(String, String)]>,
+    /// Where our first server for supervisord's clients is (`server-url = "auto"`), if there is one.
+    pub server_url: Option<Arc<str>>,
 }
 
 /// A descriptor with the name it has in `LISTEN_FDNAMES`.

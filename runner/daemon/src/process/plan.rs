@@ -14,6 +14,7 @@ use super::child::{PID_ROOM, Script};
 use super::environment::{Environment, PID_VARIABLES, Value};
 use super::identity::{Identity, home};
 use super::launch::{self, KnownMethod, Launched, Placement, Stack};
+use super::literal;
 use super::order::{FileMode, Order, Passed, Stdio};
 use super::slots::Slots;
 use super::spawner::Settings;
@@ -25,6 +26,8 @@ use super::{SEARCH_PATH, open};
 pub(super) struct Plan {
     path: CString,
     argv: Vec<CString>,
+    /// The command was taken as it stands: failures are told the program's own log, as well.
+    literal: bool,
     environment: Vec<Vec<u8>>,
     /// Sources of descriptors 0, 1, 2, 3 and so on.
     descriptors: Vec<Source>,
@@ -93,11 +96,34 @@ impl Plan {
     pub(super) fn prepare(order: &Order, settings: &Settings) -> Result<Plan, SpawnFailure> {
         let definition = &order.definition;
         let command = &order.spawn.command;
-        let identity = Identity::of(order, &settings.accounts)?;
+        let identity = Identity::of(order, &settings.accounts).map_err(|failure| {
+            if !command.literal {
+                return failure;
+            }
+            if let (Stdio::Fd(fd), SpawnFailure::Setup { message, .. }) = (&order.stderr, &failure)
+            {
+                literal::tell_log(fd.as_fd(), &format!("couldn't setuid: {message}"));
+            }
+            literal::failure(failure)
+        })?;
         let (descriptors, names) = descriptors(order)?;
         let environment = Environment::of(order, identity.user.as_ref(), &names)?;
-        let argv = command
-            .expand(&|name| environment.get(name))
+        let (path, words) = if command.literal {
+            let path = environment.get("PATH").filter(|path| !path.is_empty());
+            let found = literal::find(&command.path, path.as_deref()).map_err(|problem| {
+                SpawnFailure::Resources {
+                    message: problem.sentence().to_owned(),
+                }
+            })?;
+            (
+                c_string(found.file, "the path of the program")?,
+                found.words,
+            )
+        } else {
+            let words = command.expand(&|name| environment.get(name));
+            (executable(&command.path)?, words)
+        };
+        let argv = words
             .into_iter()
             .map(|word| c_string(word, "an argument"))
             .collect::<Result<Vec<CString>, SpawnFailure>>()?;
@@ -109,8 +135,9 @@ impl Plan {
             Some(WorkingDirectory::Home) => (home(&identity, &settings.accounts)?, false),
         };
         Ok(Plan {
-            path: executable(&command.path)?,
+            path,
             argv,
+            literal: command.literal,
             environment: environment
                 .iter()
                 .map(|(name, value)| variable(name, value))
@@ -215,9 +242,31 @@ impl Plan {
         if step == Step::Register && !is_shortage(errno) {
             return Err(Failed::Fenced);
         }
-        Err(Failed::Step(
-            step.failed(&self.sentence(step, errno), errno),
-        ))
+        let failure = step.failed(&self.sentence(step, errno), errno);
+        if !self.literal {
+            return Err(Failed::Step(failure));
+        }
+        if let Some(stderr) = sources.get(2) {
+            literal::tell_log(*stderr, &self.complaint(step, errno));
+        }
+        Err(Failed::Step(literal::failure(failure)))
+    }
+
+    /// What could not be done in `step`, as supervisord writes it into the program's log.
+    fn complaint(&self, step: Step, errno: c_int) -> String {
+        let code = nix::errno::Errno::from_raw(errno);
+        match step {
+            Step::Group => "couldn't setuid: Could not set groups of effective user".to_owned(),
+            Step::User => format!("couldn't setuid: {code:?}"),
+            Step::Directory => {
+                let directory = self.directory.to_string_lossy();
+                format!("couldn't chdir to {directory}: {code:?}")
+            }
+            _ => {
+                let program = self.argv.first().map(|word| word.to_string_lossy());
+                format!("couldn't exec {}: {code:?}", program.unwrap_or_default())
+            }
+        }
     }
 
     /// What could not be done in `step`, without the reason.
@@ -317,6 +366,10 @@ fn variable(name: &str, value: &Value) -> Vec<u8> {
         Value::Text(text) => {
             // No value with a NUL gets here from a unit; what follows one would be lost.
             bytes.extend(text.bytes().take_while(|byte| *byte != 0));
+            bytes.push(0);
+        }
+        Value::Bytes(value) => {
+            bytes.extend(value);
             bytes.push(0);
         }
         Value::Pid => bytes.resize(bytes.len() + PID_ROOM, 0),
