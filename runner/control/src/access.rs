@@ -77,7 +77,9 @@ pub fn required(request: &Request) -> Standing {
         | Request::LogReopen
         | Request::Tap { .. }
         | Request::Drain(_)
-        | Request::Note(_)
+        | Request::Happened { .. }
+        | Request::Note { .. }
+        | Request::Recall
         | Request::Usage(_)
         | Request::Logs { .. }
         | Request::Cat(_)
@@ -246,7 +248,15 @@ mod tests {
                 Standing::Administrator,
             ),
             (Request::Drain(service), Standing::Administrator),
-            (Request::Note(Vec::new()), Standing::Administrator),
+            (Request::Happened { after: 0 }, Standing::Administrator),
+            (
+                Request::Note {
+                    records: Vec::new(),
+                    seen: 0,
+                },
+                Standing::Administrator,
+            ),
+            (Request::Recall, Standing::Administrator),
         ];
         for verb in [
             Verb::Start,

@@ -17,6 +17,7 @@ pub mod access;
 mod caller;
 pub mod dependency;
 mod door;
+mod happening;
 mod reply;
 mod request;
 mod selection;
@@ -26,6 +27,7 @@ pub use access::{Policy, Standing};
 pub use caller::{Caller, Via};
 pub use dependency::{Direction, Node};
 pub use door::{Answerer, Door, Handle, Knock, Subscription, open};
+pub use happening::Happening;
 pub use reply::{
     Chunk, ChunkKind, LogLine, LogProblem, LogSource, LogStream, LogText, Manager, Process,
     ProcessDetail, ProgramProblem, Reply, Restarting, Sets, SocketLine, UnitDetail, UnitFile,

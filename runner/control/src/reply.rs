@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use units::{Dependency, UnitName, UnitSet};
 
 use crate::dependency::Node;
+use crate::happening::Happening;
 
 /// The answer to a [`Request`](crate::Request); which one belongs to which is written there.
 #[derive(Debug)]
@@ -47,6 +48,11 @@ pub enum Reply {
     LogBytes(Result<mpsc::Receiver<Arc<[u8]>>, LogProblem>),
     /// An output that is tapped.
     Tap(mpsc::Receiver<Chunk>),
+    /// What has happened, with its numbers: they count up by one, over recoveries too. Where some
+    /// are missing, nobody asked for so long that they were given up.
+    Happened(Vec<(u64, Happening)>),
+    /// What was kept, in order of key.
+    Recalled(Vec<(String, String)>),
     /// Nothing more to say.
     Done,
 }

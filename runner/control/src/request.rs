@@ -94,9 +94,24 @@ pub enum Request {
     /// Wait until all that was written to the service's output so far has been read and given to
     /// whoever taps it; [`Reply::Done`](crate::Reply::Done).
     Drain(UnitName),
-    /// Keep this with the state, in place of what was kept before: a front end's own memory over a
-    /// recovery; [`Reply::Done`](crate::Reply::Done).
-    Note(Vec<u8>),
+    /// What has happened since number `after`, as soon as there is something;
+    /// [`Reply::Happened`](crate::Reply::Happened). For event listeners: unlike a subscription it
+    /// misses nothing over a recovery, since it is kept with the state until a
+    /// [`Request::Note`] says that it was seen. Kept only while a service has `event-types`.
+    Happened {
+        /// The number of the last one that was seen; 0 for all that is kept.
+        after: u64,
+    },
+    /// Keep these with the state, all of them or none: a front end's own memory over a recovery.
+    /// A key without text is forgotten. [`Reply::Done`](crate::Reply::Done).
+    Note {
+        /// Keys and what they stand for.
+        records: Vec<(String, Option<String>)>,
+        /// What has happened up to here ([`Request::Happened`]) needs to be kept no longer.
+        seen: u64,
+    },
+    /// What was kept by [`Request::Note`]; [`Reply::Recalled`](crate::Reply::Recalled).
+    Recall,
     /// The whole; [`Reply::Manager`](crate::Reply::Manager).
     Manager,
     /// Replace the manager by a new process of the program on disk, keeping its state. Answered

@@ -27,7 +27,9 @@ impl Manager {
     /// Answers a question; `None` for a request that is none (a command, a re-exec).
     pub(super) fn answer(&mut self, request: &Request) -> Option<Result<Reply, Refusal>> {
         Some(match request {
-            Request::Command(_) | Request::Reexec => return None,
+            Request::Command(_) | Request::Reexec | Request::Happened { .. } => return None,
+            Request::Note { records, seen } => self.keep_note(records, *seen),
+            Request::Recall => self.recall(),
             Request::Units(selection) => Ok(Reply::Units(
                 self.engine
                     .units()
@@ -68,8 +70,7 @@ impl Manager {
             | Request::LogClear(_)
             | Request::LogReopen
             | Request::Tap { .. }
-            | Request::Drain(_)
-            | Request::Note(_) => Err(Refusal::Invalid("not possible".to_owned())),
+            | Request::Drain(_) => Err(Refusal::Invalid("not possible".to_owned())),
         })
     }
 

@@ -187,6 +187,7 @@ impl Manager {
             empties: HashMap::new(),
             logs,
             log_events,
+            happenings: begun.happenings,
             outputs: outputs::Outputs::default(),
             sockets: held::Sockets::default(),
             inherited: Arc::new(Mutex::new(inherited)),

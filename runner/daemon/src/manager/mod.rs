@@ -10,6 +10,7 @@
 mod adopt;
 mod answer;
 mod boot;
+mod happenings;
 mod held;
 mod notified;
 mod offload;
@@ -89,6 +90,9 @@ struct Manager {
     ranks: HashMap<UnitName, u32>,
     /// Who waits for a unit to have no process left.
     empties: HashMap<UnitName, Ticket>,
+
+    /// What event listeners have yet to be told.
+    happenings: happenings::Happenings,
 
     logs: Logs,
     log_events: UnboundedReceiver<LogEvent>,
@@ -190,7 +194,7 @@ impl Manager {
         if definitions_may_change || self.engine.kept().count() != self.kept {
             self.write_definitions();
         }
-        self.write_records();
+        self.write_records(&actions);
         if actions.len() > BURST {
             memory::used_much();
         }
@@ -199,17 +203,7 @@ impl Manager {
             self.perform(action);
         }
         self.logs.release();
-    }
-
-    /// Writes what the engine wants kept. It is a write to memory: when it fails there is none
-    /// left, and all we can do is say so.
-    fn write_records(&mut self) {
-        let records = self.engine.take_records();
-        match self.state.write(&records) {
-            Ok(Written::Appended) => {}
-            Ok(Written::Moved) => self.hold(&Key::State, self.state.as_fd()),
-            Err(error) => tracing::error!("cannot write the state: {error}"),
-        }
+        self.tell_what_happened();
     }
 
     fn write_definitions(&mut self) {

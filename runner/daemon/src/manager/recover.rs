@@ -9,6 +9,7 @@ use engine::ticket::ConnectionId;
 use engine::{Action, Engine, Found, Ticket};
 use units::{Definition, Diagnostic, Severity, Surroundings, UnitName, UnitSet};
 
+use super::happenings::Happenings;
 use super::poller::Source;
 use super::{Manager, held, outputs};
 use crate::link::{Child, Exit, Key, Link, Takeover};
@@ -90,6 +91,7 @@ pub(super) struct Begun {
     pub(super) actions: Vec<Action>,
     pub(super) state: Store,
     pub(super) definitions: Store,
+    pub(super) happenings: Happenings,
 }
 
 /// Takes the engine's state up; with nothing held this is the first start, which reads the files.
@@ -131,6 +133,7 @@ pub(super) fn begin(
         UnitSet::from_records(named, surroundings)
     };
     report(&diagnostics);
+    let happenings = Happenings::recover(&state_records);
     let found = Found {
         records: state_records,
         kept: kept(&records, surroundings),
@@ -162,6 +165,7 @@ pub(super) fn begin(
         actions,
         state,
         definitions,
+        happenings,
     })
 }
 
@@ -308,7 +312,7 @@ impl Manager {
         )?;
         // Nothing is written before: the program from before an upgrade would find its own state.
         self.link.ready()?;
-        self.write_records();
+        self.write_records(&actions);
         for action in actions {
             self.perform(action);
         }

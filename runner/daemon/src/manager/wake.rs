@@ -317,6 +317,7 @@ impl Manager {
                             command,
                         });
                     }
+                    Request::Happened { after } => self.happenings.ask(after, answerer),
                     _ => {
                         tracing::info!(audit = true, "{caller}: daemon-reexec");
                         self.reexec(answerer);
@@ -481,7 +482,9 @@ fn describe_request(request: &Request) -> String {
         | Request::Sets
         | Request::Program(_)
         | Request::Drain(_)
-        | Request::Note(_)
+        | Request::Happened { .. }
+        | Request::Note { .. }
+        | Request::Recall
         | Request::Manager => "question".to_owned(),
     }
 }
