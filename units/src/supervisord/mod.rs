@@ -9,6 +9,11 @@
 
 pub mod command;
 pub mod config;
+pub mod environment;
+pub mod expand;
+pub mod ini;
+mod python;
+pub mod values;
 pub mod world;
 
 pub use config::{
