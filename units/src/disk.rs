@@ -1,5 +1,6 @@
-//! The one room that touches the file system: a search path to the files in it. Everything is
-//! bounded, nothing blocks on a strange file, and nothing is understood yet.
+//! The one room that touches the file system: a search path to the files in it, and beside it a
+//! supervisord.conf to the files it includes. Everything is bounded, nothing blocks on a strange
+//! file, and nothing is understood yet.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -258,6 +259,8 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.push(suffix);
     PathBuf::from(name)
 }
+
+pub mod supervisord;
 
 #[cfg(test)]
 mod tests;

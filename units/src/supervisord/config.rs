@@ -88,7 +88,7 @@ pub struct Written {
 }
 
 /// One option as it stands in a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct WrittenOption {
     /// Its name in lower case.
     pub key: String,
@@ -100,6 +100,16 @@ pub struct WrittenOption {
     pub comments: Vec<String>,
     /// Whether it comes from `[DEFAULT]`.
     pub is_default: bool,
+}
+
+impl fmt::Debug for WrittenOption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self.key.as_str() {
+            "password" => "…",
+            _ => &self.text,
+        };
+        write!(f, "{}: {}={text:?}", self.place, self.key)
+    }
 }
 
 impl Written {

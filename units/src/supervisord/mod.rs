@@ -3,16 +3,26 @@
 //! The way of a file is *lines → sections → options → [`Config`]*. Every room keeps what the real
 //! program does, its traps included, since files that people run today must mean the same
 //! tomorrow. Where it silently does what nobody meant, it is done all the same and a
-//! [`Diagnostic`](crate::Diagnostic) says so.
+//! [`Diagnostic`](crate::Diagnostic) says so. The few differences are in [`DEVIATIONS`].
 //!
-//! Nothing here asks the system: what must be known of it is an [`Around`].
+//! Nothing here asks the system: what must be known of it is an [`Around`], and files are read in
+//! [`disk::supervisord`](crate::disk::supervisord).
 
+mod client;
 pub mod command;
 pub mod config;
+mod daemon;
+mod deviations;
 pub mod environment;
 pub mod expand;
+mod groups;
 pub mod ini;
+mod options;
+mod program;
 mod python;
+mod read;
+mod server;
+mod traps;
 pub mod values;
 pub mod world;
 
@@ -21,4 +31,36 @@ pub use config::{
     LogFile, LogLevel, Process, Secret, Server, ServerAddress, SocketOwner, Stream, User, Written,
     WrittenOption,
 };
+pub use deviations::{DEVIATIONS, Deviation};
+pub use read::{
+    Include, Included, Refused, SourceFile, Sources, Unread, include_patterns, read, read_client,
+};
 pub use world::{Account, Anywhere, Around, Known, World};
+
+/// Whether a file is a supervisord.conf: it has a header that supervisord knows and TOML does not,
+/// or `[supervisord]`, which is no table of ours.
+pub fn is_supervisord(bytes: &[u8]) -> bool {
+    const KINDS: [&str; 6] = [
+        "[program:",
+        "[group:",
+        "[eventlistener:",
+        "[fcgi-program:",
+        "[rpcinterface:",
+        "[ctlplugin:",
+    ];
+    const WHOLE: [&str; 4] = [
+        "[supervisord]",
+        "[supervisorctl]",
+        "[unix_http_server",
+        "[inet_http_server",
+    ];
+    let text = String::from_utf8_lossy(bytes);
+    let is_header = |line: &str| {
+        let line = line.trim_start();
+        WHOLE
+            .iter()
+            .chain(&KINDS)
+            .any(|head| line.starts_with(head))
+    };
+    text.split(['\n', '\r']).any(is_header)
+}

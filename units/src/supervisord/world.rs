@@ -79,6 +79,9 @@ pub struct Around<'a> {
     pub uid: u32,
     /// Whether the command line names a user (`-u`): the file's own is then not looked up.
     pub user_is_given: bool,
+    /// Whether a file without `[supervisord]` is refused, as the real program does. A fragment
+    /// that others include has none.
+    pub needs_supervisord_section: bool,
     /// Who and what there is on the machine.
     pub world: &'a dyn World,
 }
@@ -93,6 +96,7 @@ impl Around<'_> {
             temporary_directory: "/tmp".to_owned(),
             uid: 0,
             user_is_given: false,
+            needs_supervisord_section: true,
             world: &Anywhere,
         }
     }
