@@ -20,6 +20,9 @@ pub(crate) const ALL: &[(&str, fn())] = &[
     ("stop", stop),
     ("load", load),
     ("killed", killed),
+    ("supervisord-programs", crate::supervisord::programs),
+    ("supervisord-loaded", crate::supervisord::loaded),
+    ("supervisord-full-disk", crate::supervisord::full_disk),
 ];
 
 fn helper(name: &str) -> String {

@@ -9,6 +9,7 @@
 
 mod figures;
 mod quantile;
+mod supervisord;
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).collect();

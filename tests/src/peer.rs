@@ -42,12 +42,6 @@ impl Peer {
             .prefix("sv-")
             .tempdir()
             .expect("a temporary directory");
-        Peer::start_in(directory, kind, configuration)
-    }
-
-    /// The same in a directory that has been prepared.
-    #[track_caller]
-    pub fn start_in(directory: tempfile::TempDir, kind: Kind, configuration: &str) -> Peer {
         let path = directory.path().display().to_string();
         let file = directory.path().join("supervisord.conf");
         std::fs::write(&file, configuration.replace("DIR", &path)).expect("the configuration");

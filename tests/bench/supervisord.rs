@@ -1,0 +1,262 @@
+//! Beside the real supervisord: the same configuration, the same calls, one after the other.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use tests::{Kind, Peer};
+
+use crate::quantile::{Samples, beside};
+
+const COMMON: &str = "
+[unix_http_server]
+file=DIR/s.sock
+[supervisord]
+logfile=DIR/main.log
+pidfile=DIR/s.pid
+childlogdir=DIR
+user=root
+minfds=8192
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+";
+
+/// A connection that is kept.
+struct Api {
+    stream: UnixStream,
+    unread: Vec<u8>,
+}
+
+impl Api {
+    fn open(peer: &Peer) -> Api {
+        Api {
+            stream: UnixStream::connect(peer.path("s.sock")).expect("the API"),
+            unread: Vec::new(),
+        }
+    }
+
+    /// Calls a method without parameters and reads all of the reply.
+    fn call(&mut self, method: &str) -> String {
+        let body = format!("<methodCall><methodName>{method}</methodName></methodCall>");
+        write!(
+            self.stream,
+            "POST /RPC2 HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .expect("a call");
+        loop {
+            let text = String::from_utf8_lossy(&self.unread);
+            if let Some((head, rest)) = text.split_once("\r\n\r\n") {
+                let length: usize = head
+                    .lines()
+                    .find_map(|line| {
+                        let (name, value) = line.split_once(':')?;
+                        name.eq_ignore_ascii_case("content-length")
+                            .then(|| value.trim().parse().ok())?
+                    })
+                    .expect("a length");
+                if rest.len() >= length {
+                    let reply = rest[..length].to_owned();
+                    self.unread = rest.as_bytes()[length..].to_vec();
+                    return reply;
+                }
+            }
+            let mut more = [0u8; 65536];
+            let count = self.stream.read(&mut more).expect("a reply");
+            assert!(count > 0, "the API hung up");
+            self.unread.extend_from_slice(&more[..count]);
+        }
+    }
+
+    fn latency(&mut self, method: &str, count: usize) -> Samples {
+        let mut samples = Samples::default();
+        for _ in 0..count {
+            let begun = Instant::now();
+            self.call(method);
+            samples.add(begun.elapsed());
+        }
+        samples
+    }
+
+    fn count(&mut self, state: &str) -> usize {
+        self.call("supervisor.getAllProcessInfo")
+            .matches(&format!("<string>{state}</string>"))
+            .count()
+    }
+}
+
+/// Kilobytes that a process and the processes of the same program below it have in memory.
+fn memory(peer: &Peer) -> u64 {
+    let of = |pid: i32| -> u64 {
+        std::fs::read_to_string(format!("/proc/{pid}/status"))
+            .unwrap_or_default()
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse().ok())
+            .unwrap_or(0)
+    };
+    let program = std::fs::read_link(format!("/proc/{}/exe", peer.pid())).expect("the program");
+    of(peer.pid())
+        + tests::children_running(peer.pid(), &program)
+            .into_iter()
+            .map(of)
+            .sum::<u64>()
+}
+
+fn sleepers(count: usize) -> String {
+    let mut text = COMMON.to_owned();
+    for number in 0..count {
+        text.push_str(&format!(
+            "[program:p{number}]\ncommand=/bin/sleep 100000\nstartsecs=0\n"
+        ));
+    }
+    text
+}
+
+/// What one daemon does with so many programs.
+struct Many {
+    running: Duration,
+    memory: u64,
+    state: Samples,
+    all: Samples,
+    stop: Duration,
+}
+
+fn many(kind: Kind, count: usize) -> Many {
+    let begun = Instant::now();
+    let peer = Peer::start(kind, &sleepers(count));
+    let mut api = Api::open(&peer);
+    while api.count("RUNNING") < count {
+        assert!(
+            begun.elapsed() < Duration::from_secs(120),
+            "{kind:?}: {count} never run"
+        );
+    }
+    let running = begun.elapsed();
+    let state = api.latency("supervisor.getState", 200);
+    let all = api.latency("supervisor.getAllProcessInfo", 30);
+    let memory = memory(&peer);
+    let begun = Instant::now();
+    peer.stop();
+    Many {
+        running,
+        memory,
+        state,
+        all,
+        stop: begun.elapsed(),
+    }
+}
+
+/// Ten and five hundred programs.
+pub(crate) fn programs() {
+    for count in [10, 500] {
+        let (mut ours, mut theirs) = (many(Kind::Ours, count), many(Kind::Real, count));
+        let figure = |what: &str| format!("{count} programs: {what}");
+        beside(&figure("until all run"), ours.running, theirs.running, "");
+        beside(
+            &figure("getState, p50"),
+            ours.state.quantile(50),
+            theirs.state.quantile(50),
+            "",
+        );
+        beside(
+            &figure("getAllProcessInfo, p50"),
+            ours.all.quantile(50),
+            theirs.all.quantile(50),
+            if count == 500 { "<= 0.02" } else { "" },
+        );
+        beside(&figure("SIGTERM until gone"), ours.stop, theirs.stop, "");
+        println!(
+            "{:<44} {:>14} {:>14} {:>8.2}",
+            figure("memory, keeper and manager"),
+            format!("{} kB", ours.memory),
+            format!("{} kB", theirs.memory),
+            ours.memory as f64 / theirs.memory as f64
+        );
+    }
+}
+
+/// How long a call takes while this goes on.
+fn under(what: &str, programs: &str) {
+    let mut figures = Vec::new();
+    for kind in [Kind::Ours, Kind::Real] {
+        let peer = Peer::start(kind, &format!("{COMMON}{programs}"));
+        let mut api = Api::open(&peer);
+        // It has begun when some have written or ended.
+        peer.wait_until("programs are busy", |_| {
+            api.call("supervisor.getAllProcessInfo")
+                .contains("<int>0</int>")
+        });
+        api.latency("supervisor.getState", 20);
+        figures.push(api.latency("supervisor.getState", 200));
+    }
+    let [ours, theirs] = &mut figures[..] else {
+        return;
+    };
+    for (name, quantile) in [("p50", 50), ("p99", 99)] {
+        beside(
+            &format!("getState, {what}, {name}"),
+            ours.quantile(quantile),
+            theirs.quantile(quantile),
+            if quantile == 99 { "< 10 ms" } else { "" },
+        );
+    }
+}
+
+/// While a hundred programs crash again and again, and while twenty write as fast as they can.
+pub(crate) fn loaded() {
+    under(
+        "100 crash-looping",
+        "[program:crash]\ncommand=/bin/false\nprocess_name=%(process_num)s\nnumprocs=100\nstartsecs=0\nautorestart=true\nstdout_logfile=NONE\nstderr_logfile=NONE\n",
+    );
+    under(
+        "20 noisy",
+        "[program:noisy]\ncommand=/usr/bin/yes a line of some length, as programs write them\nprocess_name=%(process_num)s\nnumprocs=20\nstdout_logfile=DIR/noisy-%(process_num)s.log\nstdout_logfile_maxbytes=1MB\nstdout_logfile_backups=1\n",
+    );
+}
+
+/// A program writes numbered lines while the disk of its log is full for two seconds.
+pub(crate) fn full_disk() {
+    const LINES: usize = 4000;
+    for kind in [Kind::Ours, Kind::Real] {
+        let place = tempfile::tempdir().expect("a directory");
+        let disk = place.path();
+        let mount = |words: &[&str]| {
+            let done = Command::new("mount").args(words).arg(disk).status();
+            assert!(done.expect("mount").success());
+        };
+        mount(&["-t", "tmpfs", "-o", "size=64k", "tmpfs"]);
+        let text = format!(
+            "{COMMON}[program:w]\ncommand=/bin/sh -c \"i=0; while [ $i -lt {LINES} ]; do echo line $i of a log on a disk that is full for a while; i=$((i+1)); [ $((i %% 10)) = 0 ] && sleep 0.01; done; exec sleep 1000\"\nstdout_logfile={}/w.log\nstdout_logfile_maxbytes=0\nautorestart=false\n",
+            disk.display()
+        );
+        let peer = Peer::start(kind, &text);
+        let log = disk.join("w.log");
+        let size = || std::fs::metadata(&log).map_or(0, |found| found.len());
+        peer.wait_until("the disk is full", |_| size() >= 64 * 1024);
+        std::thread::sleep(Duration::from_secs(2));
+        mount(&["-o", "remount,size=16m"]);
+        peer.wait_until("the last line is there", |_| {
+            std::fs::read_to_string(&log)
+                .unwrap_or_default()
+                .contains(&format!("line {} of", LINES - 1))
+        });
+        let text = std::fs::read_to_string(&log).expect("the log");
+        let whole = text
+            .lines()
+            .filter(|line| line.starts_with("line ") && line.ends_with("for a while"))
+            .count();
+        let marks: Vec<&str> = text
+            .lines()
+            .filter(|line| !line.starts_with("line "))
+            .collect();
+        println!(
+            "log lines lost on a full disk, {kind:?}: {} of {LINES}; marks in the log: {marks:?}",
+            LINES - whole
+        );
+        peer.stop();
+        let done = Command::new("umount").arg(disk).status();
+        assert!(done.expect("umount").success());
+    }
+}
