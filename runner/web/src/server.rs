@@ -1,0 +1,181 @@
+//! The servers as the daemon sees them: it accepts, we serve.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use control::{Caller, Handle, Via};
+use tokio::sync::mpsc;
+
+use crate::auth::{self, Doorkeeper};
+use crate::config::Config;
+use crate::http::connection::{self, Visit};
+use crate::places::{Peer, Places};
+
+/// Serves connections of HTTP servers. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Server {
+    shared: Arc<Shared>,
+}
+
+/// What all connections have in common.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// Where everything is asked.
+    pub(crate) handle: Handle,
+    /// Who gets in.
+    pub(crate) doorkeeper: Doorkeeper,
+    /// The name of this machine.
+    pub(crate) machine: String,
+    config: Mutex<Arc<Config>>,
+    remote: mpsc::Sender<RemoteCommunication>,
+    places: Arc<Places>,
+}
+
+/// What a client wants event listeners to be told (`sendRemoteCommEvent`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RemoteCommunication {
+    /// Its type.
+    pub(crate) kind: String,
+    /// What it says.
+    pub(crate) data: String,
+}
+
+/// How many of them may be on their way.
+const MOST_ON_THEIR_WAY: usize = 32;
+
+impl Shared {
+    /// Tells the event listeners something. Without listeners it is told to nobody, as events are.
+    pub(crate) fn tell_listeners(&self, kind: String, data: String) {
+        if let Err(mpsc::error::TrySendError::Full(lost)) =
+            self.remote.try_send(RemoteCommunication { kind, data })
+        {
+            tracing::warn!(
+                "a remote communication of type {:?} was dropped: too many at once",
+                lost.kind
+            );
+        }
+    }
+
+    /// What is served now.
+    pub(crate) fn config(&self) -> Arc<Config> {
+        // An Arc is whole at every moment.
+        let config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&config)
+    }
+}
+
+impl Server {
+    /// Servers that ask at `handle`.
+    #[must_use]
+    pub fn new(handle: Handle, config: Config) -> Server {
+        warn_of(&config);
+        let (remote, _remote_communications) = mpsc::channel(MOST_ON_THEIR_WAY);
+        // Not from a name service: the kernel knows.
+        let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        Server {
+            shared: Arc::new(Shared {
+                handle,
+                doorkeeper: Doorkeeper::default(),
+                machine: machine.trim().to_owned(),
+                config: Mutex::new(Arc::new(config)),
+                remote,
+                places: Arc::default(),
+            }),
+        }
+    }
+
+    /// Serves something else from now on. Connections of a server that has gone end with their next
+    /// request; a changed password counts from the next request on.
+    pub fn reconfigure(&self, config: Config) {
+        warn_of(&config);
+        let mut current = self
+            .shared
+            .config
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(config);
+    }
+
+    /// Serves one accepted connection of the server at `endpoint` in the list until it ends. To be
+    /// spawned on the runtime; dropping the future ends the connection.
+    ///
+    /// # Errors
+    /// When the client is turned away, too slow, or breaks the connection. Worth a line at debug
+    /// level, nothing more.
+    pub async fn serve_unix(self, stream: UnixStream, endpoint: usize) -> io::Result<()> {
+        stream.set_nonblocking(true)?;
+        let stream = tokio::net::UnixStream::from_std(stream)?;
+        let peer = stream.peer_cred()?;
+        let caller = Caller {
+            uid: peer.uid(),
+            gid: Some(peer.gid()),
+            groups: Vec::new(),
+            pid: peer.pid().and_then(|pid| u32::try_from(pid).ok()),
+            via: Via::HttpUnix,
+        };
+        let from = Peer::Uid(caller.uid);
+        self.serve(stream, caller, from, endpoint).await
+    }
+
+    /// As [`Server::serve_unix`] for a connection from `peer` over TCP.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn serve_tcp(
+        self,
+        stream: std::net::TcpStream,
+        peer: SocketAddr,
+        endpoint: usize,
+    ) -> io::Result<()> {
+        stream.set_nonblocking(true)?;
+        // Replies are written in one piece, or in pieces somebody waits for.
+        stream.set_nodelay(true)?;
+        let stream = tokio::net::TcpStream::from_std(stream)?;
+        let caller = Caller {
+            uid: u32::MAX,
+            gid: None,
+            groups: Vec::new(),
+            pid: None,
+            via: Via::HttpInet(peer),
+        };
+        self.serve(stream, caller, Peer::of(peer), endpoint).await
+    }
+
+    async fn serve<S: connection::Stream>(
+        self,
+        stream: S,
+        caller: Caller,
+        peer: Peer,
+        endpoint: usize,
+    ) -> io::Result<()> {
+        let config = self.shared.config();
+        let Some(endpoint) = config.endpoints.get(endpoint) else {
+            return Err(io::Error::other("there is no such server any more"));
+        };
+        let endpoint = endpoint.name.clone();
+        let Some(place) = self.shared.places.take(peer, &config.limits) else {
+            connection::turn_away(stream).await;
+            return Err(io::Error::other(format!("too many connections: {caller}")));
+        };
+        drop(config);
+        let visit = Visit {
+            shared: self.shared,
+            endpoint,
+            caller,
+            peer,
+            place,
+        };
+        connection::serve(stream, visit).await
+    }
+}
+
+/// Says what works, but not as meant.
+fn warn_of(config: &Config) {
+    for endpoint in &config.endpoints {
+        if let Some(problem) = endpoint.auth.as_ref().and_then(auth::problem) {
+            tracing::error!("[{}]: {problem}; nobody gets in", endpoint.name);
+        }
+    }
+}
