@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use crate::auth::{self, Doorkeeper};
 use crate::config::Config;
 use crate::http::connection::{self, Visit};
+use crate::page;
 use crate::places::{Peer, Places};
 
 /// Serves connections of HTTP servers. Cheap to clone.
@@ -28,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) doorkeeper: Doorkeeper,
     /// The name of this machine.
     pub(crate) machine: String,
+    /// What only pages we made know, so that no other page can have a browser do something.
+    pub(crate) page_secret: String,
     config: Mutex<Arc<Config>>,
     remote: mpsc::Sender<RemoteCommunication>,
     places: Arc<Places>,
@@ -79,6 +82,7 @@ impl Server {
                 handle,
                 doorkeeper: Doorkeeper::default(),
                 machine: machine.trim().to_owned(),
+                page_secret: page::secret(),
                 config: Mutex::new(Arc::new(config)),
                 remote,
                 places: Arc::default(),

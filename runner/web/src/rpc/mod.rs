@@ -9,7 +9,7 @@ mod config_info;
 mod daemon;
 pub mod fault;
 pub(crate) mod info;
-mod local_time;
+pub(crate) mod local_time;
 mod logs;
 pub(crate) mod name;
 pub(crate) mod process;
@@ -90,7 +90,11 @@ pub(crate) async fn respond(shared: &Shared, request: &Request) -> Response {
 }
 
 /// Carries out a call.
-async fn call(context: Context<'_>, name: &str, parameters: &[Value]) -> Result<Value, Fault> {
+pub(crate) async fn call(
+    context: Context<'_>,
+    name: &str,
+    parameters: &[Value],
+) -> Result<Value, Fault> {
     let method = look_up(context, name, parameters)?;
     if method.does == Does::Multicall {
         return multicall(context, Arguments(parameters)).await;
