@@ -161,7 +161,12 @@ impl Findings<'_> {
             }
             for id in settings {
                 let own_file = id == settings[0];
-                if !unit.is_set(id) {
+                // supervisord's clients are told of these even where there is no file.
+                let told = matches!(
+                    id,
+                    S::LogMaxSize | S::LogBackups | S::ErrorLogMaxSize | S::ErrorLogBackups
+                ) && !unit.server_url().is_empty();
+                if !unit.is_set(id) || told {
                     continue;
                 }
                 if goes_elsewhere {

@@ -313,10 +313,10 @@ impl Definition {
     }
 
     /// The service a socket starts; with `accept` the template of which each connection gets an
-    /// instance. `None` for other kinds, and for an instance or template of a socket with `accept`,
-    /// which cannot be.
+    /// instance. `None` for other kinds, for a socket that only listens (`activates = false`), and for
+    /// an instance or template of a socket with `accept`, which cannot be.
     pub fn service(&self) -> Option<UnitName> {
-        if self.kind() != UnitKind::Socket {
+        if self.kind() != UnitKind::Socket || !self.activates() {
             return None;
         }
         if self.accept() {

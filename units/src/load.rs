@@ -56,6 +56,36 @@ pub fn load_texts(texts: &[(&str, &str)], around: &Surroundings) -> (UnitSet, Ve
     load(&sources, around)
 }
 
+/// As [`load`], for units that come from no unit files: what is said about each is complete.
+pub(crate) fn beside_built_in(
+    units: Vec<Merged>,
+    around: &Surroundings,
+) -> (UnitSet, Vec<Diagnostic>) {
+    let built_in: Vec<Source> = built_in::sources().collect();
+    let mut loader = Loader {
+        around,
+        units: BTreeMap::new(),
+        diagnostics: Vec::new(),
+        masks: BTreeMap::new(),
+    };
+    for source in &built_in {
+        if let Role::Fragment { stem } = source.role() {
+            loader.read_stem(stem, source, &BTreeMap::new());
+        }
+    }
+    for unit in units {
+        let place = unit.place.clone();
+        let (definition, found) = resolve::resolve(unit, around);
+        loader.diagnostics.extend(found);
+        loader.insert(Loaded {
+            definition,
+            rank: 0,
+            place,
+        });
+    }
+    loader.finish()
+}
+
 /// The files that count: of several with one name, that of the highest directory.
 #[derive(Default)]
 struct Chosen<'a> {

@@ -199,8 +199,9 @@ settings! {
 
     /// The directory the commands run in.
     ///
-    /// `~` is the home directory of `user`, `inherit` the directory runnerd was started in. With `-`
-    /// before it the directory may be missing. The default is `/`.
+    /// `~` is the home directory of `user`, `inherit` the directory runnerd was started in, and
+    /// `inherit:PATH` a path from there, taken as it stands. With `-` before it the directory may be
+    /// missing. The default is `/`.
     WorkingDirectory: Service "working-directory" = "WorkingDirectory",
         pub working_directory -> Option<&WorkingDirectory> as Directory, default "";
 

@@ -332,7 +332,7 @@ value_types! {
     }
     Directory -> Option<&'a WorkingDirectory> {
         name: "directory",
-        grammar: "an absolute path, with `-` before it if it may be missing, `~`, or `inherit`",
+        grammar: "an absolute path, with `-` before it if it may be missing, `~`, `inherit`, or `inherit:PATH`",
         words: NO_WORDS, meanings: NO_WORDS,
         shape: Text, list: false,
         read: |items, expand| {

@@ -11,17 +11,21 @@
 mod client;
 pub mod command;
 pub mod config;
+mod config_info;
 mod daemon;
 mod deviations;
 pub mod environment;
 pub mod expand;
 mod groups;
 pub mod ini;
+mod mapping;
+mod meaning;
 mod options;
 mod program;
 mod python;
 mod read;
 mod server;
+mod translate;
 mod traps;
 pub mod values;
 pub mod world;
@@ -31,10 +35,13 @@ pub use config::{
     LogFile, LogLevel, Process, Secret, Server, ServerAddress, SocketOwner, Stream, User, Written,
     WrittenOption,
 };
+pub use config_info::{ConfigInfo, OutputInfo, config_info};
 pub use deviations::{DEVIATIONS, Deviation};
+pub use meaning::{OPTIONS, OptionMeaning};
 pub use read::{
     Include, Included, Refused, SourceFile, Sources, Unread, include_patterns, read, read_client,
 };
+pub use translate::{load, translate};
 pub use world::{Account, Anywhere, Around, Known, World};
 
 /// Whether a file is a supervisord.conf: it has a header that supervisord knows and TOML does not,

@@ -11,6 +11,8 @@ pub enum WorkingDirectory {
     Home,
     /// The one we were started in (`inherit`).
     Inherit,
+    /// A path from the one we were started in, taken as it stands (`inherit:PATH`).
+    Below(Box<str>),
     /// A directory by path.
     Path {
         /// An absolute path.
@@ -21,16 +23,22 @@ pub enum WorkingDirectory {
 }
 
 impl WorkingDirectory {
-    /// Reads `"~"`, `"inherit"`, `"/path"` or `"-/path"`.
+    /// Reads `"~"`, `"inherit"`, `"inherit:path"`, `"/path"` or `"-/path"`.
     ///
     /// # Errors
-    /// When the path is not absolute.
+    /// When the path is not absolute, except after `inherit:`.
     pub fn parse(text: &str) -> Result<WorkingDirectory, ValueProblem> {
         if text == "~" {
             return Ok(WorkingDirectory::Home);
         }
         if text == "inherit" {
             return Ok(WorkingDirectory::Inherit);
+        }
+        if let Some(path) = text.strip_prefix("inherit:") {
+            if path.contains('\0') || path.len() >= 4096 {
+                return Err(ValueProblem::new(format!("{path:?} is no path")));
+            }
+            return Ok(WorkingDirectory::Below(path.into()));
         }
         let (path, missing_ok) = match text.strip_prefix('-') {
             Some(path) => (path, true),
@@ -48,6 +56,7 @@ impl fmt::Display for WorkingDirectory {
         match self {
             WorkingDirectory::Home => f.write_str("~"),
             WorkingDirectory::Inherit => f.write_str("inherit"),
+            WorkingDirectory::Below(path) => write!(f, "inherit:{path}"),
             WorkingDirectory::Path { path, missing_ok } => {
                 write!(f, "{}{path}", if *missing_ok { "-" } else { "" })
             }
@@ -63,10 +72,10 @@ mod tests {
 
     #[test]
     fn round_trips() {
-        for text in ["~", "inherit", "/srv", "-/srv"] {
+        for text in ["~", "inherit", "inherit:a/../b", "/srv", "-/srv"] {
             assert_eq!(WorkingDirectory::parse(text).unwrap().to_string(), text);
         }
-        for bad in ["", "srv", "-", "~/x", "/a/../b"] {
+        for bad in ["", "srv", "-", "~/x", "/a/../b", "inherit:\0"] {
             assert!(WorkingDirectory::parse(bad).is_err(), "{bad}");
         }
     }

@@ -132,6 +132,7 @@ impl Plan {
             Some(WorkingDirectory::Path { path, missing_ok }) => (path.to_string(), *missing_ok),
             // A child begins where we are.
             Some(WorkingDirectory::Inherit) => (".".to_owned(), false),
+            Some(WorkingDirectory::Below(path)) => (path.to_string(), false),
             Some(WorkingDirectory::Home) => (home(&identity, &settings.accounts)?, false),
         };
         Ok(Plan {
