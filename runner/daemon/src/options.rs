@@ -3,6 +3,8 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
+use crate::log::own::MainLog;
+
 /// What `--help` prints.
 pub const HELP: &str = "\
 Usage: runnerd [OPTION]... [PATH]...
@@ -50,6 +52,13 @@ pub struct Options {
     pub log_target: LogTarget,
     /// How lines on the console and in files look.
     pub log_format: LogFormat,
+    /// Which instance we are: in the names of log files we choose ourselves (`log-file = "auto"`).
+    pub identifier: String,
+    /// Where such files go that name no directory; the one for temporary files if absent. Where it
+    /// is set, files of earlier runs are cleared out of it at a first start.
+    pub child_log_dir: Option<PathBuf>,
+    /// Leave the files of earlier runs where they are.
+    pub keep_old_logs: bool,
     /// The bus to take our name on, beside the private socket.
     pub bus: Bus,
     /// Load, report, exit.
@@ -64,6 +73,9 @@ impl Default for Options {
             target: "default.target".to_owned(),
             log_target: LogTarget::Auto,
             log_format: LogFormat::Text,
+            identifier: "supervisor".to_owned(),
+            child_log_dir: None,
+            keep_old_logs: false,
             bus: Bus::None,
             check: false,
         }
@@ -81,6 +93,8 @@ pub enum LogTarget {
     Journal,
     /// A file.
     File(PathBuf),
+    /// A main log as supervisord keeps it, whatever the format.
+    Main(MainLog),
 }
 
 /// `--log-format`
@@ -249,6 +263,7 @@ mod tests {
                 log_format: LogFormat::Json,
                 bus: Bus::Address("unix:path=/b".to_owned()),
                 check: true,
+                ..Options::default()
             }
         );
         assert_eq!(options(""), Options::default());

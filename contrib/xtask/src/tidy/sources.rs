@@ -11,6 +11,7 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "runner/daemon/examples/",
     "runner/daemon/src/keeper/",
     "runner/daemon/src/link.rs",
+    "runner/daemon/src/log/local_time.rs",
     "runner/daemon/src/manager/poller.rs",
     "runner/daemon/src/memory.rs",
     "runner/daemon/src/notify.rs",

@@ -162,6 +162,15 @@ impl LogFile {
         }
     }
 
+    /// Writes what it takes of `bytes` at its end, and says how many that were.
+    pub(super) fn put(&mut self, bytes: &[u8], now: Instant) -> io::Result<usize> {
+        let length = self.length(now)?;
+        match &self.open {
+            Some(file) if !bytes.is_empty() => file.write_at(bytes, length),
+            _ => Ok(0),
+        }
+    }
+
     /// Writes a line of our own.
     pub(super) fn mark(&mut self, text: &str, now: Instant) -> io::Result<()> {
         let mut length = self.length(now)?;

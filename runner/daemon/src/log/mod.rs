@@ -38,11 +38,14 @@ mod console;
 mod file;
 mod journal;
 mod lines;
+mod local_time;
+mod main_log;
 mod outlets;
 pub mod own;
 mod pipe;
 mod ring;
 mod source;
+mod syslog;
 mod tail;
 #[cfg(test)]
 mod tests;
@@ -78,6 +81,9 @@ pub enum LogTarget {
     Journal,
     /// Lines as on the console, appended to a file.
     File(PathBuf, Format),
+    /// A main log as supervisord keeps it. Units whose sink is the target have their output in
+    /// memory only.
+    Main(own::MainLog),
 }
 
 /// What a line on the console looks like.

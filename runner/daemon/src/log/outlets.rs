@@ -13,9 +13,11 @@ use units::UnitName;
 use super::console::{Console, Offered, Speaker};
 use super::journal::{Journal, Record};
 use super::lines::{self, Break};
+use super::main_log::Main;
 use super::own::{self, OwnLine, Severity};
 use super::pipe::{Scratch, open_null};
 use super::ring::Ring;
+use super::syslog::Syslog;
 use super::trouble::{Advice, Health};
 use super::{FileSink, Format, Heard, Line, LogTarget, tail};
 
@@ -47,6 +49,8 @@ pub(super) enum Pollable {
 pub(super) enum Target {
     Screen(Screen),
     Journal,
+    /// The main log in supervisord's form.
+    Main,
 }
 
 /// What is kept of a unit's logs.
@@ -131,6 +135,8 @@ impl Subscriber {
 pub(super) struct Outlets {
     standard: Console,
     file: Option<Console>,
+    main: Option<Main>,
+    pub(super) syslog: Syslog,
     pub(super) journal: Journal,
     pub(super) target: Target,
     pub(super) null: File,
@@ -152,27 +158,36 @@ impl Outlets {
         target: LogTarget,
         standard: Option<Console>,
         journal: Journal,
+        syslog: Syslog,
         pid: u32,
     ) -> io::Result<Outlets> {
         let format = match &target {
             LogTarget::Console(format) | LogTarget::File(_, format) => *format,
-            LogTarget::Journal => Format::Text,
+            LogTarget::Journal | LogTarget::Main(_) => Format::Text,
         };
         let standard = match standard {
             Some(console) => console,
             None => Console::standard(format)?,
         };
-        let (target, file) = match target {
-            LogTarget::Console(_) => (Target::Screen(Screen::Standard), None),
-            LogTarget::Journal => (Target::Journal, None),
-            LogTarget::File(path, format) => (
-                Target::Screen(Screen::File),
-                Some(Console::file(path, format)),
-            ),
+        let mut main = None;
+        let mut file = None;
+        let target = match target {
+            LogTarget::Console(_) => Target::Screen(Screen::Standard),
+            LogTarget::Journal => Target::Journal,
+            LogTarget::File(path, format) => {
+                file = Some(Console::file(path, format));
+                Target::Screen(Screen::File)
+            }
+            LogTarget::Main(wanted) => {
+                main = Some(Main::new(wanted));
+                Target::Main
+            }
         };
         Ok(Outlets {
             standard,
             file,
+            main,
+            syslog,
             journal,
             target,
             null: open_null()?,
@@ -195,6 +210,9 @@ impl Outlets {
     }
 
     pub(super) fn reopen(&mut self) {
+        if let Some(main) = &mut self.main {
+            main.reopen();
+        }
         if let Some(file) = &mut self.file {
             file.reopen();
         }
@@ -311,9 +329,13 @@ impl Outlets {
     }
 
     /// Says something on the log target, as soon as that takes it. Details for debugging are only
-    /// for the journal, where they can be left out when reading.
+    /// for the journal, where they can be left out when reading; a main log has its own level.
     pub(super) fn say(&mut self, line: OwnLine) {
-        if line.level == Severity::Debug && self.target != Target::Journal {
+        let wanted = match &self.main {
+            Some(main) => main.takes(line.level),
+            None => line.level != Severity::Debug || self.target == Target::Journal,
+        };
+        if !wanted {
             return;
         }
         if self.own.len() < OWN_QUEUE {
@@ -345,6 +367,7 @@ impl Outlets {
             let said = match self.target {
                 Target::Screen(screen) => self.own_to_screen(screen, mark.as_ref(), &line),
                 Target::Journal => self.own_to_journal(mark.as_ref(), &line),
+                Target::Main => self.own_to_main(mark.as_ref(), &line),
             };
             match said {
                 Advice::Try => self.own_missing = 0,
@@ -434,6 +457,28 @@ impl Outlets {
             }
         }
         Advice::Try
+    }
+
+    fn own_to_main(&mut self, mark: Option<&OwnLine>, line: &OwnLine) -> Advice {
+        let Some(main) = &mut self.main else {
+            return Advice::Skip;
+        };
+        let (standard, syslog, now) = (&mut self.standard, &mut self.syslog, self.now);
+        if let Some(mark) = mark {
+            let said = main.say(mark, standard, syslog, now);
+            if said != Advice::Try {
+                return said;
+            }
+            self.own_missing = 0;
+        }
+        main.say(line, standard, syslog, now)
+    }
+
+    /// Makes the main log's file.
+    pub(super) fn prepare(&mut self) {
+        if let Some(main) = &mut self.main {
+            main.prepare(self.now);
+        }
     }
 
     /// Sends one line of our own to the journal.

@@ -13,7 +13,7 @@ use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use units::UnitName;
 
-use super::{LogTarget, Logs, journal};
+use super::{FileSink, LogTarget, Logs, journal};
 
 /// The name our own lines carry.
 pub(super) const IDENTIFIER: &str = "runnerd";
@@ -31,9 +31,25 @@ pub struct OwnLine {
     pub message_id: Option<&'static str>,
 }
 
+/// A main log as supervisord keeps it: lines `YYYY-MM-DD HH:MM:SS,mmm LEVL message` in local time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MainLog {
+    /// The file, which we rotate; none where it only goes elsewhere.
+    pub file: Option<FileSink>,
+    /// What is less grave than this is left out. [`Severity::Debug`] also shows all that programs
+    /// write.
+    pub level: Severity,
+    /// A copy goes to our standard output (`nodaemon` without `silent`).
+    pub on_stdout: bool,
+    /// Each line goes to syslog (`logfile=syslog`).
+    pub syslog: bool,
+}
+
 /// How bad an own line is, with syslog's numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
+    /// 2
+    Critical = 2,
     /// 3
     Error = 3,
     /// 4
@@ -51,6 +67,7 @@ impl Severity {
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
+            Severity::Critical => "critical",
             Severity::Error => "error",
             Severity::Warning => "warning",
             Severity::Notice => "notice",
@@ -144,7 +161,7 @@ pub fn install(
 ) -> Result<(), tracing::subscriber::SetGlobalDefaultError> {
     let journal = match target {
         LogTarget::Journal => journal_layer(),
-        LogTarget::Console(_) | LogTarget::File(..) => None,
+        LogTarget::Console(_) | LogTarget::File(..) | LogTarget::Main(_) => None,
     };
     let filter = tracing_subscriber::filter::LevelFilter::from_level(level);
     let layer = OwnLayer {
@@ -211,6 +228,11 @@ where
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        // Others' details help nobody who runs us.
+        let metadata = event.metadata();
+        if *metadata.level() >= tracing::Level::DEBUG && !metadata.target().starts_with("runnerd") {
+            return;
+        }
         match &self.journal {
             Some(journal) if journal.takes() => journal.layer.on_event(event, context),
             _ => self.logs.own(sentence(event)),

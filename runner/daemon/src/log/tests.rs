@@ -116,6 +116,7 @@ fn start(
     let surroundings = Surroundings {
         target,
         journal,
+        syslog: PathBuf::from("/nonexistent/syslog"),
         standard,
         pid: 42,
     };

@@ -23,6 +23,7 @@ use super::outlets::{Outlets, Pollable, Screen, Target};
 use super::own::OwnLine;
 use super::pipe;
 use super::source::{Route, Show, Source, Turn};
+use super::syslog::{self, Syslog};
 use super::trouble::RETRY;
 use super::{Command, FileSink, Follow, INTRODUCTION, LogEvent, LogTarget, Losses, Sink, Stream};
 use crate::reason::reason;
@@ -42,6 +43,8 @@ pub(super) struct Surroundings {
     pub(super) target: LogTarget,
     /// Where journald listens.
     pub(super) journal: PathBuf,
+    /// Where syslogd listens.
+    pub(super) syslog: PathBuf,
     /// In place of our standard output.
     pub(super) standard: Option<Console>,
     /// The pid that the world knows us by: the keeper's, our parent's.
@@ -53,6 +56,7 @@ impl Surroundings {
         Surroundings {
             target,
             journal: PathBuf::from(journal::SOCKET),
+            syslog: PathBuf::from(syslog::SOCKET),
             standard: None,
             pid: std::os::unix::process::parent_id(),
         }
@@ -90,12 +94,14 @@ pub(super) fn start(
     bell: Arc<Bell>,
 ) -> io::Result<()> {
     let journal = Journal::new(surroundings.journal);
-    let out = Outlets::new(
+    let mut out = Outlets::new(
         surroundings.target,
         surroundings.standard,
         journal,
+        Syslog::new(surroundings.syslog),
         surroundings.pid,
     )?;
+    out.prepare();
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
     epoll.add(&*bell, EpollEvent::new(EpollFlags::EPOLLIN, WAKE))?;
     std::thread::Builder::new()
@@ -334,6 +340,7 @@ impl Writer {
             Sink::Target => match self.out.target {
                 Target::Screen(screen) => Route::Shown(Show::Screen(screen)),
                 Target::Journal => Route::Shown(Show::Journal),
+                Target::Main => Route::Shown(Show::Nobody),
             },
             Sink::Ring => Route::Shown(Show::Nobody),
             Sink::Null => Route::Null,

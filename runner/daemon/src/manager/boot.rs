@@ -96,7 +96,7 @@ impl Manager {
         let logs =
             Logs::start(target.clone(), log_sender).map_err(told("cannot start the log writer"))?;
         // Only a test could have set one before, and then that one is wanted.
-        let _ = log::own::install(&logs, &target, tracing::Level::INFO);
+        let _ = log::own::install(&logs, &target, level(&target));
         if takeover.generation > 1 {
             tracing::warn!("{}", recovery_sentence(&takeover));
         }
@@ -263,9 +263,20 @@ fn log_target(options: &Options) -> log::LogTarget {
         LogTarget::Console => log::LogTarget::Console(format),
         LogTarget::Journal => log::LogTarget::Journal,
         LogTarget::File(path) => log::LogTarget::File(path.clone(), format),
+        LogTarget::Main(main) => log::LogTarget::Main(main.clone()),
         // systemd connects our output to the journal and says so (systemd.exec(5)).
         LogTarget::Auto if std::env::var_os("JOURNAL_STREAM").is_some() => log::LogTarget::Journal,
         LogTarget::Auto => log::LogTarget::Console(format),
+    }
+}
+
+/// How grave our own events have to be to be looked at.
+fn level(target: &log::LogTarget) -> tracing::Level {
+    match target {
+        log::LogTarget::Main(main) if main.level == log::own::Severity::Debug => {
+            tracing::Level::DEBUG
+        }
+        _ => tracing::Level::INFO,
     }
 }
 
@@ -274,6 +285,11 @@ fn target_word(target: &log::LogTarget) -> String {
         log::LogTarget::Console(_) => "console".to_owned(),
         log::LogTarget::Journal => "journal".to_owned(),
         log::LogTarget::File(path, _) => format!("file:{}", path.display()),
+        log::LogTarget::Main(main) => match &main.file {
+            Some(file) => format!("file:{}", file.path.display()),
+            None if main.syslog => "syslog".to_owned(),
+            None => "none".to_owned(),
+        },
     }
 }
 
