@@ -206,6 +206,7 @@ impl Configured<'_> {
     fn directory(&self) -> Value {
         match self.definition.working_directory() {
             Some(WorkingDirectory::Path { path, .. }) => Value::Str(path.to_string()),
+            Some(WorkingDirectory::Below(path)) => Value::Str(path.to_string()),
             Some(WorkingDirectory::Home) => "~".into(),
             Some(WorkingDirectory::Inherit) | None => NONE.into(),
         }
