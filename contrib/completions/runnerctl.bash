@@ -52,6 +52,9 @@ _runnerctl() {
             runnerctl,logs)
                 cmd="runnerctl__subcmd__logs"
                 ;;
+            runnerctl,passwd)
+                cmd="runnerctl__subcmd__passwd"
+                ;;
             runnerctl,reload)
                 cmd="runnerctl__subcmd__reload"
                 ;;
@@ -98,7 +101,7 @@ _runnerctl() {
 
     case "${cmd}" in
         runnerctl)
-            opts="-q -h -V --runtime-dir --json --quiet --help --version status list-units list-sockets list-jobs list-dependencies start stop restart try-restart reload reload-or-restart try-reload-or-restart kill show cat logs is-active is-failed wait reset-failed check daemon-reload daemon-reexec shutdown version"
+            opts="-q -h -V --runtime-dir --json --quiet --help --version status list-units list-sockets list-jobs list-dependencies start stop restart try-restart reload reload-or-restart try-reload-or-restart kill show cat logs is-active is-failed wait reset-failed check daemon-reload passwd daemon-reexec shutdown version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -388,6 +391,27 @@ _runnerctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --runtime-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        runnerctl__subcmd__passwd)
+            opts="-q -h --sha1 --runtime-dir --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --runtime-dir)
                     COMPREPLY=()
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then

@@ -51,6 +51,7 @@ complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "wait" -d 'Wait 
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "reset-failed" -d 'Forget failures and start limits of units, or of all'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "check" -d 'Check unit files without running anything'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "daemon-reload" -d 'Read all unit files again'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "passwd" -d 'Make a password line for a server section of a supervisord.conf'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "daemon-reexec" -d 'Replace the running runnerd by its present program file; no unit notices'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "shutdown" -d 'Stop all units in order and end runnerd'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "version" -d 'Print the version of runnerctl, and of the runnerd that answers'
@@ -207,6 +208,11 @@ complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reload" -l ke
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reload" -l json -d 'Print one JSON value on standard output instead of text'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reload" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reload" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand passwd" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand passwd" -l sha1 -d 'A SHA-1 hash, which supervisord takes as well; it is quickly guessed from'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand passwd" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand passwd" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand passwd" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reexec" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reexec" -l json -d 'Print one JSON value on standard output instead of text'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reexec" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'

@@ -125,6 +125,13 @@ pub enum Verb {
     /// 1, and what runs keeps running on its old definition. A file that was broken before, and has
     /// not changed since, is only reported.
     DaemonReload(ReloadArgs),
+    /// Make a password line for a server section of a supervisord.conf
+    ///
+    /// Asks for the password, or reads it from standard input, and prints `password=` with what is
+    /// kept of it: an argon2id hash, which runnerd takes and supervisord does not. Goes into
+    /// `[unix_http_server]` or `[inet_http_server]`; `[supervisorctl]` needs the password itself.
+    /// Needs no runnerd.
+    Passwd(PasswdArgs),
     /// Replace the running runnerd by its present program file; no unit notices
     DaemonReexec,
     /// Stop all units in order and end runnerd
@@ -318,6 +325,14 @@ pub struct CheckArgs {
     /// Unit files, or directories of unit files; the search path if none is named
     #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub paths: Vec<PathBuf>,
+}
+
+/// Of `passwd`.
+#[derive(Debug, Args)]
+pub struct PasswdArgs {
+    /// A SHA-1 hash, which supervisord takes as well; it is quickly guessed from
+    #[arg(long)]
+    pub sha1: bool,
 }
 
 /// Of `daemon-reload`.

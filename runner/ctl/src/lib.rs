@@ -5,12 +5,16 @@
 //! without a running runnerd (`check`) needs nothing but the `units` crate; all other verbs speak to
 //! the manager over the private socket in the runtime directory.
 
+mod called_as;
 pub mod cli;
 pub mod exit;
 mod failure;
 pub mod names;
+mod pidproxy;
 mod render;
 mod runtime;
+mod sample_conf;
+mod supervisorctl;
 mod terminal;
 mod verb;
 
@@ -18,6 +22,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
+use crate::called_as::CalledAs;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::terminal::Terminal;
@@ -27,8 +32,17 @@ pub fn command() -> clap::Command {
     cli::Cli::command()
 }
 
-/// Does what the command line of this process says.
+/// Does what the command line of this process says, as the program it was called as.
 pub fn main() -> ExitCode {
+    match CalledAs::from_word(std::env::args_os().next().as_deref()) {
+        CalledAs::Runnerctl => runnerctl(),
+        CalledAs::Supervisorctl => supervisorctl::main(std::env::args_os()),
+        CalledAs::Pidproxy => pidproxy::main(std::env::args_os()),
+        CalledAs::EchoSupervisordConf => sample_conf::main(),
+    }
+}
+
+fn runnerctl() -> ExitCode {
     let cli = cli::Cli::parse();
     let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let mut terminal = Terminal::new(cli.json, cli.quiet, no_colour);

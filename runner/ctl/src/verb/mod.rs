@@ -5,6 +5,7 @@ mod jobs;
 mod lists;
 mod logs;
 mod manager;
+mod passwd;
 mod show;
 mod state;
 mod status;
@@ -84,6 +85,7 @@ async fn dispatch(verb: Verb, place: &Place, terminal: &mut Terminal) -> Outcome
         Verb::Wait(args) => waiting::wait(&mut client().await?, terminal, &args).await,
         Verb::ResetFailed(args) => ask!(state::reset_failed, args),
         Verb::Check(args) => check::check(&args, place, terminal),
+        Verb::Passwd(args) => passwd::passwd(&args, terminal),
         Verb::DaemonReload(args) => ask!(manager::reload, args),
         Verb::DaemonReexec => manager::reexec(&mut client().await?, terminal).await,
         Verb::Shutdown(args) => manager::shutdown(&client().await?, terminal, &args).await,
