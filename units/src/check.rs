@@ -5,7 +5,7 @@ use crate::dependency::Dependency;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::name::UnitKind;
 use crate::settings::SettingId;
-use crate::value::{Output, Restart, ServiceType};
+use crate::value::{Input, Output, Restart, ServiceType};
 
 /// Checks a definition whose settings could all be read and whose table begins at `place`.
 pub(crate) fn definition(definition: &Definition, place: &Place) -> Vec<Diagnostic> {
@@ -19,6 +19,8 @@ pub(crate) fn definition(definition: &Definition, place: &Place) -> Vec<Diagnost
             found.commands();
             found.restarts();
             found.logs();
+            found.starts();
+            found.listener();
             found.others_of_service();
         }
         UnitKind::Socket => found.socket(),
@@ -123,6 +125,74 @@ impl Findings<'_> {
         }
     }
 
+    fn starts(&mut self) {
+        let unit = self.definition;
+        let kind = unit.service_type();
+        let says_itself = !matches!(kind, ServiceType::Simple | ServiceType::Exec);
+        if unit.is_set(SettingId::ReadyAfter) && !unit.ready_after().is_zero() && says_itself {
+            let message = format!("`ready-after` does nothing for type = \"{kind}\"");
+            self.warn(SettingId::ReadyAfter, message).hint =
+                Some("only `simple` and `exec` count as started once they stayed up".into());
+        }
+        if unit.ready_after().is_infinite() {
+            let message = "`ready-after` is infinite, so it would never count as started";
+            self.error(SettingId::ReadyAfter, message);
+        }
+        if unit.is_set(SettingId::StartRetrySec) && unit.start_retries().is_none() {
+            self.warn(
+                SettingId::StartRetrySec,
+                "`start-retry-sec` does nothing without `start-retries`",
+            );
+        }
+        if unit.start_retry_sec().is_infinite() {
+            let message = "`start-retry-sec` is infinite, so no start would be tried again";
+            self.error(SettingId::StartRetrySec, message).hint =
+                Some("start-retries = 0 tries no start again".into());
+        }
+        for socket in unit.sockets() {
+            if socket.kind() != UnitKind::Socket {
+                let message = format!("`sockets` names {socket}, which is no socket");
+                self.error(SettingId::Sockets, message);
+            }
+        }
+    }
+
+    /// What an event listener needs: both ends of the protocol to itself.
+    fn listener(&mut self) {
+        let unit = self.definition;
+        if unit.event_types().is_empty() {
+            if unit.is_set(SettingId::EventBufferSize) {
+                self.warn(
+                    SettingId::EventBufferSize,
+                    "`event-buffer-size` does nothing without `event-types`",
+                );
+            }
+            return;
+        }
+        if unit.standard_input() != &Input::Pipe {
+            let message = format!(
+                "`event-types` makes {} an event listener, which needs `standard-input = \"pipe\"`",
+                unit.name()
+            );
+            self.error(SettingId::EventTypes, message);
+        }
+        let joins = match unit.standard_error() {
+            Some(target) => *target == Output::Inherit,
+            None => unit.error_log_file().is_none(),
+        };
+        if joins {
+            let message = "an event listener answers on its standard output, so `standard-error` cannot go there";
+            self.error(SettingId::StandardError, message).hint =
+                Some("set `error-log-file`, or another `standard-error`".into());
+        }
+        if unit.event_buffer_size() == 0 {
+            self.error(
+                SettingId::EventBufferSize,
+                "`event-buffer-size` is 0, so every event would be dropped",
+            );
+        }
+    }
+
     fn logs(&mut self) {
         use SettingId as S;
         let unit = self.definition;
@@ -205,6 +275,20 @@ impl Findings<'_> {
         {
             let message = format!("`service` is {service}, and a socket starts services only");
             self.error(SettingId::Service, message);
+        }
+        if !unit.activates() {
+            if unit.accept() {
+                self.error(
+                    SettingId::Accept,
+                    "`accept = true` starts a service for each connection, which `activates = false` forbids",
+                );
+            }
+            if unit.is_set(SettingId::Service) {
+                self.error(
+                    SettingId::Service,
+                    "`service` names what a connection starts, and `activates = false` says that none does",
+                );
+            }
         }
         if !unit.accept() {
             if unit.is_set(SettingId::MaxConnections) {

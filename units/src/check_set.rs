@@ -150,6 +150,28 @@ pub(crate) fn references(set: &UnitSet) -> Vec<Diagnostic> {
                 found.push(problem.about(unit.name()));
             }
         }
+        found.extend(sockets_of(set, unit));
+    }
+    found
+}
+
+/// The sockets a service names besides those that start it: each must exist and give its listener.
+fn sockets_of(set: &UnitSet, unit: &Definition) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for socket in unit.sockets() {
+        if socket.kind() != UnitKind::Socket {
+            continue;
+        }
+        let message = match set.resolve(socket) {
+            None => format!("`sockets` names {socket}, and there is no such unit"),
+            Some(socket) if socket.accept() => format!(
+                "`sockets` names {}, which has `accept = true`: its listener is passed to nobody",
+                socket.name()
+            ),
+            Some(_) => continue,
+        };
+        let problem = Diagnostic::error(place(unit, SettingId::Sockets), message);
+        found.push(problem.about(unit.name()));
     }
     found
 }

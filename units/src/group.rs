@@ -5,10 +5,14 @@
 //! `NAME`. Characters that supervisord takes in names and unit names cannot have are `\xNN` there.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::definition::Definition;
+use crate::dependency::Effect;
 use crate::name::{NameProblem, UnitKind, UnitName};
+use crate::settings::SettingId;
 use crate::unit_set::UnitSet;
+use crate::value::{LogFile, Output};
 
 /// The group a service belongs to and its name within it, as people write them. `None` for units of
 /// other kinds, and for templates.
@@ -46,7 +50,7 @@ pub struct Group {
     pub priority: i32,
     /// In the order of `group-position`, then of names.
     pub services: Vec<UnitName>,
-    /// Sockets its services name in `sockets`.
+    /// Sockets its services name in `sockets`, and those that start them.
     pub sockets: Vec<UnitName>,
 }
 
@@ -72,7 +76,7 @@ impl UnitSet {
         }
         let mut groups: Vec<Group> = groups
             .into_iter()
-            .map(|(name, services)| group(name, services))
+            .map(|(name, services)| self.group_of(name, services))
             .collect();
         groups.sort_by(|a, b| (a.priority, &a.name).cmp(&(b.priority, &b.name)));
         groups
@@ -87,26 +91,149 @@ impl UnitSet {
                 group_and_process(definition.name()).is_some_and(|(group, _)| group == name)
             })
             .collect();
-        (!services.is_empty()).then(|| group(name.to_owned(), services))
+        (!services.is_empty()).then(|| self.group_of(name.to_owned(), services))
+    }
+
+    fn group_of(&self, name: String, mut services: Vec<&Definition>) -> Group {
+        services.sort_by_key(|service| (service.group_position(), service.name()));
+        let mut sockets: Vec<UnitName> = services
+            .iter()
+            .flat_map(|service| {
+                let starters = self.with_effect(service.name(), Effect::TriggeredBy);
+                service.sockets().iter().chain(starters).cloned()
+            })
+            .collect();
+        sockets.sort();
+        sockets.dedup();
+        Group {
+            name,
+            priority: services.first().map_or(0, |first| first.group_priority()),
+            services: services
+                .iter()
+                .map(|service| service.name().clone())
+                .collect(),
+            sockets,
+        }
+    }
+
+    /// How the groups of `new` differ from those of this set, by supervisord's rules: the order of
+    /// the members counts, and log files with names we choose ourselves are the same as any other.
+    pub fn diff_groups(&self, new: &UnitSet) -> GroupDifference {
+        let (before, after) = (self.groups(), new.groups());
+        let names = |groups: &[Group]| -> BTreeMap<String, Group> {
+            let named = groups
+                .iter()
+                .map(|group| (group.name.clone(), group.clone()));
+            named.collect()
+        };
+        let (old_by_name, new_by_name) = (names(&before), names(&after));
+        let mut difference = GroupDifference::default();
+        for group in &after {
+            match old_by_name.get(&group.name) {
+                None => difference.added.push(group.name.clone()),
+                Some(old) if !self.says_the_same(old, new, group) => {
+                    difference.changed.push(group.name.clone());
+                }
+                Some(_) => {}
+            }
+        }
+        let gone = before
+            .iter()
+            .filter(|group| !new_by_name.contains_key(&group.name));
+        difference
+            .removed
+            .extend(gone.map(|group| group.name.clone()));
+        difference
+    }
+
+    /// Whether a group is the same in another set.
+    fn says_the_same(&self, old: &Group, new: &UnitSet, group: &Group) -> bool {
+        let unchanged = |name: &UnitName| match (self.get(name), new.get(name)) {
+            (Some(before), Some(after)) => {
+                before.load_state().as_str() == after.load_state().as_str()
+                    && before
+                        .changed_settings(after)
+                        .iter()
+                        .all(|id| is_of_automatic_log(*id, before, after))
+            }
+            (before, after) => before.is_none() && after.is_none(),
+        };
+        old.priority == group.priority
+            && old.services == group.services
+            && old.sockets == group.sockets
+            && old.services.iter().chain(&old.sockets).all(unchanged)
+    }
+
+    /// This set with a group of another set: its services and their sockets, in the place of those
+    /// of the same names. Without such a group in `from` it is the same set.
+    #[must_use]
+    pub fn with_group(&self, from: &UnitSet, group: &str) -> UnitSet {
+        let Some(group) = from.group(group) else {
+            return self.clone();
+        };
+        let mut units = self.loaded_by_name().clone();
+        for name in group.services.iter().chain(&group.sockets) {
+            // An instance cannot be made without its template.
+            let template = name.template().and_then(|template| from.get(&template));
+            for definition in from.get(name).into_iter().chain(template) {
+                units.insert(definition.name().clone(), Arc::clone(definition));
+            }
+        }
+        UnitSet::assemble(units, self.surroundings()).0
+    }
+
+    /// This set without the services of a group, and without the sockets that only they have.
+    /// Templates stay.
+    #[must_use]
+    pub fn without_group(&self, group: &str) -> UnitSet {
+        let mut units = self.loaded_by_name().clone();
+        for name in self.group_alone(group) {
+            units.remove(&name);
+        }
+        UnitSet::assemble(units, self.surroundings()).0
+    }
+
+    /// The services of a group, and the sockets that only they have.
+    pub fn group_alone(&self, name: &str) -> Vec<UnitName> {
+        let Some(group) = self.group(name) else {
+            return Vec::new();
+        };
+        let is_ours = |service: &UnitName| group.services.contains(service);
+        let shared = |socket: &UnitName| {
+            let starts = self.with_effect(socket, Effect::Trigger);
+            let wanted = self.iter().filter(|unit| unit.sockets().contains(socket));
+            starts
+                .chain(wanted.map(|unit| unit.name()))
+                .any(|service| !is_ours(service))
+        };
+        let mut alone = group.services.clone();
+        let sockets = group.sockets.iter().filter(|socket| !shared(socket));
+        alone.extend(sockets.cloned());
+        alone
     }
 }
 
-fn group(name: String, mut services: Vec<&Definition>) -> Group {
-    services.sort_by_key(|service| (service.group_position(), service.name()));
-    let mut sockets: Vec<UnitName> = services
-        .iter()
-        .flat_map(|service| service.sockets().iter().cloned())
-        .collect();
-    sockets.sort();
-    sockets.dedup();
-    Group {
-        name,
-        priority: services.first().map_or(0, |first| first.group_priority()),
-        services: services
-            .iter()
-            .map(|service| service.name().clone())
-            .collect(),
-        sockets,
+/// Whether a setting only says where an output is logged to, and one of both sets leaves that to us:
+/// supervisord compares no such options.
+fn is_of_automatic_log(id: SettingId, before: &Definition, after: &Definition) -> bool {
+    let both = [before, after];
+    let automatic = |file: fn(&Definition) -> Option<&LogFile>| {
+        both.iter()
+            .any(|unit| matches!(file(unit), Some(LogFile::Auto { .. })))
+    };
+    match id {
+        SettingId::LogFile
+        | SettingId::LogMode
+        | SettingId::LogOwner
+        | SettingId::StandardOutput => automatic(|unit| unit.log_file()),
+        SettingId::ErrorLogFile | SettingId::ErrorLogMode | SettingId::ErrorLogOwner => {
+            automatic(|unit| unit.error_log_file())
+        }
+        SettingId::StandardError => {
+            let joins = |unit: &Definition| unit.standard_error() == Some(&Output::Inherit);
+            automatic(|unit| unit.error_log_file()) && !both.into_iter().any(joins)
+        }
+        _ => false,
     }
 }
 

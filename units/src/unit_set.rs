@@ -73,9 +73,17 @@ impl UnitSet {
         definitions: impl Iterator<Item = Definition>,
         around: &Surroundings,
     ) -> (UnitSet, Vec<Diagnostic>) {
-        let mut units: BTreeMap<UnitName, Arc<Definition>> = definitions
+        let units = definitions
             .map(|unit| (unit.name().clone(), Arc::new(unit)))
             .collect();
+        UnitSet::assemble(units, around)
+    }
+
+    /// The same, of definitions that are shared with other sets.
+    pub(crate) fn assemble(
+        mut units: BTreeMap<UnitName, Arc<Definition>>,
+        around: &Surroundings,
+    ) -> (UnitSet, Vec<Diagnostic>) {
         let mut diagnostics = add_named_instances(&mut units, around);
         diagnostics.extend(check_set::addresses(&mut units));
         diagnostics.extend(check_set::triggers(&mut units));
@@ -124,6 +132,11 @@ impl UnitSet {
     /// Every unit that was loaded, in the order of names.
     pub(crate) fn loaded(&self) -> impl Iterator<Item = &Arc<Definition>> {
         self.base.units.values()
+    }
+
+    /// Every unit that was loaded, by name: to assemble another set of.
+    pub(crate) fn loaded_by_name(&self) -> &BTreeMap<UnitName, Arc<Definition>> {
+        &self.base.units
     }
 
     /// How many units [`UnitSet::iter`] gives.
@@ -306,6 +319,7 @@ fn names_in(unit: &Definition) -> Vec<UnitName> {
     for id in Dependency::ALL.iter().filter_map(|word| word.setting()) {
         names.extend(unit.names_of(id).iter().cloned());
     }
+    names.extend(unit.sockets().iter().cloned());
     if !unit.accept() {
         names.extend(unit.service());
     }
@@ -357,7 +371,7 @@ fn bind(links: &mut Links, from: &UnitName, word: Dependency, to: &UnitName) {
     }
 }
 
-/// Ties a unit to those it names, and a socket to its service.
+/// Ties a unit to those it names, a socket to its service, and a service to its further sockets.
 fn tie(unit: &Definition, links: &mut Links) {
     let name = unit.name();
     if name.is_template() {
@@ -368,6 +382,10 @@ fn tie(unit: &Definition, links: &mut Links) {
         for other in unit.names_of(id) {
             bind(links, name, *word, other);
         }
+    }
+    for socket in unit.sockets() {
+        bind(links, name, Dependency::Wants, socket);
+        bind(links, name, Dependency::After, socket);
     }
     if unit.kind() == UnitKind::Socket
         && !unit.accept()

@@ -129,7 +129,10 @@ pub(super) fn heads(change: &Change) -> Vec<Signal> {
         Change::Reloading(_) => vec![Signal::manager("Reloading", None)],
         Change::StartupFinished => vec![Signal::manager("StartupFinished", None)],
         // Nobody on D-Bus knows groups, and a closing one sees by its jobs.
-        Change::GroupAdded(_) | Change::GroupRemoved(_) | Change::Closing { .. } => Vec::new(),
+        Change::ProcessStarted { .. }
+        | Change::GroupAdded(_)
+        | Change::GroupRemoved(_)
+        | Change::Closing { .. } => Vec::new(),
         Change::Properties(unit) => interfaces_of(unit.kind())
             .iter()
             .map(|interface| Signal {
@@ -175,6 +178,7 @@ pub(super) async fn messages(
         }
         Change::Reloading(active) => first.build(active),
         Change::StartupFinished
+        | Change::ProcessStarted { .. }
         | Change::GroupAdded(_)
         | Change::GroupRemoved(_)
         | Change::Closing { .. } => first.build(&()),

@@ -42,6 +42,13 @@ pub enum Change {
     GroupAdded(String),
     /// A group of services was taken out of the definitions in force.
     GroupRemoved(String),
+    /// The main process of a service runs its program.
+    ProcessStarted {
+        /// The service.
+        unit: UnitName,
+        /// The process.
+        pid: u32,
+    },
     /// Everything is being stopped: for good, or (`true`) to be started anew.
     Closing {
         /// Whether everything is started anew afterwards.

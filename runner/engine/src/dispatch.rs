@@ -26,12 +26,8 @@ impl Engine {
             Event::SpawnFailed { ticket, failure } => {
                 self.answer(ticket, true, ServiceEvent::SpawnFailed { ticket, failure });
             }
-            Event::Exited {
-                ticket,
-                status,
-                at: _,
-            } => {
-                self.answer(ticket, true, ServiceEvent::Exited { ticket, status });
+            Event::Exited { ticket, status, at } => {
+                self.answer(ticket, true, ServiceEvent::Exited { ticket, status, at });
             }
             Event::Adopted { ticket, pid } => {
                 self.answer(ticket, false, ServiceEvent::Adopted { ticket, pid })

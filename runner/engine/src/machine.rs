@@ -41,6 +41,8 @@ pub(crate) struct Move {
     pub(crate) cause: String,
     /// It is down now, but will be started again by itself: no reason for `on-failure`.
     pub(crate) will_restart: bool,
+    /// What supervisord would say of it.
+    pub(crate) process: Option<crate::change::ProcessMoved>,
 }
 
 /// What a machine cannot do itself, since it concerns other units.

@@ -35,7 +35,7 @@ impl Engine {
             to: moved.to,
             pid,
             cause: moved.cause.clone(),
-            process: None,
+            process: moved.process.clone(),
         })));
         self.refresh.insert(unit.clone());
         self.revisit.insert(unit.clone());

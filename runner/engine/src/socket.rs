@@ -290,6 +290,7 @@ impl Run<'_> {
                 to,
                 cause: cause.to_owned(),
                 will_restart: false,
+                process: None,
             });
         }
     }

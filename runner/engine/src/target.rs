@@ -46,6 +46,7 @@ pub(crate) fn step(mut cx: Context<'_>, state: Target, event: TargetEvent) -> Ta
             to,
             cause: cause.to_owned(),
             will_restart: false,
+            process: None,
         });
     }
     next

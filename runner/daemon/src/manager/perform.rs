@@ -95,6 +95,7 @@ impl Manager {
             Change::Reloading(false) => self.tell_ready(),
             Change::UnitRemoved(unit) => self.forget(unit),
             Change::Moved(_)
+            | Change::ProcessStarted { .. }
             | Change::GroupAdded(_)
             | Change::GroupRemoved(_)
             | Change::Closing { .. }

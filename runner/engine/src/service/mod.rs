@@ -30,6 +30,7 @@ use crate::machine::{Closing, Context, Move, Wish};
 use crate::notify::Message;
 use crate::ticket::{BatchId, Ticket};
 use crate::timer::Timer;
+use crate::view::supervisord::{self, ToldProcess};
 use crate::view::systemd::{ActiveState, SubState, UnitResult};
 
 /// All that is known of a service and cannot be computed again.
@@ -106,6 +107,9 @@ pub(crate) struct Service {
     pub(crate) main_start: Option<Now>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) main_exit: Option<(Now, ExitStatus)>,
+    /// What supervisord would know of it beside that.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) told_process: ToldProcess,
 }
 
 /// Records leave out what a missing field means anyway: they are written at every step, and a
@@ -209,6 +213,7 @@ pub(crate) enum ServiceEvent {
     Exited {
         ticket: Ticket,
         status: ExitStatus,
+        at: Monotonic,
     },
     Adopted {
         ticket: Ticket,
@@ -255,7 +260,7 @@ impl Run<'_> {
             ServiceEvent::RestartDropped(result) => self.restart_dropped(result),
             ServiceEvent::Spawned { ticket, pid } => self.spawned(ticket, pid),
             ServiceEvent::SpawnFailed { ticket, failure } => self.spawn_failed(ticket, failure),
-            ServiceEvent::Exited { ticket, status } => self.exited(ticket, status),
+            ServiceEvent::Exited { ticket, status, at } => self.exited(ticket, status, at),
             ServiceEvent::Adopted { ticket, pid } => self.adopted(ticket, pid),
             ServiceEvent::AdoptFailed { ticket, reason } => self.adopt_failed(ticket, reason),
             ServiceEvent::Timer(ticket) => self.timer_fired(ticket),
@@ -294,11 +299,13 @@ impl Run<'_> {
         }
         let to = self.s.phase.states();
         if from != to {
+            let process = supervisord::process_moved(self.cx.definition, &mut self.s, will_restart);
             self.cx.moves.push(Move {
                 from,
                 to,
                 cause: cause.into(),
                 will_restart,
+                process,
             });
         }
     }

@@ -6,11 +6,13 @@ use units::value::{ExecLine, ServiceType, Signal, Span};
 
 use super::{Phase, Run};
 use crate::action::{Action, Level, MessageId, Role, Spawn, StopHint};
+use crate::change::Change;
+use crate::clock::Monotonic;
 use crate::event::{ExitStatus, SpawnFailure};
 use crate::machine::Wish;
 use crate::ticket::{Invocation, Ticket};
 use crate::timer::Timer;
-use crate::view::systemd::UnitResult;
+use crate::view::systemd::{ActiveState, UnitResult};
 
 /// One command of a service, from the wish to run it to its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,21 +70,31 @@ pub(crate) fn commands(definition: &Definition, role: Role) -> &[ExecLine] {
     }
 }
 
-/// Whether an end counts as success (systemd.service(5), "clean").
-pub(crate) fn classify(definition: &Definition, role: Role, status: ExitStatus) -> UnitResult {
+/// Whether an end counts as success (systemd.service(5), "clean"). `asked`: it was told to go.
+pub(crate) fn classify(
+    definition: &Definition,
+    role: Role,
+    status: ExitStatus,
+    asked: bool,
+) -> UnitResult {
     let success = definition.success_exit_status();
+    let is_main = role == Role::Main;
+    // Who was told to go and goes is not to blame for the way.
+    let strict = is_main && definition.success_exit_status_only();
+    let only_listed = strict && !asked;
     // A daemon that is told to go and goes did well; a command that was killed did not finish.
     let is_daemon =
-        role == Role::Main && !matches!(definition.service_type(), ServiceType::Oneshot);
+        is_main && !only_listed && !matches!(definition.service_type(), ServiceType::Oneshot);
     match status {
-        ExitStatus::Code(0) => UnitResult::Success,
+        ExitStatus::Code(0) if !only_listed => UnitResult::Success,
         ExitStatus::Code(code) if success.has_code(i32::from(code)) => UnitResult::Success,
         ExitStatus::Code(_) => UnitResult::ExitCode,
         ExitStatus::Signal(number) => {
             let signal = Signal::from_number(i32::from(number));
             let clean = [Signal::HUP, Signal::INT, Signal::TERM, Signal::PIPE];
             let expected = signal.is_some_and(|signal| {
-                (is_daemon && clean.contains(&signal)) || success.has_signal(signal)
+                let told = strict && asked && signal == definition.kill_signal();
+                (is_daemon && (clean.contains(&signal) || told)) || success.has_signal(signal)
             });
             if expected {
                 UnitResult::Success
@@ -228,6 +240,9 @@ impl Run<'_> {
         let (role, is_main) = (child.role, self.is_main(ticket));
         if role == Role::Main {
             self.s.main_start = Some(self.cx.now);
+            let unit = self.cx.name.clone();
+            let change = Change::ProcessStarted { unit, pid };
+            self.cx.actions.push(Action::Publish(change));
         }
         self.cx.wishes.push(Wish::Refresh);
         if self.kill_mut().is_some() {
@@ -250,16 +265,18 @@ impl Run<'_> {
                     .log(Level::Error, MessageId::SpawnFailed, message.clone());
                 if self.s.result == UnitResult::Success {
                     self.s.result = UnitResult::Resources;
-                    self.s.failure = message;
+                    self.s.failure = message.clone();
                 }
+                self.not_spawned(ticket, message);
                 self.ended(ticket, ExitStatus::Unknown);
             }
             SpawnFailure::Setup { status, message } => {
                 self.cx
                     .log(Level::Error, MessageId::SpawnFailed, message.clone());
                 if self.s.result == UnitResult::Success {
-                    self.s.failure = message;
+                    self.s.failure = message.clone();
                 }
+                self.not_spawned(ticket, message);
                 // For systemd a simple service is up once it is forked: what fails after that is
                 // its exit.
                 if self.is_main(ticket) {
@@ -267,6 +284,13 @@ impl Run<'_> {
                 }
                 self.ended(ticket, ExitStatus::Code(status));
             }
+        }
+    }
+
+    /// There is no main process, and this is why.
+    fn not_spawned(&mut self, ticket: Ticket, why: String) {
+        if self.is_main(ticket) {
+            self.s.told_process.spawn_error = why;
         }
     }
 
@@ -337,13 +361,17 @@ impl Run<'_> {
     }
 
     /// A process has ended.
-    pub(super) fn exited(&mut self, ticket: Ticket, status: ExitStatus) {
+    pub(super) fn exited(&mut self, ticket: Ticket, status: ExitStatus, at: Monotonic) {
         if let Some(at) = self.s.former.iter().position(|former| *former == ticket) {
             self.s.former.swap_remove(at);
             return;
         }
         if self.child_mut(ticket).is_none() {
             return self.unexpected("the end of a process");
+        }
+        if self.is_main(ticket) && self.has_stayed_up(at) {
+            // Its timer is due as well, and only comes later.
+            self.stayed_up();
         }
         self.ended(ticket, status);
     }
@@ -356,6 +384,9 @@ impl Run<'_> {
             &mut self.s.control
         };
         let Some(child) = slot.take() else { return };
+        if is_main {
+            self.s.told_process.ended_pid = child.pid().unwrap_or_default();
+        }
         self.cx.wishes.push(Wish::Refresh);
         if child.role == Role::Main {
             self.s.early.clear();
@@ -407,7 +438,8 @@ impl Run<'_> {
         let Some(status) = status else {
             return UnitResult::Success;
         };
-        let result = classify(self.cx.definition, role, status);
+        let asked = self.s.forbid_restart || self.s.phase.states().0 == ActiveState::Deactivating;
+        let result = classify(self.cx.definition, role, status, asked);
         let ignored = self
             .command(role, index)
             .is_some_and(|command| command.ignore_failure);

@@ -83,15 +83,66 @@ pub(crate) fn delay(definition: &Definition, done: u32) -> Span {
         .min(longest)
 }
 
+/// The wait before a failed start is tried again, `failed` of them in a row: each one longer by
+/// `start-retry-sec`, as supervisord.
+pub(crate) fn retry_delay(definition: &Definition, failed: u32) -> Span {
+    let each = definition.start_retry_sec().as_micros();
+    Span::from_micros(each.saturating_mul(u64::from(failed)))
+}
+
+/// What follows the end of a run by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Comeback {
+    No,
+    /// As `restart` says.
+    Restart,
+    /// The start failed, and `start-retries` has one left.
+    Retry,
+    /// The start failed, and none is left: a moment's wait for nothing, then it has failed.
+    GiveUp,
+}
+
 impl Run<'_> {
-    pub(super) fn shall_restart(&self) -> bool {
-        !self.s.forbid_restart
-            && self.cx.closing == Closing::No
-            && policy_restarts(self.cx.definition.restart(), self.s.result)
+    pub(super) fn comeback(&self, may_restart: bool) -> Comeback {
+        if !may_restart || self.s.forbid_restart || self.cx.closing != Closing::No {
+            return Comeback::No;
+        }
+        let failed_to_start = !self.s.was_ready && self.s.result != UnitResult::Success;
+        match self.cx.definition.start_retries() {
+            Some(retries) if failed_to_start => {
+                if self.s.told_process.tries_with_this_one() <= retries {
+                    Comeback::Retry
+                } else {
+                    Comeback::GiveUp
+                }
+            }
+            _ if policy_restarts(self.cx.definition.restart(), self.s.result) => Comeback::Restart,
+            _ => Comeback::No,
+        }
+    }
+
+    /// A failed start is tried again after a while.
+    pub(super) fn enter_start_retry(&mut self) {
+        let span = retry_delay(self.cx.definition, self.s.told_process.tries);
+        self.wait_for_restart(span);
+    }
+
+    /// All tries have failed.
+    pub(super) fn give_up_starting(&mut self) {
+        self.s.flush_restarts = true;
+        self.go(Phase::AutoRestart { timer: None }, "auto-restart");
+        self.release_and_go(
+            Phase::Failed { on_request: false },
+            "every start has failed",
+        );
     }
 
     pub(super) fn enter_auto_restart(&mut self) {
         let span = delay(self.cx.definition, self.s.restarts);
+        self.wait_for_restart(span);
+    }
+
+    fn wait_for_restart(&mut self, span: Span) {
         self.cx.log(
             Level::Info,
             MessageId::Restarting,
@@ -182,6 +233,20 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn every_try_waits_longer() {
+        let unit = |text: &str| {
+            let files = [("a.toml", text)];
+            let (set, _) = units::load_texts(&files, &units::Surroundings::example());
+            let name = units::UnitName::parse("a.service").expect("a name");
+            set.get(&name).expect("it is there").clone()
+        };
+        let unit =
+            unit("[service]\nexec-start = '/a'\nstart-retries = 3\nstart-retry-sec = '2s'\n");
+        let waits: Vec<Span> = (1..=3).map(|failed| retry_delay(&unit, failed)).collect();
+        assert_eq!(waits, [2, 4, 6].map(Span::from_secs));
     }
 
     #[test]

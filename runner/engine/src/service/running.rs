@@ -40,6 +40,7 @@ impl Run<'_> {
     fn was_ready_now(&mut self) {
         if !self.s.was_ready {
             self.s.was_ready = true;
+            self.s.told_process.tries = 0;
             let text = format!("started {}", self.title());
             self.cx.log(Level::Info, MessageId::Started, text);
         }
@@ -50,11 +51,19 @@ impl Run<'_> {
         if let Some(status) = status {
             self.s.main_exit = Some((self.cx.now, status));
         }
+        if status.is_some() && self.s.told_process.spawn_error.is_empty() {
+            self.s.told_process.last_stop = Some(self.cx.now.realtime);
+        }
+        let up = matches!(
+            self.s.phase,
+            Phase::Start { .. } | Phase::StartPost { .. } | Phase::Running | Phase::Reload { .. }
+        );
+        self.s.told_process.ended_by_itself |= up && !self.s.forbid_restart;
         let result = self.judge(role, index, status);
-        self.main_result(index, result);
+        self.main_result(index, result, status.is_some());
     }
 
-    fn main_result(&mut self, index: u16, result: UnitResult) {
+    fn main_result(&mut self, index: u16, result: UnitResult, status_is_known: bool) {
         self.fail(result);
         let fine = result == UnitResult::Success;
         let busy = self.s.control.is_some();
@@ -66,6 +75,12 @@ impl Run<'_> {
                         UnitResult::Protocol,
                         "it ended without saying that it is ready",
                     );
+                    self.enter_signal(KillKind::StopSigterm, UnitResult::Protocol);
+                }
+                ServiceType::Simple | ServiceType::Exec if fine && status_is_known => {
+                    let span = self.cx.definition.ready_after();
+                    let why = format!("it ended before it had stayed up for {span}");
+                    self.fail_because(UnitResult::Protocol, why);
                     self.enter_signal(KillKind::StopSigterm, UnitResult::Protocol);
                 }
                 _ => self.enter_running(result, "the main process ended"),
@@ -131,6 +146,10 @@ impl Run<'_> {
         let (_, sub) = self.s.phase.states();
         let text = format!("{} took too long", sub.as_str());
         match self.s.phase {
+            Phase::Start { .. } if self.is_proving_itself() => {
+                self.s.phase.set_timer(None);
+                return self.stayed_up();
+            }
             Phase::AutoRestart { .. } => return self.restart_due(),
             Phase::Dead { .. } | Phase::Failed { .. } | Phase::Running | Phase::Exited => {
                 return self.unexpected("a time-out");

@@ -1,10 +1,11 @@
 //! The way up: start-pre, start, start-post.
 
-use units::value::ServiceType;
+use units::value::{ServiceType, Span};
 
 use super::stop::KillKind;
 use super::{Child, Ended, Phase, Run};
 use crate::action::{AdoptFrom, Level, MessageId, Role};
+use crate::clock::Monotonic;
 use crate::event::ExitStatus;
 use crate::view::systemd::UnitResult;
 
@@ -26,6 +27,7 @@ impl Run<'_> {
         self.s.status_errno = 0;
         self.s.main_start = None;
         self.s.main_exit = None;
+        self.s.told_process.begin(self.cx.now);
         self.s.early.clear();
         if std::mem::take(&mut self.s.flush_restarts) {
             self.s.restarts = 0;
@@ -84,15 +86,53 @@ impl Run<'_> {
             return;
         }
         match self.cx.definition.service_type() {
-            ServiceType::Simple | ServiceType::Exec => self.enter_start_post("the process runs"),
+            ServiceType::Simple | ServiceType::Exec => match self.time_to_stay_up() {
+                None => self.enter_start_post("the process runs"),
+                Some(span) => {
+                    let timer = self.arm(span);
+                    if let Some(old) = self.s.phase.set_timer(timer) {
+                        old.cancel(self.cx.actions);
+                    }
+                }
+            },
             ServiceType::Oneshot | ServiceType::Notify | ServiceType::Forking => {}
         }
+    }
+
+    /// `ready-after`, where the service has such a thing.
+    fn time_to_stay_up(&self) -> Option<Span> {
+        let says_nothing = matches!(
+            self.cx.definition.service_type(),
+            ServiceType::Simple | ServiceType::Exec
+        );
+        let span = self.cx.definition.ready_after();
+        (says_nothing && !span.is_zero()).then_some(span)
+    }
+
+    /// Whether the timer of the start phase is the one of `ready-after`: until there is a process
+    /// it limits how long that may take.
+    pub(super) fn is_proving_itself(&self) -> bool {
+        matches!(self.s.phase, Phase::Start { .. })
+            && self.time_to_stay_up().is_some()
+            && self.s.main.as_ref().and_then(Child::pid).is_some()
+    }
+
+    /// Whether it had stayed up for long enough at this moment.
+    pub(super) fn has_stayed_up(&self, at: Monotonic) -> bool {
+        let due = self.s.phase.timer();
+        self.is_proving_itself() && due.is_none_or(|due| at.min(self.cx.now.monotonic) >= due.at)
+    }
+
+    pub(super) fn stayed_up(&mut self) {
+        self.enter_start_post("it stayed up");
     }
 
     /// The main process could not execute its program: for a simple service, the start was done
     /// before that came out.
     pub(super) fn main_failed_to_execute(&mut self) {
-        let simple = matches!(self.cx.definition.service_type(), ServiceType::Simple);
+        let simple = matches!(self.cx.definition.service_type(), ServiceType::Simple)
+            && self.time_to_stay_up().is_none()
+            && self.cx.definition.start_retries().is_none();
         if simple && matches!(self.s.phase, Phase::Start { .. }) {
             self.s.main_start = Some(self.cx.now);
             self.enter_start_post("the process was started");
@@ -101,6 +141,7 @@ impl Run<'_> {
 
     /// A one-shot's command has ended well: the next one, or the end of the start.
     pub(super) fn next_main(&mut self, index: u16) {
+        self.s.told_process.ended_by_itself = false;
         self.s.main = self.spawn(Role::Main, index + 1, 0);
         if self.s.main.is_none() {
             return self.enter_start_post("all commands are done");
@@ -184,6 +225,7 @@ impl Run<'_> {
     /// Forgets failures and counts.
     pub(super) fn reset_failed(&mut self) {
         self.s.restarts = 0;
+        self.s.told_process.tries = 0;
         if matches!(self.s.phase, Phase::Failed { .. }) {
             self.s.result = UnitResult::Success;
             self.s.failure.clear();

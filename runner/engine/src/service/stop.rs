@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 use units::value::{KillMode, Signal, Span};
 
+use super::restart::Comeback;
 use super::{Child, Ended, Phase, Process, Run};
 use crate::action::{Action, Level, MessageId, Role, Target};
+use crate::machine::Closing;
 use crate::ticket::Ticket;
 use crate::timer::Timer;
 use crate::view::systemd::UnitResult;
@@ -87,12 +89,17 @@ impl Run<'_> {
             Phase::AutoRestart { .. } => {
                 self.s.flush_restarts |= !self.cx.restarting;
                 self.let_go();
-                self.go(
+                let gives_up = self.cx.closing != Closing::No
+                    && !self.s.was_ready
+                    && self.cx.definition.start_retries().is_some();
+                let phase = if gives_up {
+                    Phase::Failed { on_request: false }
+                } else {
                     Phase::Dead {
                         ended: Ended::OnRequest,
-                    },
-                    "stop",
-                );
+                    }
+                };
+                self.go_with(phase, "stop", self.cx.restarting);
             }
             Phase::StartPre { .. }
             | Phase::Start { .. }
@@ -365,7 +372,10 @@ impl Run<'_> {
                 );
                 self.enter_signal(KillKind::StopSigterm, UnitResult::Protocol);
             }
-            Phase::Running => self.enter_running(UnitResult::Success, "no process is left"),
+            Phase::Running => {
+                self.s.told_process.ended_by_itself |= !self.s.forbid_restart;
+                self.enter_running(UnitResult::Success, "no process is left");
+            }
             _ => self.kill_progress(),
         }
     }
@@ -438,7 +448,8 @@ impl Run<'_> {
         self.s.watch_empty = None;
         self.s.told = None;
         self.s.early.clear();
-        let will_restart = may_restart && self.shall_restart();
+        let comeback = self.comeback(may_restart);
+        let will_restart = comeback != Comeback::No;
         let failed = self.s.result != UnitResult::Success;
         let on_request = self.s.forbid_restart;
         let cause = if failed {
@@ -465,11 +476,14 @@ impl Run<'_> {
             };
             self.go_with(Phase::Dead { ended }, cause, will_restart);
         }
-        if will_restart {
-            self.enter_auto_restart();
-        } else {
-            self.s.flush_restarts = true;
-            self.let_go();
+        match comeback {
+            Comeback::Restart => self.enter_auto_restart(),
+            Comeback::Retry => self.enter_start_retry(),
+            Comeback::GiveUp => self.give_up_starting(),
+            Comeback::No => {
+                self.s.flush_restarts = true;
+                self.let_go();
+            }
         }
     }
 

@@ -40,6 +40,8 @@ pub(crate) struct Stage {
     /// Signals whose answer is held back, and whether it is.
     signals: BTreeMap<UnitName, Ticket>,
     slow_signals: bool,
+    /// Whether what supervisord would say is told as well: its events and its main log.
+    says_log: bool,
     adopts: BTreeMap<UnitName, Ticket>,
     listens: BTreeMap<UnitName, Ticket>,
     readings: Vec<Ticket>,
@@ -63,6 +65,7 @@ impl Default for Stage {
             empties: BTreeMap::new(),
             signals: BTreeMap::new(),
             slow_signals: false,
+            says_log: false,
             adopts: BTreeMap::new(),
             listens: BTreeMap::new(),
             readings: Vec::new(),
@@ -95,6 +98,8 @@ impl Stage {
                 self.resume(&mut out);
             }
             ["slow-signals"] => self.slow_signals = true,
+            ["tell-processes"] => self.says_log = true,
+            ["process", unit] => out.push(self.process(&name(unit))),
             ["wait", span] => self.wait(span, &mut out),
             ["show", unit] => out.push(self.show(&name(unit))),
             ["show-units"] => {
@@ -270,6 +275,17 @@ impl Stage {
             ["exited", unit, status, role @ ..] => {
                 let at = self.find(unit, role.first().copied())?;
                 let process = self.processes.remove(at);
+                Event::Exited {
+                    ticket: process.ticket,
+                    status: status_of(status),
+                    at: Monotonic(self.now),
+                }
+            }
+            // It ended this much later, and the timers that were due by then come afterwards.
+            ["late-exit", unit, span, status] => {
+                let at = self.find(unit, None)?;
+                let process = self.processes.remove(at);
+                self.now += units::value::Span::parse(span).unwrap().as_micros();
                 Event::Exited {
                     ticket: process.ticket,
                     status: status_of(status),
@@ -453,6 +469,14 @@ impl Stage {
             ["daemon-reload", rest @ ..] => Command::Reload {
                 keep_going: !rest.is_empty(),
             },
+            ["stage"] => Command::Stage,
+            ["add-group", group] => Command::AddGroup {
+                group: (*group).to_owned(),
+            },
+            ["remove-group", group] => Command::RemoveGroup {
+                group: (*group).to_owned(),
+            },
+            ["restart-all"] => Command::RestartAll,
             ["shutdown", status] => Command::Shutdown {
                 status: status.parse().unwrap(),
             },

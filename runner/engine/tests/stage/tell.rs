@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use engine::action::{AdoptFrom, Role, Target};
+use engine::change::ProcessMoved;
 use engine::{Action, Change, Event};
 use units::UnitName;
 
@@ -20,9 +21,11 @@ impl Stage {
         let mut moved: BTreeSet<UnitName> = BTreeSet::new();
         let mut answers = Vec::new();
         for action in actions {
-            if let Some(line) = self.take_one(action, &mut moved, &mut answers) {
+            let mut said = Vec::new();
+            if let Some(line) = self.take_one(action, &mut moved, &mut answers, &mut said) {
                 out.push(line);
             }
+            out.extend(said);
         }
         for unit in moved {
             if unit.kind() != units::UnitKind::Target {
@@ -39,6 +42,7 @@ impl Stage {
         action: Action,
         moved: &mut BTreeSet<UnitName>,
         answers: &mut Vec<Event>,
+        said: &mut Vec<String>,
     ) -> Option<String> {
         Some(match action {
             Action::Spawn(spawn) => {
@@ -151,13 +155,44 @@ impl Stage {
                 Ok(answer) => format!("reply {} {}", request.0, answer_word(&answer)),
                 Err(refusal) => format!("reply {} refused: {refusal}", request.0),
             },
-            Action::Publish(change) => return publish_word(change, moved),
+            Action::Publish(change) => {
+                if self.says_log {
+                    let lines = self.engine().main_log(&change);
+                    let lines = lines
+                        .into_iter()
+                        .map(|(level, text)| format!("{level:?}: {text}"));
+                    said.extend(lines);
+                }
+                return publish_word(change, moved, self.says_log);
+            }
             Action::Log(entry) if entry.level <= engine::action::Level::Warning => {
                 format!("log: {}", entry.text)
             }
             Action::Log(_) => return None,
             Action::Halt { status } => format!("halt {status}"),
         })
+    }
+
+    /// What `getProcessInfo` is made of.
+    pub(super) fn process(&mut self, unit: &UnitName) -> String {
+        let Some(process) = self.engine().process(unit) else {
+            return "no process".to_owned();
+        };
+        let second = |at: Option<engine::clock::Realtime>| {
+            at.map_or("never".to_owned(), |at| format!("{}ms", at.0 / 1_000))
+        };
+        format!(
+            "{}:{} {} start {} stop {} pid {} tries {} exit status {} “{}”",
+            process.group,
+            process.name,
+            process.state.as_str(),
+            second(process.start),
+            second(process.stop),
+            process.pid,
+            process.tries,
+            process.exit_status,
+            process.spawn_error
+        )
     }
 
     pub(super) fn show(&mut self, unit: &UnitName) -> String {
@@ -188,17 +223,25 @@ impl Stage {
     }
 }
 
-fn publish_word(change: Change, moved: &mut BTreeSet<UnitName>) -> Option<String> {
+fn publish_word(
+    change: Change,
+    moved: &mut BTreeSet<UnitName>,
+    says_processes: bool,
+) -> Option<String> {
     Some(match change {
         Change::Moved(to) => {
             moved.insert(to.unit.clone());
-            format!(
+            let mut line = format!(
                 "{}: {} -> {} ({})",
                 to.unit,
                 to.from.1.as_str(),
                 to.to.1.as_str(),
                 to.cause
-            )
+            );
+            if let Some(process) = to.process.filter(|_| says_processes) {
+                line.push_str(&format!(" {}", process_words(&process)));
+            }
+            line
         }
         Change::Properties(_) => return None,
         Change::JobNew { job, unit, kind } => format!("job {} {unit} {}", job.0, kind.as_str()),
@@ -209,11 +252,32 @@ fn publish_word(change: Change, moved: &mut BTreeSet<UnitName>) -> Option<String
         Change::UnitRemoved(unit) => format!("removed unit {unit}"),
         Change::Reloading(on) => format!("reloading {on}"),
         Change::StartupFinished => "startup finished".to_owned(),
+        Change::ProcessStarted { .. } => return None,
         Change::GroupAdded(group) => format!("new group {group}"),
         Change::GroupRemoved(group) => format!("removed group {group}"),
         Change::Closing { restarting: false } => "closing".to_owned(),
         Change::Closing { restarting: true } => "closing to start anew".to_owned(),
     })
+}
+
+/// What supervisord's event would say, with what it has beside.
+fn process_words(process: &ProcessMoved) -> String {
+    let mut words = format!(
+        "[{} -> {} tries {} pid {}",
+        process.from.as_str(),
+        process.to.as_str(),
+        process.tries,
+        process.pid
+    );
+    if let Some(status) = process.status {
+        let judgement = if process.expected { "" } else { "not " };
+        words.push_str(&format!(" {status:?} {judgement}expected"));
+    }
+    if !process.error.is_empty() {
+        words.push_str(&format!(" “{}”", process.error));
+    }
+    words.push(']');
+    words
 }
 
 fn answer_word(answer: &engine::Answer) -> String {
