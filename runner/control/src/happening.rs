@@ -49,6 +49,7 @@ impl Happening {
             Change::StartupFinished => Some(Happening::StartupFinished),
             Change::Reloading(true)
             | Change::Properties(_)
+            | Change::ProcessStarted { .. }
             | Change::JobNew { .. }
             | Change::JobRemoved { .. }
             | Change::UnitNew(_)

@@ -33,7 +33,8 @@ impl Engine {
         }
     }
 
-    /// The sockets whose descriptors a service gets: every open one that triggers it, by name.
+    /// The sockets whose descriptors a service gets: every open one that triggers it, by name, then
+    /// those it names itself, in its own order.
     pub(crate) fn open_sockets_of(&self, service: &UnitName) -> Vec<UnitName> {
         let is_open = |socket: &UnitName| {
             let state = self.state.unit(socket).and_then(UnitState::socket);
@@ -43,7 +44,11 @@ impl Engine {
                 .is_some_and(|definition| definition.accept());
             state.is_some_and(|state| state.phase.is_open()) && !accepts
         };
+        let definition = self.definitions.get(service);
+        let named = definition.as_ref().map_or(&[][..], |unit| unit.sockets());
         let mut sockets = self.definitions.related(service, Effect::TriggeredBy);
+        sockets.retain(|socket| !named.contains(socket));
+        sockets.extend(named.iter().cloned());
         sockets.retain(is_open);
         sockets
     }

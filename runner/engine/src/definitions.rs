@@ -12,6 +12,7 @@ pub(crate) struct Definitions {
     set: Arc<UnitSet>,
     kept: BTreeMap<UnitName, Arc<Definition>>,
     kept_links: BTreeMap<UnitName, Vec<(Dependency, UnitName)>>,
+    changed: bool,
 }
 
 impl Definitions {
@@ -30,7 +31,12 @@ impl Definitions {
     pub(crate) fn replace(&mut self, set: Arc<UnitSet>, kept: BTreeMap<UnitName, Arc<Definition>>) {
         self.set = set;
         self.kept = kept;
+        self.changed = true;
         self.tie_kept();
+    }
+
+    pub(crate) fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
     }
 
     pub(crate) fn kept(&self) -> &BTreeMap<UnitName, Arc<Definition>> {
@@ -40,6 +46,7 @@ impl Definitions {
     /// Lets go of a kept definition: its unit is down.
     pub(crate) fn drop_kept(&mut self, name: &UnitName) {
         if self.kept.remove(name).is_some() {
+            self.changed = true;
             self.tie_kept();
         }
     }
@@ -144,6 +151,10 @@ fn words_of(definition: &Definition) -> Vec<(Dependency, UnitName)> {
         .into_iter()
         .flat_map(|(word, names)| names.iter().map(move |name| (word, name.clone())))
         .collect();
+    for socket in definition.sockets() {
+        words.push((Dependency::Wants, socket.clone()));
+        words.push((Dependency::After, socket.clone()));
+    }
     if let Some(service) = definition.service() {
         words.push((Dependency::Before, service.clone()));
         words.push((Dependency::Triggers, service));

@@ -40,7 +40,8 @@ impl Engine {
             definitions: &self.definitions,
             state: &self.state,
         };
-        let plan = transaction::build(world, unit, kind, mode)?;
+        let mut plan = transaction::build(world, unit, kind, mode)?;
+        self.in_order_of_groups(&mut plan.jobs);
         for note in plan.notes {
             self.log(Some(unit), Level::Warning, MessageId::CycleBroken, note);
         }

@@ -20,12 +20,13 @@ pub mod command;
 mod definitions;
 mod dispatch;
 pub mod event;
+mod groups;
 pub mod job;
 mod jobs;
 mod limit;
 mod machine;
 pub mod notify;
-mod rank;
+mod order;
 mod react;
 mod record;
 mod recover;
@@ -60,6 +61,8 @@ use event::ExitStatus;
 use job::queue::Queue;
 use job::{JobId, JobResult};
 use machine::{Move, Wish};
+use order::Order;
+use reload::Reading;
 use state::State;
 use ticket::{ConnectionId, RequestId};
 use view::systemd::{JobView, SystemState, UnitView};
@@ -88,8 +91,15 @@ pub struct Engine {
     refresh: BTreeSet<UnitName>,
     tokens: BTreeMap<String, JobId>,
     waiters: BTreeMap<JobId, Vec<RequestId>>,
-    readings: BTreeMap<Ticket, (RequestId, bool)>,
-    ranks: BTreeMap<UnitName, u32>,
+    /// Who waits for the unit files to be read, and for what.
+    readings: BTreeMap<Ticket, Reading>,
+    /// Commands that wait until the candidate is read again after a recovery.
+    deferred: Vec<(RequestId, Command)>,
+    /// Groups that are to be removed once they are quite down.
+    removals: Vec<(RequestId, String)>,
+    /// What everything is started anew with, once everything is stopped.
+    next: Option<(Arc<UnitSet>, Arc<Vec<Diagnostic>>)>,
+    order: Order,
     boot_jobs: usize,
     halted: bool,
 }
@@ -148,7 +158,10 @@ impl Engine {
             tokens: BTreeMap::new(),
             waiters: BTreeMap::new(),
             readings: BTreeMap::new(),
-            ranks: BTreeMap::new(),
+            deferred: Vec::new(),
+            removals: Vec::new(),
+            next: None,
+            order: Order::default(),
             boot_jobs: 0,
             halted: false,
         };
@@ -182,6 +195,19 @@ impl Engine {
     #[must_use]
     pub fn candidate(&self) -> &Arc<UnitSet> {
         self.candidate.as_ref().unwrap_or(self.definitions.set())
+    }
+
+    /// Whether the definitions in force, or those kept beside them, are others than at the last call:
+    /// the shell keeps them for its successor, like the records.
+    pub fn take_definitions_changed(&mut self) -> bool {
+        self.definitions.take_changed()
+    }
+
+    /// Whether everything is being stopped, and if so whether it is started anew afterwards.
+    #[must_use]
+    pub fn closing(&self) -> Option<bool> {
+        let meta = self.state.meta();
+        (meta.closing != machine::Closing::No).then_some(meta.restarting)
     }
 
     /// The definition a unit runs on, wherever it comes from.

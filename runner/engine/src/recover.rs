@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use units::{UnitName, UnitSet};
 
 use crate::action::{Action, Level, MessageId, Target};
+use crate::change::Change;
 use crate::job::{JobId, JobKind, JobMode, JobResult};
 use crate::record::{self, Unreadable};
 use crate::service::{self, Child, ServiceEvent, Trace};
@@ -39,6 +40,8 @@ impl Engine {
             .iter()
             .map(|definition| (definition.name().clone(), std::sync::Arc::clone(definition)));
         self.definitions.replace(set, kept.collect());
+        // Whoever handed them in has them.
+        self.definitions.take_changed();
         let names: Vec<UnitName> = self.state.units().keys().cloned().collect();
         for name in &names {
             self.definitions.ensure(name);
@@ -46,8 +49,10 @@ impl Engine {
         self.resume_jobs();
         self.resume_units(&names, &found);
         if first {
-            self.boot(found.target.as_ref());
+            self.state.meta_mut().target = found.target;
+            self.boot();
         }
+        self.stage_again();
     }
 
     /// Records can be older than what the keeper saw; tickets in records can be younger.
@@ -226,13 +231,15 @@ impl Engine {
         }
     }
 
-    /// The first start.
-    fn boot(&mut self, target: Option<&UnitName>) {
+    /// The first start, or one that is like it.
+    pub(crate) fn boot(&mut self) {
         self.state.meta_mut().started = true;
-        let Some(target) = target
-            .cloned()
-            .or_else(|| UnitName::parse(DEFAULT_TARGET).ok())
-        else {
+        for group in self.definitions.set().groups() {
+            let change = Change::GroupAdded(group.name);
+            self.actions.push(Action::Publish(change));
+        }
+        let wanted = self.state.meta().target.clone();
+        let Some(target) = wanted.or_else(|| UnitName::parse(DEFAULT_TARGET).ok()) else {
             return;
         };
         if let Err(refusal) = self.submit_marked(&target, JobKind::Start, JobMode::Replace, true) {

@@ -10,10 +10,33 @@ use crate::action::{Action, Level, MessageId};
 use crate::change::Change;
 use crate::command::{Answer, Refusal};
 use crate::job::queue::Queue;
+use crate::ticket::RequestId;
 use crate::view::systemd::ActiveState;
 use crate::{Engine, Ticket};
 
+/// What the unit files are read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// To be put in force at once.
+    Reload {
+        request: RequestId,
+        keep_going: bool,
+    },
+    /// To be laid aside; nobody asked where it is done again after a recovery.
+    Stage { request: Option<RequestId> },
+    /// To start everything anew with, if they are good.
+    RestartAll { request: RequestId },
+    /// The same, after a recovery: everything is stopped.
+    Anew,
+}
+
 impl Engine {
+    pub(crate) fn read_units(&mut self, reading: Reading) {
+        let ticket = self.mint_ticket();
+        self.readings.insert(ticket, reading);
+        self.actions.push(Action::ReadUnits { ticket });
+    }
+
     /// The unit files were read.
     pub(crate) fn units_read(
         &mut self,
@@ -21,28 +44,56 @@ impl Engine {
         units: Arc<UnitSet>,
         diagnostics: Arc<Vec<Diagnostic>>,
     ) {
-        let Some((request, keep_going)) = self.readings.remove(&ticket) else {
-            return self.log(
+        match self.readings.remove(&ticket) {
+            Some(Reading::Reload {
+                request,
+                keep_going,
+            }) => self.reloaded(request, keep_going, units, diagnostics),
+            Some(Reading::Stage { request }) => self.staged(request, units, diagnostics),
+            Some(Reading::RestartAll { request }) => {
+                self.restart_read(request, units, diagnostics);
+            }
+            Some(Reading::Anew) => self.anew_read(units, diagnostics),
+            None => self.log(
                 None,
                 Level::Debug,
                 MessageId::Unexpected,
                 "unit files nobody asked for",
-            );
-        };
-        // What was broken before and still is does not stand in the way of the rest, and was told.
+            ),
+        }
+    }
+
+    /// Logs what there is to say about unit files that was not said before; true if an error is
+    /// among it. What was broken before and still is does not stand in the way of the rest.
+    pub(crate) fn tells_of_new_errors(&mut self, diagnostics: &[Diagnostic]) -> bool {
         let new: Vec<&Diagnostic> = diagnostics
             .iter()
             .filter(|diagnostic| !self.diagnostics.contains(diagnostic))
             .collect();
-        let refused = !keep_going && new.iter().any(|diagnostic| diagnostic.is_error());
-        for diagnostic in new {
-            let level = if diagnostic.is_error() {
+        let said: Vec<(bool, String)> = new
+            .into_iter()
+            .map(|diagnostic| (diagnostic.is_error(), diagnostic.to_string()))
+            .collect();
+        let errors = said.iter().any(|(is_error, _)| *is_error);
+        for (is_error, text) in said {
+            let level = if is_error {
                 Level::Error
             } else {
                 Level::Warning
             };
-            self.log(None, level, MessageId::Reloaded, diagnostic.to_string());
+            self.log(None, level, MessageId::Reloaded, text);
         }
+        errors
+    }
+
+    fn reloaded(
+        &mut self,
+        request: RequestId,
+        keep_going: bool,
+        units: Arc<UnitSet>,
+        diagnostics: Arc<Vec<Diagnostic>>,
+    ) {
+        let refused = self.tells_of_new_errors(&diagnostics) && !keep_going;
         let answer = if refused {
             self.log(
                 None,
@@ -69,6 +120,7 @@ impl Engine {
     /// Puts a new set in force. What runs goes on, on its new definition; what has none any more,
     /// or a broken one, stays on its last good one.
     fn apply(&mut self, mut units: Arc<UnitSet>) {
+        let groups = self.groups_in_force();
         let old = Arc::clone(self.definitions.set());
         // Instances that are in use are in no file.
         for name in self.state.units().keys() {
@@ -130,9 +182,10 @@ impl Engine {
             .collect();
         stale.extend(lagging);
         self.state.meta_mut().stale = stale;
-        self.definitions.replace(units, kept);
-        self.ranks.clear();
-        self.retie_jobs();
+        self.put_in_force(units, kept);
+        self.candidate = None;
+        self.state.meta_mut().staged = false;
+        self.publish_groups(&groups);
     }
 
     /// It runs, has failed, or is about to do something.
@@ -171,6 +224,7 @@ impl Engine {
             // Still worth a look; `reset-failed` lets it go.
             return;
         }
+        let groups = self.groups_in_force();
         self.definitions.drop_kept(unit);
         self.state.meta_mut().stale.remove(unit);
         if orphan {
@@ -179,5 +233,6 @@ impl Engine {
             self.actions
                 .push(Action::Publish(Change::UnitRemoved(unit.clone())));
         }
+        self.publish_groups(&groups);
     }
 }

@@ -10,6 +10,7 @@ use crate::command::{Answer, Command, Refusal, Verb, Whom};
 use crate::job::{JobId, JobKind, JobMode, JobResult};
 use crate::limit::Limit;
 use crate::machine::Closing;
+use crate::reload::Reading;
 use crate::service::{Child, ServiceEvent};
 use crate::socket::SocketEvent;
 use crate::ticket::RequestId;
@@ -51,16 +52,29 @@ impl Engine {
             },
             Command::Kill { unit, whom, signal } => self.kill(&unit, whom, signal),
             Command::ResetFailed { unit } => self.reset_failed(unit),
-            Command::Reload { keep_going } => {
-                let ticket = self.mint_ticket();
-                self.readings.insert(ticket, (request, keep_going));
-                self.actions.push(Action::Publish(Change::Reloading(true)));
-                return self.actions.push(Action::ReadUnits { ticket });
-            }
-            Command::Stage
+            Command::Reload { .. }
+            | Command::Stage
             | Command::AddGroup { .. }
             | Command::RemoveGroup { .. }
-            | Command::RestartAll => Err(Refusal::Invalid("not possible".to_owned())),
+            | Command::RestartAll
+                if self.state.meta().closing != Closing::No =>
+            {
+                Err(Refusal::ShuttingDown)
+            }
+            Command::Reload { keep_going } => {
+                self.actions.push(Action::Publish(Change::Reloading(true)));
+                return self.read_units(Reading::Reload {
+                    request,
+                    keep_going,
+                });
+            }
+            Command::Stage => {
+                let request = Some(request);
+                return self.read_units(Reading::Stage { request });
+            }
+            Command::AddGroup { group } => return self.add_group_asked(request, group),
+            Command::RemoveGroup { group } => return self.remove_group_asked(request, group),
+            Command::RestartAll => return self.read_units(Reading::RestartAll { request }),
             Command::Shutdown { status } => {
                 self.begin_closing(status);
                 Ok(Answer::Done)
@@ -74,6 +88,8 @@ impl Engine {
             waiting.retain(|waiter| *waiter != request);
             !waiting.is_empty()
         });
+        self.deferred.retain(|(waiter, _)| *waiter != request);
+        self.removals.retain(|(waiter, _)| *waiter != request);
     }
 
     pub(crate) fn mint_ticket(&mut self) -> crate::Ticket {
@@ -181,7 +197,7 @@ impl Engine {
         Ok(Answer::Done)
     }
 
-    fn reset_failed(&mut self, unit: Option<UnitName>) -> Result<Answer, Refusal> {
+    pub(crate) fn reset_failed(&mut self, unit: Option<UnitName>) -> Result<Answer, Refusal> {
         let units: Vec<UnitName> = match unit {
             Some(unit) if self.state.unit(&unit).is_some() => vec![unit],
             Some(unit) if self.definitions.get(&unit).is_some() => return Ok(Answer::Done),

@@ -1,30 +1,40 @@
-//! The end: everything is stopped in order, and then the program.
+//! The end: everything is stopped in order, and then the program; or everything is started anew.
 
-use units::{UnitKind, UnitName};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use units::unit_set::Difference;
+use units::{Diagnostic, UnitKind, UnitName, UnitSet};
 
 use crate::Engine;
 use crate::action::{Action, Level, MessageId};
+use crate::change::Change;
+use crate::command::{Answer, Refusal};
 use crate::job::{JobKind, JobMode};
 use crate::machine::Closing;
-use crate::service::ServiceEvent;
+use crate::reload::Reading;
+use crate::service::{Phase, ServiceEvent};
+use crate::state::UnitState;
+use crate::ticket::RequestId;
 use crate::view::systemd::ActiveState;
 
 impl Engine {
     /// Begins to stop everything; asked a second time, hurries.
     pub(crate) fn begin_closing(&mut self, status: u8) {
-        let closing = self.state.meta().closing;
         let meta = self.state.meta_mut();
-        match closing {
+        match meta.closing {
             Closing::No => {
-                meta.closing = Closing::Orderly;
                 meta.status = status;
-                self.log(
-                    None,
-                    Level::Notice,
-                    MessageId::Stopping,
-                    "stopping everything",
-                );
-                self.stop_all();
+                self.close(false, "stopping everything");
+            }
+            _ if meta.restarting => {
+                meta.restarting = false;
+                meta.status = status;
+                self.next = None;
+                let text = "everything is stopped for good, not to be started anew";
+                self.log(None, Level::Notice, MessageId::Stopping, text);
+                let change = Change::Closing { restarting: false };
+                self.actions.push(Action::Publish(change));
             }
             Closing::Orderly => {
                 meta.closing = Closing::Hurried;
@@ -35,14 +45,52 @@ impl Engine {
                     "asked again: nobody gets more than a moment",
                 );
                 self.hurry_all();
+                self.stop_next();
             }
             Closing::Hurried => {}
         }
     }
 
-    /// Stop jobs that nothing may replace, for every unit that is up or about to be.
-    fn stop_all(&mut self) {
-        for unit in self.units_in_the_way() {
+    fn close(&mut self, restarting: bool, why: &str) {
+        let meta = self.state.meta_mut();
+        meta.closing = Closing::Orderly;
+        meta.restarting = restarting;
+        self.log(None, Level::Notice, MessageId::Stopping, why);
+        for (request, _) in std::mem::take(&mut self.removals) {
+            let answer = Err(Refusal::ShuttingDown);
+            self.actions.push(Action::Reply { request, answer });
+        }
+        let change = Change::Closing { restarting };
+        self.actions.push(Action::Publish(change));
+        self.stop_next();
+    }
+
+    /// Stop jobs that nothing may replace, for the units that are next: those of the highest level
+    /// that is still up, and whatever has nothing to stop but might still start.
+    fn stop_next(&mut self) {
+        let units = self.units_in_the_way();
+        let levels: BTreeMap<&UnitName, Option<i32>> = units
+            .iter()
+            .map(|unit| (unit, self.place(unit).level))
+            .collect();
+        let up = || {
+            let up = levels
+                .iter()
+                .filter(|(unit, _)| !self.has_nothing_to_stop(unit));
+            up.filter_map(|(_, level)| *level)
+        };
+        let (lowest, highest) = (up().min(), up().max());
+        let hurried = self.state.meta().closing == Closing::Hurried;
+        let next: Vec<UnitName> = levels
+            .iter()
+            .filter(|(unit, level)| {
+                // What has no level of its own goes with the last ones.
+                let level = level.or(lowest);
+                hurried || level >= highest || self.has_nothing_to_stop(unit)
+            })
+            .map(|(unit, _)| (*unit).clone())
+            .collect();
+        for unit in next {
             self.install(&unit, JobKind::Stop, JobMode::ReplaceIrreversibly, false);
         }
         self.untangle(self.state.jobs().keys().copied().collect());
@@ -56,6 +104,16 @@ impl Engine {
         up.map(|(name, _)| name.clone()).collect()
     }
 
+    /// It is down and waits for a job's turn, or for its next restart.
+    fn has_nothing_to_stop(&self, unit: &UnitName) -> bool {
+        let state = self.state.unit(unit);
+        state.is_none_or(|state| {
+            let phase = state.service().map(|service| &service.phase);
+            matches!(state.active(), ActiveState::Inactive | ActiveState::Failed)
+                || matches!(phase, Some(Phase::AutoRestart { .. }))
+        })
+    }
+
     fn hurry_all(&mut self) {
         for unit in self.units_in_the_way() {
             if unit.kind() == UnitKind::Service {
@@ -64,20 +122,127 @@ impl Engine {
         }
     }
 
-    /// Ends the program once nothing is left; true if there is more to do before.
+    /// Ends the program once nothing is left, or starts everything anew; true if there is more to
+    /// do before.
     pub(crate) fn closing_check(&mut self) -> bool {
-        let closing = self.state.meta().closing != Closing::No;
-        if !closing || self.halted || !self.state.jobs().is_empty() {
+        let meta = self.state.meta();
+        if meta.closing == Closing::No || self.halted {
             return false;
         }
-        if self.units_in_the_way().is_empty() {
-            self.halted = true;
-            let status = self.state.meta().status;
-            self.actions.push(Action::Halt { status });
+        let jobs = self.state.jobs().values();
+        if jobs.into_iter().any(|job| job.kind == JobKind::Stop) {
             return false;
         }
-        // Somebody took a stop back.
-        self.stop_all();
-        true
+        if !self.units_in_the_way().is_empty() {
+            // Those of a lower level; or somebody took a stop back.
+            self.stop_next();
+            return true;
+        }
+        if meta.restarting {
+            return self.begin_anew();
+        }
+        self.halted = true;
+        let status = self.state.meta().status;
+        self.actions.push(Action::Halt { status });
+        false
+    }
+
+    /// The files are read to start everything anew with them.
+    pub(crate) fn restart_read(
+        &mut self,
+        request: RequestId,
+        units: Arc<UnitSet>,
+        diagnostics: Arc<Vec<Diagnostic>>,
+    ) {
+        let refusal = if self.state.meta().closing != Closing::No {
+            Some(Refusal::ShuttingDown)
+        } else if self.tells_of_new_errors(&diagnostics) {
+            let text = "unit files have new errors: nothing is restarted";
+            self.log(None, Level::Error, MessageId::Reloaded, text);
+            Some(Refusal::ReloadRefused(Arc::clone(&diagnostics)))
+        } else {
+            None
+        };
+        let answer = refusal.map_or(Ok(Answer::Done), Err);
+        let begins = answer.is_ok();
+        self.actions.push(Action::Reply { request, answer });
+        if begins {
+            self.next = Some((units, diagnostics));
+            self.close(true, "stopping everything, to start it anew");
+        }
+    }
+
+    /// Everything is stopped, and is to start again.
+    fn begin_anew(&mut self) -> bool {
+        let failed = |state: &UnitState| state.active() == ActiveState::Failed;
+        if self.state.units().values().any(failed) {
+            // Who watches is told that these are no more what they were.
+            let _ = self.reset_failed(None);
+            return true;
+        }
+        if let Some((units, diagnostics)) = self.next.take() {
+            self.start_anew(units, diagnostics);
+            return true;
+        }
+        let read = self
+            .readings
+            .values()
+            .any(|reading| *reading == Reading::Anew);
+        if !read {
+            self.read_units(Reading::Anew);
+        }
+        false
+    }
+
+    /// A manager was killed while everything stopped, and the files were read again.
+    pub(crate) fn anew_read(&mut self, units: Arc<UnitSet>, diagnostics: Arc<Vec<Diagnostic>>) {
+        if !self.state.meta().restarting {
+            return;
+        }
+        self.next = Some(if self.tells_of_new_errors(&diagnostics) {
+            let text = "unit files have new errors: starting with what was in force";
+            self.log(None, Level::Error, MessageId::Reloaded, text);
+            let units = Arc::clone(self.definitions.set());
+            (units, Arc::clone(&self.diagnostics))
+        } else {
+            (units, diagnostics)
+        });
+    }
+
+    /// Puts the new definitions in force, forgets all units, and boots.
+    fn start_anew(&mut self, units: Arc<UnitSet>, diagnostics: Arc<Vec<Diagnostic>>) {
+        let old = Arc::clone(self.definitions.set());
+        let names: Vec<UnitName> = self.state.units().keys().cloned().collect();
+        for name in &names {
+            self.state.remove_unit(name);
+            if old.get(name).is_none() && units.get(name).is_none() {
+                let change = Change::UnitRemoved(name.clone());
+                self.actions.push(Action::Publish(change));
+            }
+        }
+        for (name, difference) in old.diff(&units) {
+            self.actions.extend(match difference {
+                Difference::Added => Some(Action::Publish(Change::UnitNew(name))),
+                Difference::Removed => Some(Action::Publish(Change::UnitRemoved(name))),
+                Difference::Changed(_) => {
+                    self.refresh.insert(name);
+                    None
+                }
+            });
+        }
+        // Answers that are still on their way are for units that are no more.
+        self.routes.clear();
+        self.revisit.clear();
+        self.refresh.extend(names);
+        let meta = self.state.meta_mut();
+        meta.closing = Closing::No;
+        meta.restarting = false;
+        meta.staged = false;
+        meta.startup_finished = false;
+        meta.stale.clear();
+        self.candidate = None;
+        self.diagnostics = diagnostics;
+        self.put_in_force(units, BTreeMap::new());
+        self.boot();
     }
 }

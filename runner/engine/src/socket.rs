@@ -256,6 +256,9 @@ impl Run<'_> {
     }
 
     fn watch(&mut self, on: bool) {
+        if !self.cx.definition.activates() {
+            return;
+        }
         let unit: UnitName = self.cx.name.clone();
         self.cx.actions.push(Action::Watch { unit, on });
     }

@@ -221,6 +221,15 @@ pub(crate) struct Meta {
     /// And is over.
     pub(crate) startup_finished: bool,
     pub(crate) closing: Closing,
+    /// Everything is started anew once it is stopped.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) restarting: bool,
+    /// There is a candidate beside the definitions in force.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) staged: bool,
+    /// What boot started; `None` is the default target.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) target: Option<UnitName>,
     /// Exit status of the whole program, once everything is stopped.
     pub(crate) status: u8,
     /// Running units whose file is gone, and units kept on their last good definition.

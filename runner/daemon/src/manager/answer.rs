@@ -60,7 +60,7 @@ impl Manager {
             Request::Sets => Ok(Reply::Sets(control::Sets {
                 active: Arc::clone(self.engine.definitions()),
                 candidate: Arc::clone(self.engine.candidate()),
-                closing: None,
+                closing: self.engine.closing().map(control::Restarting),
             })),
             Request::Processes(_)
             | Request::Program(_)

@@ -175,7 +175,6 @@ impl Manager {
             outer: Outer::from_environment(),
             state: begun.state,
             definitions: begun.definitions,
-            kept: 0,
             processes,
             cgroups,
             spawner,

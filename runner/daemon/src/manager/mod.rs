@@ -74,8 +74,6 @@ struct Manager {
     outer: outer::Outer,
     state: Store,
     definitions: Store,
-    /// How many definitions were kept when the definitions were last written.
-    kept: usize,
 
     processes: Processes,
     cgroups: Option<Arc<Cgroups>>,
@@ -181,17 +179,15 @@ impl Manager {
     /// The engine decides about every fact that waits, its records are written, its wishes are
     /// performed. One write serves them all: when many units stop at once, writes were most of it.
     fn decide(&mut self) {
-        let mut definitions_may_change = false;
         let mut actions = Vec::new();
         while let Some(event) = self.events.pop_front() {
-            definitions_may_change |= matches!(event, Event::UnitsRead { .. });
             let may_be_the_end = outer::may_be_the_end(&event);
             actions.append(&mut self.engine.handle(now::read(), event));
             if may_be_the_end {
                 self.tell_stopping();
             }
         }
-        if definitions_may_change || self.engine.kept().count() != self.kept {
+        if self.engine.take_definitions_changed() {
             self.write_definitions();
         }
         self.write_records(&actions);
@@ -207,7 +203,6 @@ impl Manager {
     }
 
     fn write_definitions(&mut self) {
-        self.kept = self.engine.kept().count();
         let units = self.engine.definitions();
         match recover::write_definitions(&mut self.definitions, units, self.engine.kept()) {
             Ok(Written::Appended) => {}

@@ -95,6 +95,7 @@ impl Stage {
                 self.empties.clear();
                 self.adopts.clear();
                 self.listens.clear();
+                self.readings.clear();
                 self.resume(&mut out);
             }
             ["slow-signals"] => self.slow_signals = true,
@@ -159,13 +160,24 @@ impl Stage {
     }
 
     fn resume(&mut self, out: &mut Vec<String>) {
-        let (units, diagnostics) = self.load();
-        for diagnostic in diagnostics.iter() {
-            out.push(format!(
-                "diagnostic {}",
-                diagnostic.to_string().lines().next().unwrap()
-            ));
-        }
+        // A shell keeps what is in force for its successor; only the first one reads the files.
+        let (units, diagnostics, kept) = match &self.engine {
+            Some(engine) => (
+                Arc::clone(engine.definitions()),
+                Arc::default(),
+                engine.kept().cloned().collect(),
+            ),
+            None => {
+                let (units, diagnostics) = self.load();
+                for diagnostic in diagnostics.iter() {
+                    out.push(format!(
+                        "diagnostic {}",
+                        diagnostic.to_string().lines().next().unwrap()
+                    ));
+                }
+                (units, diagnostics, Vec::new())
+            }
+        };
         // Processes that were asked for and never answered were never started.
         self.processes.retain(|process| process.pid.is_some());
         let found = Found {
@@ -187,6 +199,7 @@ impl Stage {
                 .max()
                 .unwrap_or_default(),
             stored: self.stores.clone().into_iter().collect(),
+            kept,
             seed: 1,
             ..Found::default()
         };

@@ -253,6 +253,11 @@ fn publish_word(
         Change::Reloading(on) => format!("reloading {on}"),
         Change::StartupFinished => "startup finished".to_owned(),
         Change::ProcessStarted { .. } => return None,
+        Change::GroupAdded(_) | Change::GroupRemoved(_) | Change::Closing { .. }
+            if !says_processes =>
+        {
+            return None;
+        }
         Change::GroupAdded(group) => format!("new group {group}"),
         Change::GroupRemoved(group) => format!("removed group {group}"),
         Change::Closing { restarting: false } => "closing".to_owned(),
