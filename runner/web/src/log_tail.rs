@@ -11,7 +11,7 @@ use crate::server::Shared;
 const LAST: u64 = 1024;
 
 /// Follows the log a request names.
-pub(crate) async fn respond(shared: &Shared, request: &Request) -> Response {
+pub(crate) async fn respond(shared: &Shared, request: Request) -> Response {
     let ask = |question| shared.handle.ask(request.caller.clone(), question);
     let log = match request.head.path.strip_prefix("/logtail") {
         // supervisord fails over a path without a name.

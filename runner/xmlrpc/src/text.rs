@@ -27,8 +27,11 @@ pub fn substitute(character: char) -> char {
 
 /// Appends `text`, escaped as Python does: `&`, `<` and `>`, never a quote.
 pub(crate) fn escape_into(text: &str, out: &mut String) {
+    out.reserve(text.len());
     let mut rest = text;
-    while let Some(at) = rest.find(|c| matches!(c, '&' | '<' | '>') || !is_xml(c)) {
+    // Logs are long, and nearly all of their bytes stand for themselves: those are passed over
+    // without looking at characters.
+    while let Some(at) = rest.bytes().position(may_need_care) {
         out.push_str(&rest[..at]);
         let mut after = rest[at..].chars();
         match after.next() {
@@ -41,6 +44,17 @@ pub(crate) fn escape_into(text: &str, out: &mut String) {
         rest = after.as_str();
     }
     out.push_str(rest);
+}
+
+/// Whether a character that begins with this byte may be one that cannot stand as it is. Never true
+/// of a byte within a character.
+fn may_need_care(byte: u8) -> bool {
+    match byte {
+        b'\t' | b'\n' | b'\r' => false,
+        // With the last one begin U+FFFE and U+FFFF, and 4,094 others.
+        ..b' ' | b'&' | b'<' | b'>' | 0xef => true,
+        _ => false,
+    }
 }
 
 #[cfg(test)]

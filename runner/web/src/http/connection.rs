@@ -2,7 +2,6 @@
 //! time-out for everything a client can make us wait for or keep.
 
 use std::io;
-use std::pin::pin;
 use std::sync::Arc;
 
 use control::Caller;
@@ -315,7 +314,7 @@ async fn answer<S: Stream>(
     request: Request,
     visit: &Visit,
 ) -> io::Result<Response> {
-    let mut response = pin!(route::respond(&visit.shared, request));
+    let mut response = route::respond(&visit.shared, request);
     loop {
         tokio::select! {
             biased;

@@ -30,12 +30,18 @@ pub(super) async fn all(context: Context<'_>, sets: &Sets) -> Result<Value, Faul
         .into_iter()
         .map(|group| group.name)
         .collect();
-    let services = groups
+    let services: Vec<_> = groups
         .iter()
         .flat_map(|group| group.services.iter().map(move |unit| (group, unit)))
-        .filter_map(|(group, unit)| Some((group, sets.candidate.get(unit)?)));
-    let accounts = accounts(services.clone().map(|(_, definition)| &**definition)).await;
+        .filter_map(|(group, unit)| Some((group, sets.candidate.get(unit)?)))
+        .collect();
+    let users = services
+        .iter()
+        .filter_map(|(_, definition)| definition.user())
+        .collect();
+    let accounts = accounts(users).await;
     let mut all: Vec<(String, Value)> = services
+        .into_iter()
         .filter_map(|(group, definition)| {
             let (_, name) = units::group::group_and_process(definition.name())?;
             let process = Configured {
@@ -61,10 +67,10 @@ pub(super) async fn all(context: Context<'_>, sets: &Sets) -> Result<Value, Faul
 
 /// The uids of the users that are named. Read from `/etc/passwd`, and only where there is a name,
 /// off the loop's thread.
-async fn accounts<'a>(definitions: impl Iterator<Item = &'a Definition>) -> HashMap<String, i64> {
+async fn accounts(users: Vec<&str>) -> HashMap<String, i64> {
     let mut known = HashMap::new();
     let mut names = Vec::new();
-    for user in definitions.filter_map(Definition::user) {
+    for user in users {
         match user.parse::<u32>() {
             Ok(uid) => {
                 known.insert(user.to_owned(), i64::from(uid));

@@ -8,11 +8,36 @@ use super::fault::{Fault, FaultCode};
 use super::process::{in_order, only};
 use super::{Context, info, unexpected};
 
+/// How much of a log one call gives. supervisord gives all of it, in memory several times over,
+/// and serves nobody else meanwhile; here who wants more asks again, further on.
+const MOST: i64 = 4 * 1024 * 1024;
+
+/// The range that is really read.
+fn bounded(range: LogRange) -> LogRange {
+    match range {
+        LogRange::Read { offset, length } if offset >= 0 => LogRange::Read {
+            offset,
+            length: if length == 0 { MOST } else { length.min(MOST) },
+        },
+        LogRange::Read { offset, length: 0 } => LogRange::Read {
+            offset: offset.max(-MOST),
+            length: 0,
+        },
+        // The rules are for whoever reads it to refuse.
+        refused @ LogRange::Read { .. } => refused,
+        LogRange::Tail { offset, length } => LogRange::Tail {
+            offset,
+            length: length.min(MOST),
+        },
+    }
+}
+
 async fn text(
     context: Context<'_>,
     log: LogName,
     range: LogRange,
 ) -> Result<Result<LogText, LogProblem>, Fault> {
+    let range = bounded(range);
     match context.ask(Request::LogText { log, range }).await {
         Ok(Reply::LogText(text)) => Ok(text),
         Ok(_) => Err(unexpected()),
@@ -184,6 +209,26 @@ fn as_text(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn b22_no_call_gives_all_of_a_large_log() {
+        let read = |offset, length| LogRange::Read { offset, length };
+        let tail = |offset, length| LogRange::Tail { offset, length };
+        for (asked, given) in [
+            (read(0, 0), read(0, MOST)),
+            (read(7, 5), read(7, 5)),
+            (read(7, i64::MAX), read(7, MOST)),
+            (read(-1600, 0), read(-1600, 0)),
+            (read(i64::MIN, 0), read(-MOST, 0)),
+            (read(-1, 1), read(-1, 1)),
+            (read(0, -1), read(0, -1)),
+            (tail(0, 10), tail(0, 10)),
+            (tail(i64::MAX, i64::MAX), tail(i64::MAX, MOST)),
+            (tail(0, -1), tail(0, -1)),
+        ] {
+            assert_eq!(bounded(asked), given);
+        }
+    }
 
     #[test]
     fn b21_a_character_cut_in_two_is_left_out() {

@@ -63,7 +63,7 @@ pub(crate) fn unexpected() -> Fault {
 }
 
 /// Answers a POST.
-pub(crate) async fn respond(shared: &Shared, request: &Request) -> Response {
+pub(crate) async fn respond(shared: &Shared, request: Request) -> Response {
     let limits = xmlrpc::Limits {
         bytes: shared.config().limits.body_bytes,
         ..xmlrpc::Limits::CALL

@@ -1,5 +1,6 @@
 //! Methods on processes: one, those of a group, or all.
 
+use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use control::{ProcessDetail, ProgramProblem, Reply, Request, Sets};
@@ -170,16 +171,22 @@ async fn several(
     processes: Vec<Process>,
     deed: Deed,
 ) -> Result<Value, Fault> {
-    let units = processes.iter().map(|process| process.unit.clone());
-    let states: std::collections::HashMap<_, _> = details(context, Some(units.collect()))
+    let units = processes
+        .iter()
+        .map(|process| process.unit.clone())
+        .collect();
+    let states: HashMap<_, _> = details(context, Some(units))
         .await?
         .into_iter()
         .map(|detail| (detail.view.unit, detail.view.state))
         .collect();
-    let concerned = processes.iter().filter_map(|process| {
-        let state = *states.get(&process.unit)?;
-        deed.concerns(state).then_some((process, state))
-    });
+    let concerned: Vec<(&Process, ProcessState)> = processes
+        .iter()
+        .filter_map(|process| {
+            let state = *states.get(&process.unit)?;
+            deed.concerns(state).then_some((process, state))
+        })
+        .collect();
     let mut results = Vec::new();
     let waiting = FuturesUnordered::new();
     for (process, state) in concerned {
