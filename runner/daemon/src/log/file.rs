@@ -212,6 +212,11 @@ impl LogFile {
     }
 }
 
+/// Makes the file where there is none.
+pub(super) fn make(sink: &FileSink) -> io::Result<()> {
+    open(sink).map(drop)
+}
+
 /// Opens or makes the file. Ownership and mode are set through the descriptor, and only on what
 /// nobody else could have put there: a new file, or one in a directory of ours.
 fn open(sink: &FileSink) -> io::Result<File> {

@@ -1,5 +1,6 @@
 //! The main log in supervisord's form: a rotated file, a copy on standard output, syslog.
 
+use std::path::Path;
 use std::time::Instant;
 
 use super::console::{Console, Offered};
@@ -39,6 +40,18 @@ impl Main {
     pub(super) fn reopen(&mut self) {
         if let Some(file) = &mut self.file {
             file.reopen();
+        }
+    }
+
+    /// Somebody deleted a log file; perhaps it is this one.
+    pub(super) fn cleared(&mut self, path: &Path, now: Instant) {
+        if self
+            .file
+            .as_ref()
+            .is_some_and(|file| file.sink.path == path)
+        {
+            self.reopen();
+            self.prepare(now);
         }
     }
 

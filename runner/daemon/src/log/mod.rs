@@ -34,6 +34,7 @@
 //! to the ring, and where they are missing a mark says how many there were and why.
 
 mod bell;
+mod clearing;
 mod console;
 mod file;
 mod journal;
@@ -228,6 +229,15 @@ enum Command {
     },
     Settle(UnitName),
     Reopen,
+    Make(Vec<FileSink>),
+    CleanUp {
+        directory: PathBuf,
+        identifier: String,
+    },
+    Clear {
+        files: Vec<FileSink>,
+        reply: oneshot::Sender<Result<(), String>>,
+    },
     Flush {
         finish: bool,
         reply: oneshot::Sender<()>,
@@ -353,6 +363,27 @@ impl Logs {
     /// Opens all log files again, after somebody moved them away.
     pub fn reopen(&self) {
         self.send(Command::Reopen);
+    }
+
+    /// Makes log files that are not there.
+    pub fn make(&self, files: Vec<FileSink>) {
+        self.send(Command::Make(files));
+    }
+
+    /// Deletes the log files in a directory that daemons of this identifier have chosen the names of.
+    pub fn clean_up(&self, directory: PathBuf, identifier: String) {
+        self.send(Command::CleanUp {
+            directory,
+            identifier,
+        });
+    }
+
+    /// Deletes log files and their backups, and makes them anew where somebody writes to them. Gives
+    /// a sentence where one cannot be deleted.
+    pub fn clear(&self, files: Vec<FileSink>) -> oneshot::Receiver<Result<(), String>> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Clear { files, reply });
+        answer
     }
 
     /// Makes known where the past output of a unit is that has no pipe now: after a recovery, so

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc::Sender;
@@ -472,6 +473,16 @@ impl Outlets {
             self.own_missing = 0;
         }
         main.say(line, standard, syslog, now)
+    }
+
+    /// A log file is gone: opens it again where it is the daemon's own.
+    pub(super) fn cleared(&mut self, path: &Path) {
+        if let Some(main) = &mut self.main {
+            main.cleared(path, self.now);
+        }
+        if let Some(file) = &mut self.file {
+            file.reopen();
+        }
     }
 
     /// Makes the main log's file.

@@ -117,6 +117,23 @@ impl From<Entry> for OwnLine {
 }
 
 impl OwnLine {
+    /// A plain remark.
+    #[must_use]
+    pub fn info(text: &str) -> OwnLine {
+        OwnLine::about_us(Severity::Info, text.to_owned())
+    }
+
+    /// A line about ourselves.
+    #[must_use]
+    pub fn about_us(level: Severity, text: String) -> OwnLine {
+        OwnLine {
+            level,
+            text,
+            unit: None,
+            message_id: None,
+        }
+    }
+
     /// A warning about a unit.
     pub(super) fn warning(unit: &UnitName, text: String) -> OwnLine {
         OwnLine {

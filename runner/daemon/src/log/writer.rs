@@ -16,11 +16,12 @@ use tokio::sync::oneshot;
 use units::UnitName;
 
 use super::bell::Bell;
+use super::clearing;
 use super::console::Console;
-use super::file::LogFile;
+use super::file::{self, LogFile};
 use super::journal::{self, Journal};
 use super::outlets::{Outlets, Pollable, Screen, Target};
-use super::own::OwnLine;
+use super::own::{OwnLine, Severity};
 use super::pipe;
 use super::source::{Route, Show, Source, Turn};
 use super::syslog::{self, Syslog};
@@ -239,6 +240,32 @@ impl Writer {
                     file.borrow_mut().reopen();
                 }
             }
+            Command::Make(files) => {
+                for sink in files {
+                    if let Err(error) = file::make(&sink) {
+                        let path = sink.path.display();
+                        self.out.say(OwnLine::about_us(
+                            Severity::Warning,
+                            format!("cannot make log file {path}: {}", reason(&error)),
+                        ));
+                    }
+                }
+            }
+            Command::CleanUp {
+                directory,
+                identifier,
+            } => {
+                if let Err(error) = clearing::clean_up(&directory, &identifier) {
+                    let shown = directory.display();
+                    self.out.say(OwnLine::about_us(
+                        Severity::Warning,
+                        format!("cannot clear old log files in {shown}: {}", reason(&error)),
+                    ));
+                }
+            }
+            Command::Clear { files, reply } => {
+                let _ = reply.send(self.clear(&files));
+            }
             Command::Remember { unit, ring, file } => {
                 self.take_up(&unit, ring);
                 self.out.log_of(&unit).file = file;
@@ -262,6 +289,24 @@ impl Writer {
                 self.flushes.push(reply);
             }
         }
+    }
+
+    fn clear(&mut self, files: &[FileSink]) -> Result<(), String> {
+        let mut result = Ok(());
+        for sink in files {
+            if let Err(error) = clearing::remove(sink) {
+                let path = sink.path.display();
+                result = Err(format!("cannot delete {path}: {}", reason(&error)));
+            }
+            self.out.cleared(&sink.path);
+            if let Some(file) = self.files.get(&sink.path).and_then(Weak::upgrade) {
+                let mut file = file.borrow_mut();
+                file.reopen();
+                // What is wrong with it shows at the next line.
+                let _ = file.takes_all(0, self.out.now);
+            }
+        }
+        result
     }
 
     fn take_up(&mut self, unit: &UnitName, ring: Option<OwnedFd>) {

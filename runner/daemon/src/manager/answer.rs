@@ -9,10 +9,11 @@ use control::{
 };
 use engine::view::systemd::ActiveState;
 use tokio::sync::mpsc;
-use units::{Definition, Dependency, UnitKind, UnitName};
+use units::{Dependency, UnitKind, UnitName};
 
 use super::Manager;
-use crate::log::{FileSink, Heard, Logs};
+use crate::link::Stream;
+use crate::log::{Heard, Logs};
 
 /// Lines that wait for a reader of a log.
 const LOG_QUEUE: usize = 256;
@@ -62,15 +63,18 @@ impl Manager {
                 candidate: Arc::clone(self.engine.candidate()),
                 closing: self.engine.closing().map(control::Restarting),
             })),
-            Request::Processes(_)
-            | Request::Program(_)
+            Request::Processes(names) => {
+                Ok(Reply::Processes(self.process_details(names.as_deref())))
+            }
+            // By [`Manager::answer_later`].
+            Request::Program(_)
             | Request::Input { .. }
             | Request::LogText { .. }
             | Request::LogFollow { .. }
             | Request::LogClear(_)
             | Request::LogReopen
             | Request::Tap { .. }
-            | Request::Drain(_) => Err(Refusal::Invalid("not possible".to_owned())),
+            | Request::Drain(_) => return None,
         })
     }
 
@@ -220,7 +224,11 @@ impl Manager {
         }
         for name in units {
             // One that has not run since a recovery is not known to the log writer.
-            if let Some(file) = self.definition(name).as_deref().and_then(past_log) {
+            if let Some(file) = self
+                .definition(name)
+                .as_deref()
+                .and_then(|definition| self.outputs.files().of(definition, Stream::Out))
+            {
                 self.logs.remember(name.clone(), None, Some(file));
             }
         }
@@ -235,17 +243,6 @@ impl Manager {
         ));
         Ok(Reply::Logs(stream as LogStream))
     }
-}
-
-/// The log file of a unit, for reading.
-fn past_log(definition: &Definition) -> Option<FileSink> {
-    Some(FileSink {
-        path: super::outputs::log_path(definition.log_file()?),
-        max_size: definition.log_max_size().as_bytes(),
-        backups: definition.log_backups(),
-        owner: None,
-        mode: definition.log_mode().bits(),
-    })
 }
 
 /// Copies lines from the log writer to a client, for as long as the client takes them.

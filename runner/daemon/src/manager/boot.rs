@@ -16,7 +16,9 @@ use tokio::sync::mpsc::unbounded_channel;
 use super::outer::Outer;
 use super::recover::{self, Taken};
 use super::wake::Bus;
-use super::{Manager, answer, held, notified, offload, outputs, poller, timers};
+use super::{
+    Manager, answer, held, input, log_files, log_follow, notified, offload, outputs, poller, timers,
+};
 use crate::cgroup::Cgroups;
 use crate::link::{Key, Link, Takeover, spawned_record};
 use crate::log::{self, Logs};
@@ -153,6 +155,8 @@ impl Manager {
             listener,
             server: dbus::server::Server::new(handle),
         };
+        let first = taken.state.is_none();
+        let files = log_files::LogFiles::new(&options, &runtime, first);
         let begun = recover::begin(&options, &surroundings, &link, &mut taken)?;
         let mut manager = Manager {
             unit_path: load::unit_path(&options.paths, &surroundings),
@@ -187,7 +191,9 @@ impl Manager {
             logs,
             log_events,
             happenings: begun.happenings,
-            outputs: outputs::Outputs::default(),
+            outputs: outputs::Outputs::new(files),
+            inputs: input::Inputs::default(),
+            followers: log_follow::Followers::default(),
             sockets: held::Sockets::default(),
             inherited: Arc::new(Mutex::new(inherited)),
             acceptor: Acceptor::new().map_err(told("cannot take a descriptor in reserve"))?,
@@ -211,7 +217,7 @@ impl Manager {
         };
         memory::used_much();
         manager
-            .recover(taken, begun.actions)
+            .recover(taken, first, begun.actions)
             .map_err(told("cannot take over"))?;
         Ok(manager)
     }

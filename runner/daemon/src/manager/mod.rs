@@ -12,6 +12,11 @@ mod answer;
 mod boot;
 mod happenings;
 mod held;
+mod input;
+mod log_files;
+mod log_follow;
+mod log_requests;
+mod log_text;
 mod notified;
 mod offload;
 mod outer;
@@ -95,6 +100,8 @@ struct Manager {
     logs: Logs,
     log_events: UnboundedReceiver<LogEvent>,
     outputs: outputs::Outputs,
+    inputs: input::Inputs,
+    followers: log_follow::Followers,
 
     sockets: held::Sockets,
     inherited: Arc<Mutex<Inherited>>,
@@ -189,6 +196,7 @@ impl Manager {
         }
         if self.engine.take_definitions_changed() {
             self.write_definitions();
+            self.make_auto_logs();
         }
         self.write_records(&actions);
         if actions.len() > BURST {

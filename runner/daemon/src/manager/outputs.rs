@@ -7,20 +7,21 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use units::value::LogFile;
 use units::{Definition, Input, Output, Owner, UnitName};
 
+use super::log_files::LogFiles;
 use crate::link::{Key, Link, Stream};
 use crate::log::{self, FileSink, Follow, Logs, Sink};
 use crate::process::order::{FileMode, Stdio};
 use crate::users::Accounts;
 
 /// The write ends of log pipes, with the sink the log writer was told for each.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Outputs {
+    files: LogFiles,
     pipes: HashMap<(UnitName, Stream), Pipe>,
     /// Units whose ring the keeper and the log writer have.
     rings: HashSet<UnitName>,
@@ -79,20 +80,24 @@ impl From<Direct> for Stdio {
 
 /// Where the outputs of `definition` go: standard output, and standard error unless it goes where
 /// standard output goes. The rules of `standard-output` and `standard-error`.
-fn routes(definition: &Definition, accounts: &Accounts) -> io::Result<(Route, Option<Route>)> {
+fn routes(
+    definition: &Definition,
+    files: &LogFiles,
+    accounts: &Accounts,
+) -> io::Result<(Route, Option<Route>)> {
+    let out_file = || out_file(definition, files, accounts);
+    let err_file = || err_file(definition, files, accounts);
     let out = match definition.standard_output() {
-        Some(output) => route(output, || out_file(definition, accounts))?,
-        None if definition.log_file().is_some() => Route::Piped(out_file(definition, accounts)?),
+        Some(output) => route(output, out_file)?,
+        None if definition.log_file().is_some() => Route::Piped(out_file()?),
         // A service that talks over its standard input answers over it too, as in systemd.
         None if *definition.standard_input() == Input::Socket => Route::Direct(Direct::Socket),
         None => Route::Piped(Sink::Target),
     };
     let err = match definition.standard_error() {
         Some(Output::Inherit) => None,
-        Some(output) => Some(route(output, || err_file(definition, accounts))?),
-        None if definition.error_log_file().is_some() => {
-            Some(Route::Piped(err_file(definition, accounts)?))
-        }
+        Some(output) => Some(route(output, err_file)?),
+        None if definition.error_log_file().is_some() => Some(Route::Piped(err_file()?)),
         // What goes wrong must not be mixed into a client's answer.
         None if out == Route::Direct(Direct::Socket) => Some(Route::Piped(Sink::Target)),
         None => None,
@@ -116,12 +121,12 @@ fn route(output: &Output, log: impl FnOnce() -> io::Result<Sink>) -> io::Result<
     })
 }
 
-fn out_file(definition: &Definition, accounts: &Accounts) -> io::Result<Sink> {
+fn out_file(definition: &Definition, files: &LogFiles, accounts: &Accounts) -> io::Result<Sink> {
     let Some(path) = definition.log_file() else {
         return Ok(Sink::Target);
     };
     Ok(Sink::File(FileSink {
-        path: log_path(path),
+        path: files.path(definition.name(), Stream::Out, path),
         max_size: definition.log_max_size().as_bytes(),
         backups: definition.log_backups(),
         owner: owner(definition.log_owner(), definition, accounts)?,
@@ -129,25 +134,17 @@ fn out_file(definition: &Definition, accounts: &Accounts) -> io::Result<Sink> {
     }))
 }
 
-fn err_file(definition: &Definition, accounts: &Accounts) -> io::Result<Sink> {
+fn err_file(definition: &Definition, files: &LogFiles, accounts: &Accounts) -> io::Result<Sink> {
     let Some(path) = definition.error_log_file() else {
-        return out_file(definition, accounts);
+        return out_file(definition, files, accounts);
     };
     Ok(Sink::File(FileSink {
-        path: log_path(path),
+        path: files.path(definition.name(), Stream::Err, path),
         max_size: definition.error_log_max_size().as_bytes(),
         backups: definition.error_log_backups(),
         owner: owner(definition.error_log_owner(), definition, accounts)?,
         mode: definition.error_log_mode().bits(),
     }))
-}
-
-/// The path of a log file.
-pub(super) fn log_path(file: &LogFile) -> PathBuf {
-    match file {
-        LogFile::Path(path) => Path::new(&**path).to_owned(),
-        LogFile::Auto { directory } => Path::new(directory.as_deref().unwrap_or("/tmp")).to_owned(),
-    }
 }
 
 /// Who owns a log file: who `log-owner` says, else the unit's user, else we do.
@@ -183,6 +180,20 @@ fn owner(
 }
 
 impl Outputs {
+    /// No outputs yet.
+    pub(super) fn new(files: LogFiles) -> Outputs {
+        Outputs {
+            files,
+            pipes: HashMap::new(),
+            rings: HashSet::new(),
+        }
+    }
+
+    /// How log files are named.
+    pub(super) fn files(&self) -> &LogFiles {
+        &self.files
+    }
+
     /// What a child of `definition` gets as descriptors 1 and 2. Makes the pipes it lacks and tells
     /// the log writer where their bytes go.
     pub(super) fn stdio(
@@ -192,7 +203,7 @@ impl Outputs {
         definition: &Definition,
         accounts: &Accounts,
     ) -> io::Result<(Stdio, Stdio)> {
-        let (out, err) = routes(definition, accounts)?;
+        let (out, err) = routes(definition, &self.files, accounts)?;
         let unit = definition.name();
         let mut open = |stream, route| match route {
             Route::Direct(direct) => Ok(Stdio::from(direct)),
@@ -317,7 +328,7 @@ impl Outputs {
             found.write_ends.into_iter().collect();
         for ((unit, stream), read_end) in found.read_ends {
             let sink = definition(&unit)
-                .and_then(|definition| routes(&definition, accounts).ok())
+                .and_then(|definition| routes(&definition, &self.files, accounts).ok())
                 .and_then(|(out, err)| match stream {
                     Stream::Out => Some(out),
                     Stream::Err => err,

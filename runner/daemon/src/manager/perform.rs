@@ -201,6 +201,7 @@ impl Manager {
     /// Gives back what belonged to a run that is over.
     fn release(&mut self, unit: &UnitName) {
         self.outputs.close(&self.logs, unit);
+        self.inputs.close(&self.link, &mut self.poller, unit);
         self.close_notify(unit);
         self.processes.release(unit);
     }

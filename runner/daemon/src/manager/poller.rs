@@ -22,6 +22,8 @@ pub(super) enum Source {
     Notify(UnitName),
     /// A stored descriptor of a service, watched for hang-up.
     Stored(UnitName, RawFd),
+    /// The standard input of a service, which takes more.
+    Input(UnitName),
     /// Where clients of the private D-Bus socket connect.
     Bus,
     /// A process whose keeper is dead: its end is only seen here.

@@ -29,6 +29,7 @@ pub(super) struct Taken {
     pub(super) notify: Vec<(UnitName, OwnedFd)>,
     pub(super) stored: Vec<(UnitName, u32, String, OwnedFd)>,
     pub(super) outputs: outputs::Found,
+    pub(super) inputs: Vec<(UnitName, OwnedFd)>,
     pub(super) children: Vec<Child>,
     pub(super) exits: Vec<Exit>,
     pub(super) highest: Ticket,
@@ -49,6 +50,7 @@ impl Taken {
             notify: Vec::new(),
             stored: Vec::new(),
             outputs: outputs::Found::default(),
+            inputs: Vec::new(),
             children: takeover.children,
             exits: takeover.exits,
             highest: takeover.highest_instance,
@@ -69,13 +71,11 @@ impl Taken {
                 Key::LogWrite { unit, stream } => {
                     taken.outputs.write_ends.push(((unit, stream), fd))
                 }
+                Key::Stdin { unit } => taken.inputs.push((unit, fd)),
                 Key::Ring { unit } => taken.outputs.rings.push((unit, fd)),
                 // The keeper's own affair, or a kind this program does not make.
-                Key::Control { .. }
-                | Key::Stdin { .. }
-                | Key::PreviousState
-                | Key::PreviousDefinitions
-                | Key::Lock => {}
+                Key::Control { .. } | Key::PreviousState | Key::PreviousDefinitions | Key::Lock => {
+                }
             }
         }
         taken
@@ -253,7 +253,7 @@ fn stored_names(taken: &Taken) -> Vec<(UnitName, Vec<String>)> {
 }
 
 /// 128 random bits for the first start. A kernel without them gets the clock's.
-fn random() -> u128 {
+pub(super) fn random() -> u128 {
     let mut bytes = [0; 16];
     match rustix::rand::getrandom(&mut bytes[..], rustix::rand::GetRandomFlags::NONBLOCK) {
         Ok(16) => u128::from_ne_bytes(bytes),
@@ -266,7 +266,12 @@ fn random() -> u128 {
 
 impl Manager {
     /// Puts what was held where it belongs, says READY, and performs what the engine wants done.
-    pub(super) fn recover(&mut self, taken: Taken, actions: Vec<Action>) -> io::Result<()> {
+    pub(super) fn recover(
+        &mut self,
+        taken: Taken,
+        first: bool,
+        actions: Vec<Action>,
+    ) -> io::Result<()> {
         let pids: HashMap<_, _> = taken
             .children
             .iter()
@@ -304,6 +309,13 @@ impl Manager {
         let definition = |unit: &UnitName| engine.unit(unit).and_then(|view| view.definition);
         self.outputs
             .recover(&self.logs, &self.accounts, taken.outputs, &pids, definition);
+        for (unit, write_end) in taken.inputs {
+            self.inputs.restore(unit, write_end);
+        }
+        if first {
+            self.clear_old_logs();
+        }
+        self.make_auto_logs();
         self.watch_bus()?;
         self.poller.add(
             Source::Processes,

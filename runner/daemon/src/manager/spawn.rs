@@ -67,7 +67,9 @@ impl Manager {
         } else {
             Vec::new()
         };
-        let stdin = self.stdin(&definition, &spawn, &listen);
+        let stdin = self
+            .stdin(&definition, &spawn, &listen)
+            .map_err(|error| failure(&error, Step::Stdin, "cannot prepare its input"))?;
         Ok(Order {
             spawn,
             definition,
@@ -82,16 +84,26 @@ impl Manager {
         })
     }
 
-    fn stdin(&self, definition: &Arc<Definition>, spawn: &Spawn, listen: &[Passed]) -> Stdio {
-        match definition.standard_input() {
+    fn stdin(
+        &mut self,
+        definition: &Arc<Definition>,
+        spawn: &Spawn,
+        listen: &[Passed],
+    ) -> io::Result<Stdio> {
+        Ok(match definition.standard_input() {
             // Only the service itself talks to the client.
             Input::Socket if spawn.role == Role::Main && !listen.is_empty() => Stdio::Socket,
+            Input::Pipe if spawn.role == Role::Main => Stdio::Fd(self.inputs.open(
+                &self.link,
+                &mut self.poller,
+                &spawn.unit,
+            )?),
             Input::Null | Input::Socket | Input::Pipe => Stdio::Null,
             Input::File(path) => Stdio::File {
                 path: (&**path).into(),
                 mode: FileMode::Read,
             },
-        }
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
-use control::{Knock, Refusal, Reply, Request};
+use control::{Answerer, Knock, Refusal, Reply, Request};
 use engine::command::Answer;
 use engine::ticket::{ConnectionId, RequestId};
 use engine::{Command, Event, Ticket};
@@ -40,6 +40,13 @@ pub(super) enum Done {
         unit: UnitName,
         /// Its listeners, or a sentence.
         result: Result<Vec<OwnedFd>, String>,
+    },
+    /// What a client asked for.
+    Answer {
+        /// Who asked.
+        answerer: Answerer,
+        /// What there is to say.
+        answer: Result<Reply, Refusal>,
     },
     /// Something nobody waits for.
     Nothing,
@@ -246,6 +253,8 @@ impl Manager {
             // Also when nobody waits any more: a descriptor that stays readable would wake us again
             // and again.
             Source::Processes => self.look_at_processes(),
+            // Its reader going away is nobody's trouble: the next write says so.
+            Source::Input(unit) => drop(self.inputs.flush(&mut self.poller, &unit)),
             Source::Bus => self.bus_ready(),
         }
         self.turn();
@@ -306,6 +315,9 @@ impl Manager {
                     answerer.answer(answer);
                     return;
                 }
+                let Some((request, answerer)) = self.answer_later(request, answerer) else {
+                    return;
+                };
                 match request {
                     Request::Command(command) => {
                         if !matches!(command, Command::AwaitJob { .. }) {
@@ -380,6 +392,7 @@ impl Manager {
                 unit,
                 result,
             } => self.listened(ticket, unit, result),
+            Done::Answer { answerer, answer } => answerer.answer(answer),
             Done::Nothing => {}
             Done::Found { ticket, result } => self.found_main(ticket, result),
         }

@@ -1,0 +1,215 @@
+//! Requests about logs and standard input that are answered when a file or another thread has.
+
+use std::path::PathBuf;
+
+use control::{
+    Answerer, LogName, LogProblem, LogSource, ProcessDetail, ProgramProblem, Refusal, Reply,
+    Request,
+};
+use engine::command::Whom;
+use units::UnitName;
+
+use super::Manager;
+use super::input::Refused;
+use super::log_files::has_auto;
+use super::log_text;
+use super::wake::Done;
+use crate::link::Stream;
+use crate::log::FileSink;
+use crate::options::LogTarget;
+use crate::process::literal;
+
+impl Manager {
+    /// Answers a request of this kind, sooner or later; gives back any other.
+    pub(super) fn answer_later(
+        &mut self,
+        request: Request,
+        answerer: Answerer,
+    ) -> Option<(Request, Answerer)> {
+        match request {
+            Request::Input { unit, bytes } => {
+                let answer = self.input(&unit, &bytes);
+                answerer.answer(answer.map(|()| Reply::Done));
+            }
+            Request::Program(unit) => self.look_for_program(unit, answerer),
+            Request::LogText { log, range } => match self.log_path(&log) {
+                Ok(Some(path)) => self.offload.submit(move || Done::Answer {
+                    answerer,
+                    answer: Ok(Reply::LogText(log_text::read(&path, range))),
+                }),
+                Ok(None) => answerer.answer(Ok(Reply::LogText(Err(LogProblem::NoFile(None))))),
+                Err(refusal) => answerer.answer(Err(refusal)),
+            },
+            Request::LogFollow { log, last } => match self.log_path(&log) {
+                Ok(Some(path)) => self.followers.follow(path, last, answerer),
+                Ok(None) => answerer.answer(Ok(Reply::LogBytes(Err(LogProblem::NoFile(None))))),
+                Err(refusal) => answerer.answer(Err(refusal)),
+            },
+            Request::LogClear(logs) => self.clear(&logs, answerer),
+            Request::LogReopen => {
+                self.logs.reopen();
+                answerer.answer(Ok(Reply::Done));
+            }
+            Request::Tap { unit, .. } | Request::Drain(unit) => answerer.answer(Err(
+                Refusal::NotApplicable(unit, "its output is not copied".to_owned()),
+            )),
+            other => return Some((other, answerer)),
+        }
+        None
+    }
+
+    fn input(&mut self, unit: &UnitName, bytes: &[u8]) -> Result<(), Refusal> {
+        let process = self
+            .engine
+            .process(unit)
+            .ok_or_else(|| Refusal::NoSuchUnit(unit.clone()))?;
+        if process.pid == 0 {
+            return Err(Refusal::NoProcess(unit.clone(), Whom::Main));
+        }
+        let no = |why: &str| Refusal::NotApplicable(unit.clone(), why.to_owned());
+        match self.inputs.write(&mut self.poller, unit, bytes) {
+            Ok(()) => Ok(()),
+            Err(Refused::Closed) => Err(no("its standard input is no open pipe of ours")),
+            Err(Refused::Full) => Err(Refusal::Invalid(format!(
+                "{unit} does not read its standard input, and more does not fit"
+            ))),
+        }
+    }
+
+    fn look_for_program(&mut self, unit: UnitName, answerer: Answerer) {
+        let Some(definition) = self.definition(&unit) else {
+            answerer.answer(Err(Refusal::NoSuchUnit(unit)));
+            return;
+        };
+        self.offload.submit(move || {
+            let found = literal::look(&definition).map_err(|problem| match problem {
+                literal::Problem::NoFile(sentence) => ProgramProblem::NoFile(sentence),
+                literal::Problem::NotExecutable(sentence) => {
+                    ProgramProblem::NotExecutable(sentence)
+                }
+            });
+            Done::Answer {
+                answerer,
+                answer: Ok(Reply::Program(found)),
+            }
+        });
+    }
+
+    /// The file of a log; `None` where it goes to none.
+    fn log_sink(&self, log: &LogName) -> Result<Option<FileSink>, Refusal> {
+        let (unit, source) = match log {
+            LogName::Main => {
+                return Ok(match &self.options.log_target {
+                    LogTarget::Main(main) => main.file.clone(),
+                    LogTarget::File(path) => Some(FileSink {
+                        path: path.clone(),
+                        max_size: 0,
+                        backups: 0,
+                        owner: None,
+                        mode: 0o640,
+                    }),
+                    LogTarget::Auto | LogTarget::Console | LogTarget::Journal => None,
+                });
+            }
+            LogName::Unit(unit, source) => (unit, source),
+        };
+        let definition = self
+            .definition(unit)
+            .ok_or_else(|| Refusal::NoSuchUnit(unit.clone()))?;
+        let stream = match source {
+            LogSource::Out => Stream::Out,
+            LogSource::Error => Stream::Err,
+            LogSource::Manager => return Ok(None),
+        };
+        Ok(self.outputs.files().of(&definition, stream))
+    }
+
+    fn log_path(&self, log: &LogName) -> Result<Option<PathBuf>, Refusal> {
+        Ok(self.log_sink(log)?.map(|sink| sink.path))
+    }
+
+    fn clear(&mut self, logs: &[LogName], answerer: Answerer) {
+        let mut sinks = Vec::new();
+        let mut main = false;
+        for log in logs {
+            match self.log_sink(log) {
+                Ok(sink) => sinks.extend(sink),
+                Err(refusal) => {
+                    answerer.answer(Err(refusal));
+                    return;
+                }
+            }
+            main |= *log == LogName::Main;
+        }
+        let cleared = self.logs.clear(sinks);
+        let logs = self.logs.clone();
+        tokio::spawn(async move {
+            // A log writer that is gone takes the whole process with it.
+            let answer = match cleared.await.unwrap_or(Ok(())) {
+                Ok(()) => Ok(Reply::Done),
+                Err(why) => Err(Refusal::Invalid(why)),
+            };
+            if main {
+                // What the real one writes as the first line of the new file.
+                logs.own(crate::log::own::OwnLine::info("reopening log file"));
+            }
+            answerer.answer(answer);
+        });
+    }
+
+    /// Services as processes, with the files they log to.
+    pub(super) fn process_details(&self, wanted: Option<&[UnitName]>) -> Vec<ProcessDetail> {
+        let views = match wanted {
+            None => self.engine.processes(),
+            Some(names) => {
+                let mut views: Vec<_> = names
+                    .iter()
+                    .filter_map(|name| self.engine.process(name))
+                    .collect();
+                views.sort_by(|a, b| (&a.group, &a.name).cmp(&(&b.group, &b.name)));
+                views.dedup_by(|a, b| a.unit == b.unit);
+                views
+            }
+        };
+        let files = self.outputs.files();
+        views
+            .into_iter()
+            .map(|view| {
+                let path = |stream| files.of(&view.definition, stream).map(|sink| sink.path);
+                ProcessDetail {
+                    log_file: path(Stream::Out),
+                    error_log_file: path(Stream::Err),
+                    view,
+                }
+            })
+            .collect()
+    }
+
+    /// Clears away the files that earlier runs chose the names of: at a first start.
+    pub(super) fn clear_old_logs(&self) {
+        let definitions = self.engine.definitions().iter().map(|unit| &**unit);
+        let files = self.outputs.files();
+        for directory in files.directories(definitions) {
+            self.logs.clean_up(directory, files.identifier().to_owned());
+        }
+    }
+
+    /// Makes the log files whose names we choose, of all services in force: they are there before
+    /// anybody asks, and whoever asks is told the name.
+    pub(super) fn make_auto_logs(&self) {
+        let files = self.outputs.files();
+        let sinks: Vec<FileSink> = self
+            .engine
+            .definitions()
+            .iter()
+            .filter(|definition| has_auto(definition))
+            .flat_map(|definition| {
+                [Stream::Out, Stream::Err].map(|stream| files.of(definition, stream))
+            })
+            .flatten()
+            .collect();
+        if !sinks.is_empty() {
+            self.logs.make(sinks);
+        }
+    }
+}
