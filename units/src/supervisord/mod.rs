@@ -17,6 +17,7 @@ mod deviations;
 pub mod environment;
 pub mod expand;
 mod groups;
+pub mod import;
 pub mod ini;
 mod mapping;
 mod meaning;

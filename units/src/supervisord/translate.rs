@@ -36,17 +36,35 @@ pub fn load(
 /// The units of a configuration, the built-in ones among them, and what is wrong with them. Every
 /// program that can be a unit is one.
 pub fn translate(config: &Config, around: &Surroundings) -> (UnitSet, Vec<Diagnostic>) {
+    let purpose = Purpose::Run {
+        is_root: around.is_root,
+    };
+    let (groups, mut diagnostics) = units(config, purpose);
+    let units = groups.into_iter().flat_map(|group| group.units).collect();
+    let (set, found) = crate::load::beside_built_in(units, around);
+    diagnostics.extend(found);
+    (set, diagnostics)
+}
+
+/// The units of a group: its services in their order, then its socket.
+pub(super) struct GroupUnits<'a> {
+    pub(super) group: &'a Group,
+    pub(super) units: Vec<Merged>,
+}
+
+/// What is said about each unit, group by group.
+pub(super) fn units(config: &Config, purpose: Purpose) -> (Vec<GroupUnits<'_>>, Vec<Diagnostic>) {
     let mut translation = Translation {
         config,
-        is_root: around.is_root,
+        purpose,
         members: members(config),
-        units: Vec::new(),
         diagnostics: Vec::new(),
     };
     let mut seen = BTreeSet::new();
+    let mut groups = Vec::new();
     for group in &config.groups {
         if seen.insert(group.name.as_str()) {
-            translation.group(group);
+            groups.push(translation.group(group));
         } else {
             let place = place(&group.written, "");
             let message = format!(
@@ -59,9 +77,7 @@ pub fn translate(config: &Config, around: &Surroundings) -> (UnitSet, Vec<Diagno
                 .push(problem.with_hint("give one of them another name"));
         }
     }
-    let (set, found) = crate::load::beside_built_in(translation.units, around);
-    translation.diagnostics.extend(found);
-    (set, translation.diagnostics)
+    (groups, translation.diagnostics)
 }
 
 /// The unit of an `[fcgi-program:…]`'s socket.
@@ -96,15 +112,14 @@ pub(super) fn place(written: &Written, option: &str) -> Place {
 
 struct Translation<'a> {
     config: &'a Config,
-    is_root: bool,
+    purpose: Purpose,
     members: BTreeMap<&'a str, Vec<UnitName>>,
-    units: Vec<Merged>,
     diagnostics: Vec<Diagnostic>,
 }
 
 impl Translation<'_> {
-    fn group(&mut self, group: &Group) {
-        let mut by_name: BTreeMap<UnitName, Merged> = BTreeMap::new();
+    fn group<'g>(&mut self, group: &'g Group) -> GroupUnits<'g> {
+        let mut units: Vec<Merged> = Vec::new();
         for (position, process) in group.processes.iter().enumerate() {
             let name = match service_of(&group.name, &process.name) {
                 Ok(name) => name,
@@ -119,42 +134,16 @@ impl Translation<'_> {
                 }
             };
             let merged = self.process(group, position, process, name.clone());
-            if by_name.insert(name, merged).is_some() {
-                let place = place(&process.written, "process_name");
-                let message = format!(
-                    "the group {:?} has several processes named {:?}, of which only the last one runs",
-                    group.name, process.name
-                );
-                self.diagnostics.push(Diagnostic::warning(place, message));
+            // The real one keeps the last of equal names; the reader has said so.
+            match units.iter_mut().find(|unit| unit.name == merged.name) {
+                Some(earlier) => *earlier = merged,
+                None => units.push(merged),
             }
         }
-        self.units.extend(by_name.into_values());
         if let GroupKind::Fcgi(socket) = &group.kind {
-            self.socket(group, socket);
+            units.extend(socket_unit(group, socket));
         }
-    }
-
-    fn socket(&mut self, group: &Group, socket: &FcgiSocket) {
-        // A name that is too long was told of with the processes.
-        let Ok(name) = socket_of(&group.name) else {
-            return;
-        };
-        let mut merged = merged(name, &group.written);
-        for mapped in mapping::of_socket(group, socket) {
-            lay(&mut merged, &mapped, &group.written);
-        }
-        if let FcgiSocket::Tcp { host, .. } = socket
-            && host != "localhost"
-            && host.parse::<std::net::Ipv4Addr>().is_err()
-        {
-            let message = format!("the host name {host:?} is not looked up");
-            let problem = Diagnostic::error(place(&group.written, "socket"), message)
-                .with_hint("write its IPv4 address, or 0.0.0.0 for all")
-                .about(&merged.name);
-            merged.settings.remove(&SettingId::ListenStream);
-            merged.diagnostics.push(problem);
-        }
-        self.units.push(merged);
+        GroupUnits { group, units }
     }
 
     fn process(
@@ -165,10 +154,7 @@ impl Translation<'_> {
         name: UnitName,
     ) -> Merged {
         let mut merged = merged(name, &process.written);
-        let purpose = Purpose::Run {
-            is_root: self.is_root,
-        };
-        let mapping = mapping::of_process(self.config, group, position, process, purpose);
+        let mapping = mapping::of_process(self.config, group, position, process, self.purpose);
         for mapped in &mapping {
             lay(&mut merged, mapped, &process.written);
         }
@@ -230,6 +216,26 @@ impl Translation<'_> {
             }
         }
     }
+}
+
+/// The unit of the socket; a name that is too long was told of with the processes.
+fn socket_unit(group: &Group, socket: &FcgiSocket) -> Option<Merged> {
+    let mut merged = merged(socket_of(&group.name).ok()?, &group.written);
+    for mapped in mapping::of_socket(group, socket) {
+        lay(&mut merged, &mapped, &group.written);
+    }
+    if let FcgiSocket::Tcp { host, .. } = socket
+        && host != "localhost"
+        && host.parse::<std::net::Ipv4Addr>().is_err()
+    {
+        let message = format!("the host name {host:?} is not looked up");
+        let problem = Diagnostic::error(place(&group.written, "socket"), message)
+            .with_hint("write its IPv4 address, or 0.0.0.0 for all")
+            .about(&merged.name);
+        merged.settings.remove(&SettingId::ListenStream);
+        merged.diagnostics.push(problem);
+    }
+    Some(merged)
 }
 
 fn merged(name: UnitName, written: &Written) -> Merged {
