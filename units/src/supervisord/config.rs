@@ -268,6 +268,9 @@ pub enum GroupKind {
         events: Vec<String>,
         /// How many events wait for a free listener; at least 1.
         buffer_size: i64,
+        /// The Python function that judges results, where it is not supervisord's own. None can be
+        /// called here: every result it would see counts as accepted.
+        result_handler: Option<String>,
     },
     /// `[fcgi-program:…]`.
     Fcgi(FcgiSocket),

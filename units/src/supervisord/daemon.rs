@@ -3,7 +3,7 @@
 use super::config::{Daemon, LogLevel, Server, ServerAddress};
 use super::environment;
 use super::options::{Notes, Options, Trouble};
-use super::python::normalize;
+use super::python::{normalize, strip, strip_end};
 use super::values;
 
 const SECTION: &str = "supervisord";
@@ -182,12 +182,22 @@ pub(super) fn plugins(
 /// The plug-in that every sample file has, the only one there is here.
 const MAIN_FACTORY: &str = "supervisor.rpcinterface:make_main_rpcinterface";
 
+/// Whether an entry point, as Python's packaging reads one, is `named`: there may be blanks around
+/// its colon, and extras in brackets behind it.
+pub(super) fn is_entry_point(text: &str, named: &str) -> bool {
+    let (text, extras) = text.split_once('[').unwrap_or((text, ""));
+    let extras = strip_end(extras);
+    let (module, attribute) = text.split_once(':').unwrap_or((text, ""));
+    named.split_once(':') == Some((strip_end(module), strip(attribute)))
+        && (extras.is_empty() || (extras.ends_with(']') && !extras.contains('\n')))
+}
+
 /// Whether the `supervisor.*` methods are asked for.
 pub(super) fn rpc_interface(options: &Options<'_>, notes: &mut Notes) -> Result<bool, Trouble> {
     const KEY: &str = "supervisor.rpcinterface_factory";
     let mut is_asked_for = false;
     for (name, factory) in plugins(options, "rpcinterface:", KEY)? {
-        if factory == MAIN_FACTORY {
+        if is_entry_point(&factory, MAIN_FACTORY) {
             is_asked_for = true;
             continue;
         }
@@ -197,4 +207,20 @@ pub(super) fn rpc_interface(options: &Options<'_>, notes: &mut Notes) -> Result<
         notes.warn(place, message, &hint);
     }
     Ok(is_asked_for)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entry_points_are_pythons() {
+        let named = "a.b:c";
+        for text in ["a.b:c", "a.b : c", "a.b:c [x]", "a.b:c\n[x] "] {
+            assert!(is_entry_point(text, named), "{text}");
+        }
+        for text in ["a.b", " a.b:c", "a.b:c x", "a.b:c [x", "a.b:c:", ""] {
+            assert!(!is_entry_point(text, named), "{text}");
+        }
+    }
 }

@@ -19,8 +19,8 @@ pub const DEVIATIONS: &[Deviation] = &[
     Deviation {
         name: "plug-ins",
         original: "imports the Python objects named by rpcinterface, ctlplugin and result_handler, and refuses what cannot be imported",
-        here: "knows supervisor.rpcinterface:make_main_rpcinterface and supervisor.dispatchers:default_handler; another interface or client plug-in is left out with a warning, another result handler is refused",
-        why: "no Python runs here; a daemon without an extra interface is useful, a listener whose answers nobody understands is not",
+        here: "knows supervisor.rpcinterface:make_main_rpcinterface and supervisor.dispatchers:default_handler; another interface or client plug-in is left out with a warning, and with another result handler every result counts as accepted",
+        why: "no Python runs here, and the programs of the file are worth more than the plug-in",
     },
     Deviation {
         name: "conversion without a name",

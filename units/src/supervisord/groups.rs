@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use super::config::{FcgiSocket, Group, GroupKind, Process, SocketOwner, User};
+use super::daemon::is_entry_point;
 use super::options::{Notes, Options, Trouble};
 use super::program::{after_colon, processes};
 use super::python::{normalize, repr};
@@ -40,7 +41,7 @@ const EVENTS: &[&str] = &[
     "PROCESS_GROUP_REMOVED",
 ];
 
-/// The only result handler there is here.
+/// supervisord's own result handler: `OK` accepts.
 const RESULT_HANDLER: &str = "supervisor.dispatchers:default_handler";
 
 /// Reads all groups, sorted by priority and name.
@@ -184,11 +185,13 @@ impl<'a> Reading<'a, '_> {
             }
             let names = self.options.names();
             let handler = self.options.text(section, "result_handler", &names)?;
-            if let Some(handler) = handler.filter(|handler| handler != RESULT_HANDLER) {
-                let message = format!("{handler} cannot be resolved within [{section}]");
-                return Err(refuse("result_handler", message).with_hint(format!(
-                    "no Python is loaded here; only {RESULT_HANDLER} exists"
-                )));
+            let result_handler = handler.filter(|handler| !is_entry_point(handler, RESULT_HANDLER));
+            if let Some(handler) = &result_handler {
+                self.notes.warn(
+                    self.options.place(section, "result_handler"),
+                    format!("the Python plug-in {handler} cannot be loaded here"),
+                    "every result of this listener counts as accepted",
+                );
             }
             let events = self.events(section)?;
             let redirects =
@@ -205,6 +208,7 @@ impl<'a> Reading<'a, '_> {
             let kind = GroupKind::EventPool {
                 events,
                 buffer_size,
+                result_handler,
             };
             self.push(section, name, priority, kind, all);
         }

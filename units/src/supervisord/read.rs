@@ -172,7 +172,29 @@ fn options<'a>(
 }
 
 fn parse(document: &mut Document, path: &Arc<str>, bytes: &[u8]) -> Result<(), Trouble> {
-    let text = decode(path, bytes)?;
+    match decode(path, bytes) {
+        Ok(text) => parse_text(document, path, text),
+        Err(trouble) => Err(without_header(path, bytes).unwrap_or(trouble)),
+    }
+}
+
+/// Python reads whole lines before it finds that the last character is cut off, and a file that
+/// begins without a section ends there.
+fn without_header(path: &Arc<str>, bytes: &[u8]) -> Option<Trouble> {
+    let problem = std::str::from_utf8(bytes).err()?;
+    if problem.error_len().is_some() {
+        return None;
+    }
+    let good = std::str::from_utf8(bytes.get(..problem.valid_up_to())?).ok()?;
+    let lines = good.get(..good.rfind(['\n', '\r'])? + 1)?;
+    let trouble = parse_text(&mut Document::default(), path, lines).err()?;
+    let is_that = trouble
+        .message
+        .starts_with("File contains no section headers");
+    is_that.then_some(trouble)
+}
+
+fn parse_text(document: &mut Document, path: &Arc<str>, text: &str) -> Result<(), Trouble> {
     document.read(path, text).map_err(|problem| {
         let ParseProblem { message, place } = problem;
         let trouble = Trouble::new(message).at(Some(&place));
@@ -207,11 +229,17 @@ fn decode<'a>(path: &Arc<str>, bytes: &'a [u8]) -> Result<&'a str, Trouble> {
         (_, 0xc2..=0xf4) => "invalid continuation byte",
         _ => "invalid start byte",
     };
-    let message = if length == 1 {
-        format!("'utf-8' codec can't decode byte 0x{first:02x} in position {start}: {reason}")
+    // Python keeps a character that is cut off for the next block, and counts from that one.
+    let position = if problem.error_len().is_none() {
+        0
     } else {
-        let end = start + length - 1;
-        format!("'utf-8' codec can't decode bytes in position {start}-{end}: {reason}")
+        start
+    };
+    let message = if length == 1 {
+        format!("'utf-8' codec can't decode byte 0x{first:02x} in position {position}: {reason}")
+    } else {
+        let end = position + length - 1;
+        format!("'utf-8' codec can't decode bytes in position {position}-{end}: {reason}")
     };
     Err(Trouble::new(message)
         .at(Some(&line_of(path, good)))

@@ -73,6 +73,7 @@ fn processes_of_a_program_are_sorted_by_name_and_groups_by_priority() {
     let GroupKind::EventPool {
         events,
         buffer_size,
+        result_handler: None,
     } = &config.groups[0].kind
     else {
         panic!("{:?}", config.groups[0].kind);
