@@ -15,6 +15,7 @@ mod auth;
 pub mod config;
 mod guard;
 mod http;
+mod listener;
 mod log_tail;
 mod page;
 mod places;

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use crate::auth::{self, Doorkeeper};
 use crate::config::Config;
 use crate::http::connection::{self, Visit};
+use crate::listener;
 use crate::page;
 use crate::places::{Peer, Places};
 
@@ -33,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) page_secret: String,
     config: Mutex<Arc<Config>>,
     remote: mpsc::Sender<RemoteCommunication>,
+    /// The other end, until somebody passes them on.
+    remote_communications: Mutex<Option<mpsc::Receiver<RemoteCommunication>>>,
     places: Arc<Places>,
 }
 
@@ -74,7 +77,7 @@ impl Server {
     #[must_use]
     pub fn new(handle: Handle, config: Config) -> Server {
         warn_of(&config);
-        let (remote, _remote_communications) = mpsc::channel(MOST_ON_THEIR_WAY);
+        let (remote, remote_communications) = mpsc::channel(MOST_ON_THEIR_WAY);
         // Not from a name service: the kernel knows.
         let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         Server {
@@ -85,8 +88,23 @@ impl Server {
                 page_secret: page::secret(),
                 config: Mutex::new(Arc::new(config)),
                 remote,
+                remote_communications: Mutex::new(Some(remote_communications)),
                 places: Arc::default(),
             }),
+        }
+    }
+
+    /// Tells event listeners what happens until the manager is gone. To be spawned on the runtime
+    /// once; it does nothing a second time.
+    pub async fn serve_listeners(self) {
+        let remote = self
+            .shared
+            .remote_communications
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(remote) = remote {
+            listener::run(self.shared, remote).await;
         }
     }
 

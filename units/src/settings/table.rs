@@ -539,6 +539,13 @@ settings! {
     EventBufferSize: Service "event-buffer-size" = ours,
         pub event_buffer_size -> u32 as Count, default "10";
 
+    /// How long the service may take over an event.
+    ///
+    /// One that has not answered by then is told no more events until it is started again, and its
+    /// event goes to another listener of the group.
+    EventTimeoutSec: Service "event-timeout-sec" = ours,
+        pub event_timeout_sec -> Span as Duration, default "1h";
+
     /// The address of the XML-RPC server, for the service's own use.
     ///
     /// It is in `SUPERVISOR_SERVER_URL`, beside `SUPERVISOR_ENABLED`, `SUPERVISOR_PROCESS_NAME` and

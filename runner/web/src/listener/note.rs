@@ -1,0 +1,314 @@
+//! What is kept over the death of the manager: serials, what waits, who has what, and how much of
+//! each output was heard.
+//!
+//! An event that waits is a record of its own, so that a note writes only what is new.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use engine::clock::Monotonic;
+use serde::{Deserialize, Serialize};
+use units::UnitName;
+use units::value::Span;
+
+use super::event::{Channel, Event};
+use super::machine::{Machine, Stage};
+use super::pool::{Member, MemberDefinition, Pool, PoolDefinition, Waiting};
+use super::protocol::Protocol;
+
+/// The record of everything but the events themselves.
+const STATE: &str = "listeners";
+/// Before the serial of an event that waits.
+const EVENT: &str = "event:";
+
+/// How much of which outputs was heard.
+pub(super) type Positions = BTreeMap<(UnitName, Channel), u64>;
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Kept {
+    seen: u64,
+    next: u64,
+    stage: Stage,
+    #[serde(default)]
+    ticked: Option<[u64; 3]>,
+    pools: Vec<KeptPool>,
+    heard: Vec<(UnitName, Channel, u64)>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct KeptPool {
+    name: String,
+    types: Vec<String>,
+    size: usize,
+    next: u64,
+    dropped: u64,
+    waiting: Vec<KeptWaiting>,
+    members: Vec<KeptMember>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct KeptMember {
+    unit: UnitName,
+    process: String,
+    patience_usec: u64,
+    protocol: Protocol,
+    event: Option<KeptWaiting>,
+    pid: u32,
+    started: bool,
+    running: bool,
+    early: bool,
+    deaf: bool,
+    /// Whether it owes us something.
+    owes: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct KeptWaiting {
+    serial: u64,
+    in_pool: u64,
+    returned: u32,
+}
+
+/// The memory itself: what was written last.
+#[derive(Debug, Default)]
+pub(super) struct Note {
+    written: BTreeMap<String, String>,
+}
+
+/// What was found again.
+#[derive(Debug)]
+pub(super) struct Recalled {
+    pub(super) machine: Machine,
+    pub(super) positions: Positions,
+    /// The number of the last happening that was dealt with.
+    pub(super) seen: u64,
+    pub(super) note: Note,
+    /// What could not be read.
+    pub(super) problem: Option<String>,
+}
+
+/// Finds the machine again from records; a new one where there are none, or none that can be read.
+pub(super) fn recall(records: Vec<(String, String)>, identifier: &str, now: Monotonic) -> Recalled {
+    let mut recalled = Recalled {
+        machine: Machine::new(identifier),
+        positions: Positions::new(),
+        seen: 0,
+        note: Note {
+            written: records.into_iter().collect(),
+        },
+        problem: None,
+    };
+    let Some(state) = recalled.note.written.get(STATE) else {
+        return recalled;
+    };
+    let kept: Kept = match serde_json::from_str(state) {
+        Ok(kept) => kept,
+        Err(error) => {
+            recalled.problem = Some(format!(
+                "what event listeners were told before cannot be read, it is forgotten: {error}"
+            ));
+            recalled.machine.stage = Stage::Running;
+            return recalled;
+        }
+    };
+    let mut events = HashMap::new();
+    for (key, text) in &recalled.note.written {
+        let serial = key
+            .strip_prefix(EVENT)
+            .and_then(|serial| serial.parse::<u64>().ok());
+        if let (Some(serial), Ok(event)) = (serial, serde_json::from_str::<Event>(text)) {
+            events.insert(serial, Arc::new(event));
+        }
+    }
+    for (key, text) in &mut recalled.note.written {
+        if key != STATE {
+            *text = String::new();
+        }
+    }
+    recalled.seen = kept.seen;
+    recalled.positions = kept
+        .heard
+        .into_iter()
+        .map(|(unit, channel, position)| ((unit, channel), position))
+        .collect();
+    let machine = &mut recalled.machine;
+    machine.next = kept.next;
+    machine.stage = kept.stage;
+    machine.ticked = kept.ticked;
+    machine.pools = kept
+        .pools
+        .into_iter()
+        .map(|pool| pool.take_up(&events, now))
+        .collect();
+    recalled
+}
+
+impl Note {
+    /// The records that differ from those that were written last; to be given back to
+    /// [`Note::written`] once they are.
+    pub(super) fn changes(
+        &self,
+        machine: &Machine,
+        positions: &Positions,
+        seen: u64,
+    ) -> Vec<(String, Option<String>)> {
+        let mut wanted = BTreeMap::new();
+        for waiting in machine.pools.iter().flat_map(Pool::events) {
+            let key = format!("{EVENT}{}", waiting.serial);
+            // An event never changes.
+            let text = match self.written.get(&key) {
+                Some(_) => None,
+                None => serde_json::to_string(&*waiting.event).ok(),
+            };
+            wanted.entry(key).or_insert(text);
+        }
+        let mut changes: Vec<(String, Option<String>)> = self
+            .written
+            .keys()
+            .filter(|key| key.as_str() != STATE && !wanted.contains_key(*key))
+            .map(|key| (key.clone(), None))
+            .collect();
+        changes.extend(
+            wanted
+                .into_iter()
+                .filter_map(|(key, text)| Some((key, Some(text?)))),
+        );
+        let kept = Kept {
+            seen,
+            next: machine.next,
+            stage: machine.stage,
+            ticked: machine.ticked,
+            pools: machine.pools.iter().map(KeptPool::of).collect(),
+            heard: positions
+                .iter()
+                .map(|((unit, channel), position)| (unit.clone(), *channel, *position))
+                .collect(),
+        };
+        // It has no map with keys that are not text, and nothing else can go wrong.
+        if let Ok(state) = serde_json::to_string(&kept)
+            && self.written.get(STATE) != Some(&state)
+        {
+            changes.push((STATE.to_owned(), Some(state)));
+        }
+        changes
+    }
+
+    /// They are kept now. Of an event only that it is, since it never changes.
+    pub(super) fn written(&mut self, changes: Vec<(String, Option<String>)>) {
+        for (key, text) in changes {
+            match text {
+                Some(text) if key == STATE => self.written.insert(key, text),
+                Some(_) => self.written.insert(key, String::new()),
+                None => self.written.remove(&key),
+            };
+        }
+    }
+}
+
+impl Pool {
+    /// The events it has, waiting or with a listener.
+    fn events(&self) -> impl Iterator<Item = &Waiting> {
+        let with_members = self
+            .members
+            .iter()
+            .filter_map(|member| member.event.as_ref());
+        self.buffer.iter().chain(with_members)
+    }
+}
+
+impl KeptPool {
+    fn of(pool: &Pool) -> KeptPool {
+        KeptPool {
+            name: pool.definition.name.clone(),
+            types: pool.definition.types.clone(),
+            size: pool.definition.size,
+            next: pool.next,
+            dropped: pool.dropped,
+            waiting: pool.buffer.iter().map(KeptWaiting::of).collect(),
+            members: pool.members.iter().map(KeptMember::of).collect(),
+        }
+    }
+
+    fn take_up(self, events: &HashMap<u64, Arc<Event>>, now: Monotonic) -> Pool {
+        let members: Vec<Member> = self
+            .members
+            .into_iter()
+            .map(|member| member.take_up(events, now))
+            .collect();
+        let definition = PoolDefinition {
+            name: self.name,
+            types: self.types,
+            size: self.size,
+            members: members
+                .iter()
+                .map(|member| member.definition.clone())
+                .collect(),
+        };
+        let mut pool = Pool::new(definition);
+        pool.members = members;
+        pool.next = self.next;
+        pool.dropped = self.dropped;
+        pool.buffer = self
+            .waiting
+            .iter()
+            .filter_map(|waiting| waiting.take_up(events))
+            .collect();
+        pool
+    }
+}
+
+impl KeptMember {
+    fn of(member: &Member) -> KeptMember {
+        KeptMember {
+            unit: member.definition.unit.clone(),
+            process: member.definition.process.clone(),
+            patience_usec: member.definition.patience.as_micros(),
+            protocol: member.protocol.clone(),
+            event: member.event.as_ref().map(KeptWaiting::of),
+            pid: member.pid,
+            started: member.started,
+            running: member.running,
+            early: member.early,
+            deaf: member.deaf,
+            owes: member.since.is_some(),
+        }
+    }
+
+    fn take_up(self, events: &HashMap<u64, Arc<Event>>, now: Monotonic) -> Member {
+        Member {
+            definition: MemberDefinition {
+                unit: self.unit,
+                process: self.process,
+                patience: Span::from_micros(self.patience_usec),
+            },
+            event: self.event.and_then(|event| event.take_up(events)),
+            protocol: self.protocol,
+            pid: self.pid,
+            started: self.started,
+            running: self.running,
+            early: self.early,
+            deaf: self.deaf,
+            // Its patience begins anew: a manager that is killed all the time never gives one up.
+            since: self.owes.then_some(now),
+        }
+    }
+}
+
+impl KeptWaiting {
+    fn of(waiting: &Waiting) -> KeptWaiting {
+        KeptWaiting {
+            serial: waiting.serial,
+            in_pool: waiting.in_pool,
+            returned: waiting.returned,
+        }
+    }
+
+    fn take_up(&self, events: &HashMap<u64, Arc<Event>>) -> Option<Waiting> {
+        Some(Waiting {
+            event: Arc::clone(events.get(&self.serial)?),
+            serial: self.serial,
+            in_pool: self.in_pool,
+            returned: self.returned,
+        })
+    }
+}
