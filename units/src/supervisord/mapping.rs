@@ -197,6 +197,8 @@ impl Mapping<'_> {
             GroupKind::EventPool {
                 events,
                 buffer_size,
+                // Python is not run; the reader has said so.
+                result_handler: _,
             } => {
                 self.say(S::StandardInput, "pipe", "command");
                 self.list(S::EventTypes, events.clone(), "events");
