@@ -13,6 +13,7 @@
 
 mod auth;
 pub mod config;
+pub mod deviations;
 mod guard;
 mod http;
 mod listener;

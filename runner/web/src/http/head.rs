@@ -365,6 +365,49 @@ mod tests {
         assert_eq!(refused.unwrap_err().status, 431);
     }
 
+    proptest::proptest! {
+        /// Whatever comes and in whatever pieces: the same end is found, and nothing panics.
+        #[test]
+        fn any_bytes_in_any_pieces(
+            start in proptest::prop_oneof!["", "GET / HTTP/1.1\r\n", "(\r\n){0,5}POST /RPC2 HTTP/1.1\r\n"],
+            noise in proptest::collection::vec(proptest::prop_oneof![
+                proptest::strategy::Just(b'\r'),
+                proptest::strategy::Just(b'\n'),
+                proptest::arbitrary::any::<u8>(),
+            ], 0..60),
+            piece in 1usize..9,
+        ) {
+            let limits = Limits::default();
+            let mut all = start.into_bytes();
+            all.extend(noise);
+            all.extend(b"\r\n\r\n");
+            let mut at_once = all.clone();
+            let expected = Search::default().end(&mut at_once, &limits);
+            if let Ok(Some(end)) = expected {
+                let _ = parse(&at_once[..end], &limits);
+            }
+            let (mut search, mut bytes, mut found) = (Search::default(), Vec::new(), Ok(None));
+            for next in all.chunks(piece) {
+                bytes.extend_from_slice(next);
+                found = search.end(&mut bytes, &limits);
+                if !matches!(found, Ok(None)) {
+                    break;
+                }
+            }
+            match (expected, found) {
+                (Ok(a), Ok(b)) => proptest::prop_assert_eq!(a, b),
+                (Err(_), Err(_)) => {}
+                // In pieces, empty lines may be gone before they are too many.
+                (Err(unreadable), _) => {
+                    proptest::prop_assert_eq!(unreadable.why, "a request begins with a request line");
+                }
+                (Ok(_), Err(unreadable)) => {
+                    proptest::prop_assert!(false, "only in pieces: {:?}", unreadable);
+                }
+            }
+        }
+    }
+
     #[test]
     fn a_head_may_come_byte_by_byte() {
         let text = b"\r\nGET / HTTP/1.1\r\nA: b\r\n\r\nrest";

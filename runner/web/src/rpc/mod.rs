@@ -28,8 +28,8 @@ use table::{Does, METHODS, Method};
 /// Of supervisord's interface.
 const API_VERSION: &str = "3.0";
 
-/// Of the supervisord whose place is taken.
-const SUPERVISOR_VERSION: &str = "4.3.0";
+/// The version of the supervisord whose place is taken.
+pub const SUPERVISOR_VERSION: &str = "4.3.0";
 
 /// Who calls, and where answers come from.
 #[derive(Debug, Clone, Copy)]
