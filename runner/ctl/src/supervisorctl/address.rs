@@ -76,10 +76,12 @@ impl Address {
             Some((host, port)) => (host, port.strip_prefix(':').unwrap_or_default()),
             None => place.split_once(':').unwrap_or((place, "")),
         };
-        let host = match host {
-            "" => "localhost".to_owned(),
-            host => host.to_ascii_lowercase(),
-        };
+        if host.is_empty() {
+            // What the original stumbles over there.
+            let text = "expected string or bytes-like object, got 'NoneType'";
+            return Err(Failure::raised("TypeError", text));
+        }
+        let host = host.to_ascii_lowercase();
         if port.is_empty() {
             return Ok(Address::Tcp(host, 80));
         }
@@ -172,7 +174,6 @@ mod tests {
             ("http://LOCALHOST:9001/", tcp("localhost", 9001)),
             ("http://u:p@host/RPC2", tcp("host", 80)),
             ("http://[::1]:9001", tcp("::1", 9001)),
-            ("http://:9001", tcp("localhost", 9001)),
         ] {
             assert_eq!(Address::of_url(url).unwrap(), address, "{url}");
         }
@@ -183,6 +184,10 @@ mod tests {
                 "Port could not be cast to integer value as 'y'",
             ),
             ("http://x:99999", "Port out of range 0-65535"),
+            (
+                "http://:9001",
+                "expected string or bytes-like object, got 'NoneType'",
+            ),
         ] {
             let said = Address::of_url(url).unwrap_err().to_string();
             assert!(said.ends_with(message), "{said}");
