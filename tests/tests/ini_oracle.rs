@@ -235,7 +235,8 @@ fn generated_files_mean_the_same() {
     };
     let directory = tempfile::tempdir().unwrap();
     let root = directory.path().canonicalize().unwrap();
-    let mut random = grammar::Random::new();
+    let (mut random, seed) = grammar::Random::seeded();
+    println!("SEED={seed}");
     let mut files = Vec::new();
     for number in 0..count {
         let place = root.join(number.to_string());

@@ -7,7 +7,8 @@ use std::fmt::Write;
 pub(crate) struct Random(u64);
 
 impl Random {
-    pub(crate) fn new() -> Random {
+    /// The choices of `SEED`, else new ones; and the seed, to be printed.
+    pub(crate) fn seeded() -> (Random, u64) {
         let seed = std::env::var("SEED")
             .ok()
             .and_then(|seed| seed.parse().ok());
@@ -15,9 +16,9 @@ impl Random {
             let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
             now.map_or(1, |now| now.subsec_nanos().into())
         });
-        println!("SEED={seed}");
         // Seeds near each other must not begin alike.
-        Random((seed << 1 | 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+        let state = (seed << 1 | 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (Random(state | 1), seed)
     }
 
     pub(crate) fn below(&mut self, limit: usize) -> usize {
