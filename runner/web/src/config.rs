@@ -88,6 +88,8 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Calls in one `system.multicall`.
     pub calls: usize,
+    /// Bytes of the results of one `system.multicall`, about.
+    pub multicall_bytes: usize,
 }
 
 impl Default for Limits {
@@ -104,6 +106,7 @@ impl Default for Limits {
             target_bytes: 8 * 1024,
             body_bytes: 1024 * 1024,
             calls: 1_000,
+            multicall_bytes: 16 * 1024 * 1024,
         }
     }
 }

@@ -38,7 +38,7 @@ pub const DEVIATIONS: &[Deviation] = &[
     Deviation {
         name: "sizes of requests",
         original: "no limit",
-        here: "a head has at most 64 KiB and 100 headers, a body 1 MiB, a document 65536 elements at most 64 deep, a multicall 1000 calls",
+        here: "a head has at most 64 KiB and 100 headers, a body 1 MiB, a document 65536 elements at most 64 deep, a multicall 1000 calls and about 16 MiB of results",
         why: "a request must not take the memory of the machine",
     },
     Deviation {

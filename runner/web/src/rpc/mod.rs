@@ -128,8 +128,21 @@ async fn multicall(context: Context<'_>, arguments: Arguments<'_>) -> Result<Val
         return Err(FaultCode::IncorrectParameters.about(what));
     }
     let mut results = Vec::with_capacity(calls.len());
+    let mut room = context.shared.config().limits.multicall_bytes;
     for one in calls {
-        let result = called_within(context, one).await;
+        let result = called_within(context, one).await.and_then(|value| {
+            match room.checked_sub(weight(&value)) {
+                Some(left) => {
+                    room = left;
+                    Ok(value)
+                }
+                // What it did is done; what it said is not kept.
+                None => {
+                    room = 0;
+                    Err(FaultCode::Failed.about("the results of one system.multicall are too long"))
+                }
+            }
+        });
         results.push(result.unwrap_or_else(|fault| {
             info::structure([
                 ("faultCode", Value::Int(i64::from(fault.code.number()))),
@@ -140,6 +153,22 @@ async fn multicall(context: Context<'_>, arguments: Arguments<'_>) -> Result<Val
         tokio::task::yield_now().await;
     }
     Ok(Value::Array(results))
+}
+
+/// About how many bytes a value takes in a reply.
+fn weight(value: &Value) -> usize {
+    /// Of the tags around it.
+    const TAGS: usize = 40;
+    TAGS + match value {
+        Value::Str(text) | Value::DateTime(text) => text.len(),
+        Value::Base64(bytes) => bytes.len() * 4 / 3,
+        Value::Array(values) => values.iter().map(weight).sum(),
+        Value::Struct(members) => members
+            .iter()
+            .map(|(name, value)| TAGS + name.len() + weight(value))
+            .sum(),
+        Value::Int(_) | Value::Bool(_) | Value::Double(_) => 8,
+    }
 }
 
 async fn called_within(context: Context<'_>, one: &Value) -> Result<Value, Fault> {

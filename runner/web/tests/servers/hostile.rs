@@ -11,7 +11,7 @@ use crate::fake::{Fake, Order, post, read_to_end};
 
 /// Nobody else may notice more of an attack than this. Generous, since tests share the machine; the
 /// limit on an idle one is 50 ms.
-const NOTICEABLE: Duration = Duration::from_millis(1_000);
+const NOTICEABLE: Duration = Duration::from_secs(2);
 
 /// An honest client is served meanwhile.
 fn honest(fake: &Fake) {
@@ -81,7 +81,12 @@ fn b13_a_multicall_of_the_largest_size_lets_others_through() {
             honest(&fake);
         }
         let answer = greedy.join().unwrap();
-        assert_eq!(answer.matches("<name>autostart</name>").count(), 7_000);
+        // About 20 kB each: what does not fit any more is said to be too long.
+        let given = answer.matches("<name>autostart</name>").count() / 7;
+        let refused = answer.matches("system.multicall are too long").count();
+        assert_eq!(given + refused, 1_000);
+        assert!((100..900).contains(&given), "{given} results were given");
+        assert!(answer.len() < 20 * 1024 * 1024, "{} bytes", answer.len());
     });
     // More than may be in one document.
     let deep = "<array><data><value>".repeat(20_000);
@@ -283,7 +288,7 @@ fn b23_guessing_is_slow_for_who_guesses() {
     // Neither who knows the password nor anybody elsewhere waits for that.
     let began = Instant::now();
     assert_eq!(guess("user:thepassword"), "200");
-    assert!(began.elapsed() < NOTICEABLE);
+    assert!(began.elapsed() < Duration::from_millis(900));
     honest(&fake);
 }
 
