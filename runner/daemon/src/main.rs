@@ -41,6 +41,7 @@ fn main() -> ExitCode {
             keeper::run(Settings {
                 arguments: arguments(&found.path),
                 runtime_dir: found.path,
+                pid_file: None,
             })
         }
         Err(sentence) => refuse(&sentence),

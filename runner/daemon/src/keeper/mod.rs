@@ -13,6 +13,7 @@
 //! **Pids.** The keeper is the parent, so a child's number belongs to nobody else until the keeper
 //! itself reaps it. The manager has no such certainty and gets pidfds.
 
+mod beginning;
 pub mod channel;
 mod hearing;
 mod introduction;
@@ -20,6 +21,7 @@ mod ladder;
 mod launch;
 mod lock;
 mod outer;
+mod pid_file;
 mod stop;
 mod system;
 mod table;
@@ -27,7 +29,7 @@ mod telling;
 mod upgrade;
 pub mod wire;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -40,6 +42,7 @@ use rustix::time::{ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTim
 
 use serde::{Deserialize, Serialize};
 
+pub use beginning::Beginning;
 pub use introduction::Introduction;
 use ladder::{Death, FallBack, Ladder, Rung, Verdict};
 use launch::Launch;
@@ -77,6 +80,8 @@ pub struct Settings {
     pub arguments: Vec<OsString>,
     /// Where lock and pidfile are. It exists.
     pub runtime_dir: PathBuf,
+    /// Another file for our pid, which is taken away at the end.
+    pub pid_file: Option<PathBuf>,
 }
 
 /// The living manager.
@@ -129,27 +134,40 @@ struct Keeper {
     trial: Option<Trial>,
 }
 
+/// Takes the lock of a runtime directory, which decides between two daemons.
+///
+/// # Errors
+/// A sentence, with who has it.
+pub fn take_lock(runtime_dir: &std::path::Path) -> Result<OwnedFd, String> {
+    let path = runtime_dir.join("lock");
+    lock::acquire(&path).map_err(|failure| {
+        let directory = runtime_dir.display();
+        match failure {
+            LockFailure::Held(Some(pid)) => {
+                format!("cannot run in {directory}: process {pid} already does")
+            }
+            LockFailure::Held(None) => {
+                format!("cannot run in {directory}: another process already does")
+            }
+            LockFailure::Io(error) => format!("cannot lock {}: {error}", path.display()),
+        }
+    })
+}
+
 /// Runs as keeper until everything is over; gives the exit status of the whole program.
 #[must_use]
 pub fn run(settings: Settings) -> ExitCode {
-    let path = settings.runtime_dir.join("lock");
-    let lock = match lock::acquire(&path) {
-        Ok(lock) => lock,
-        Err(failure) => {
-            let directory = settings.runtime_dir.display();
-            say(&match failure {
-                LockFailure::Held(Some(pid)) => {
-                    format!("cannot run in {directory}: process {pid} already does")
-                }
-                LockFailure::Held(None) => {
-                    format!("cannot run in {directory}: another process already does")
-                }
-                LockFailure::Io(error) => format!("cannot lock {}: {error}", path.display()),
-            });
-            return ExitCode::from(NOT_OURS);
+    match take_lock(&settings.runtime_dir) {
+        Ok(lock) => reign(settings, lock, BTreeMap::new()),
+        Err(sentence) => {
+            say(&sentence);
+            ExitCode::from(NOT_OURS)
         }
-    };
-    match Keeper::new(settings, lock) {
+    }
+}
+
+fn reign(settings: Settings, lock: OwnedFd, held: BTreeMap<String, OwnedFd>) -> ExitCode {
+    match Keeper::new(settings, lock, held) {
         Ok(keeper) => keeper.reign(),
         Err(error) => {
             say(&format!("cannot start: {error}"));
@@ -159,17 +177,29 @@ pub fn run(settings: Settings) -> ExitCode {
 }
 
 impl Keeper {
-    fn new(settings: Settings, lock: OwnedFd) -> io::Result<Keeper> {
+    fn new(
+        settings: Settings,
+        lock: OwnedFd,
+        held: BTreeMap<String, OwnedFd>,
+    ) -> io::Result<Keeper> {
         let launch = Launch::prepare(&settings)?;
         let pid = settings.runtime_dir.join("pid");
-        if let Err(error) = std::fs::write(&pid, format!("{}\n", std::process::id())) {
-            say(&format!("cannot write {}: {error}", pid.display()));
+        // The one of another user's daemon, which had this directory before, cannot be written to.
+        let _ = std::fs::remove_file(&pid);
+        for path in [Some(&pid), settings.pid_file.as_ref()]
+            .into_iter()
+            .flatten()
+        {
+            if let Err(error) = pid_file::write(path) {
+                say(&format!("cannot write {}: {error}", path.display()));
+            }
         }
         if std::process::id() != 1 {
             rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
         }
         let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
         let mut table = Table::default();
+        table.fds = held;
         table.fds.insert("lock".to_owned(), lock);
         Ok(Keeper {
             settings,

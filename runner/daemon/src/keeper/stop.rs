@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 
-use super::{Keeper, now, say, system};
+use super::{Keeper, now, pid_file, say, system};
 
 /// How long to wait for children that were sent SIGKILL, in microseconds. Only one that hangs in
 /// the kernel needs any.
@@ -72,6 +72,9 @@ impl Keeper {
             say("some processes cannot be killed: leaving them behind");
         }
         let _ = std::fs::remove_file(self.settings.runtime_dir.join("pid"));
+        if let Some(path) = &self.settings.pid_file {
+            pid_file::remove(path);
+        }
         ExitCode::from(status)
     }
 

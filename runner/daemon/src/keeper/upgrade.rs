@@ -25,13 +25,14 @@ use super::system::{Birth, adopt_fd, become_program, give_birth, listen_to_signa
 use super::table::Table;
 use super::telling::Telling;
 use super::wire::{Kind, Record};
-use super::{Keeper, Manager, Next, Settings, now, say};
+use super::{Keeper, Manager, Next, Settings, beginning, now, say};
 
-/// The environment variable that makes a process a keeper that goes on, or its self-test:
-/// `WORD FD PID`, PID being the keeper's.
+/// The environment variable that makes a process a keeper that goes on, its self-test, or one that
+/// was prepared: `WORD FD PID`, PID being the keeper's.
 const VARIABLE: &str = "RUNNER_KEEPER";
 const GO_ON: &str = "go-on";
 const TEST: &str = "test";
+const BEGIN: &str = "begin";
 
 /// How long a self-test may take, in microseconds.
 const TEST_LIMIT: u64 = 10_000_000;
@@ -52,7 +53,20 @@ pub(super) struct Trial {
 #[derive(Debug)]
 pub struct Resumption {
     table: OwnedFd,
-    test: bool,
+    what: What,
+}
+
+/// What such a process is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    GoOn,
+    Test,
+    Begin,
+}
+
+/// The variable with which this process becomes a keeper that it has prepared itself.
+pub(super) fn variable_to_begin(table: &impl AsRawFd) -> String {
+    format!("{VARIABLE}={BEGIN} {} {}", table.as_raw_fd(), own_pid())
 }
 
 impl Resumption {
@@ -62,15 +76,16 @@ impl Resumption {
     pub fn take() -> Option<Resumption> {
         let text = env::var(VARIABLE).ok()?;
         let mut words = text.split(' ');
-        let test = match words.next()? {
-            GO_ON => false,
-            TEST => true,
+        let what = match words.next()? {
+            GO_ON => What::GoOn,
+            TEST => What::Test,
+            BEGIN => What::Begin,
             _ => return None,
         };
         let fd = words.next()?.parse().ok()?;
         let keeper: i32 = words.next()?.parse().ok()?;
         let own = rustix::process::getpid();
-        let expected = if test {
+        let expected = if what == What::Test {
             rustix::process::getppid()?
         } else {
             own
@@ -90,17 +105,27 @@ impl Resumption {
         };
         Some(Resumption {
             table: table.ok()?,
-            test,
+            what,
         })
     }
 }
 
-/// Goes on as the keeper this process was, or tests whether it could.
+/// Goes on as the keeper this process was, tests whether it could, or begins as the one that was
+/// prepared.
 #[must_use]
 pub fn resume(resumption: Resumption) -> ExitCode {
+    if resumption.what == What::Begin {
+        return match beginning::unpack(resumption.table) {
+            Ok((settings, lock, held)) => super::reign(settings, lock, held),
+            Err(error) => {
+                say(&format!("cannot read what was prepared: {error}"));
+                ExitCode::FAILURE
+            }
+        };
+    }
     let frozen = Frozen::read(resumption.table);
     match frozen {
-        Ok(_) if resumption.test => ExitCode::SUCCESS,
+        Ok(_) if resumption.what == What::Test => ExitCode::SUCCESS,
         Ok(frozen) => match frozen.thaw() {
             Ok(keeper) => keeper.reign(),
             Err(error) => {
@@ -250,6 +275,11 @@ impl Keeper {
             open_files: self.launch.open_files,
             oom_score: self.launch.oom_score.clone(),
             runtime_dir: self.settings.runtime_dir.as_os_str().as_bytes().to_vec(),
+            pid_file: self
+                .settings
+                .pid_file
+                .as_ref()
+                .map(|path| path.as_os_str().as_bytes().to_vec()),
         };
         let mut file = File::from(rustix::fs::memfd_create("keeper", MemfdFlags::CLOEXEC)?);
         serde_json::to_writer(&mut file, &frozen)?;
@@ -274,6 +304,8 @@ struct Frozen<T> {
     open_files: u64,
     oom_score: Option<CString>,
     runtime_dir: Vec<u8>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pid_file: Option<Vec<u8>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -305,6 +337,7 @@ impl Frozen<Table> {
         let settings = Settings {
             arguments: env::args_os().collect(),
             runtime_dir: OsStr::from_bytes(&self.runtime_dir).into(),
+            pid_file: self.pid_file.map(|path| OsStr::from_bytes(&path).into()),
         };
         let mut launch = Launch::prepare(&settings)?;
         launch.program = own(self.program)?;

@@ -36,6 +36,7 @@ fn main() -> ExitCode {
             keeper::run(Settings {
                 arguments: std::env::args_os().collect(),
                 runtime_dir,
+                pid_file: None,
             })
         }
         filter => run_tests(
