@@ -119,5 +119,8 @@ pub(super) fn unpack(table: OwnedFd) -> io::Result<(Settings, OwnedFd, BTreeMap<
         runtime_dir: OsStr::from_bytes(&packed.runtime_dir).into(),
         pid_file: packed.pid_file.map(|path| OsString::from_vec(path).into()),
     };
-    Ok((settings, own(packed.lock)?, held))
+    let lock = own(packed.lock)?;
+    // Going into the background has changed our pid.
+    super::lock::sign(&lock)?;
+    Ok((settings, lock, held))
 }

@@ -1,7 +1,7 @@
 //! The lock of the runtime directory: it decides between two daemons.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read, Seek};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -34,9 +34,17 @@ pub(super) fn acquire(path: &Path) -> Result<OwnedFd, LockFailure> {
         Err(rustix::io::Errno::WOULDBLOCK) => return Err(LockFailure::Held(holder(&mut file))),
         Err(error) => return Err(LockFailure::Io(error.into())),
     }
-    file.set_len(0).map_err(LockFailure::Io)?;
-    writeln!(file, "{}", std::process::id()).map_err(LockFailure::Io)?;
-    Ok(file.into())
+    let lock = OwnedFd::from(file);
+    sign(&lock).map_err(LockFailure::Io)?;
+    Ok(lock)
+}
+
+/// Writes our pid into a lock that we have.
+pub(super) fn sign(lock: &OwnedFd) -> io::Result<()> {
+    rustix::fs::ftruncate(lock, 0)?;
+    let text = format!("{}\n", std::process::id());
+    rustix::io::pwrite(lock, text.as_bytes(), 0)?;
+    Ok(())
 }
 
 fn holder(file: &mut File) -> Option<u32> {

@@ -1,0 +1,20 @@
+//! supervisord's ways: its command line, its configuration file where it speaks of the daemon as a
+//! whole, and the order of its start.
+//!
+//! ```text
+//! command line ──▶ Given ─┐
+//!                         ├──▶ Settled ──▶ user, limits, servers, background ──▶ keeper
+//! supervisord.conf ───────┘    (kept by the keeper; managers read it from there, never from disk)
+//! ```
+//!
+//! What it says about programs becomes units like any other: `units::supervisord`.
+
+pub mod options;
+pub mod privileges;
+pub mod reading;
+pub mod servers;
+pub mod settled;
+pub mod start;
+
+/// The version clients of supervisord's kind are told: the one whose behaviour is ours.
+pub const VERSION: &str = "4.3.0";
