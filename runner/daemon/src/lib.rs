@@ -17,5 +17,6 @@ pub mod reason;
 pub mod runtime_dir;
 pub mod socket;
 pub mod store;
+pub mod supervisord;
 pub mod surroundings;
 pub mod users;

@@ -1,8 +1,15 @@
-//! Reading unit files for the daemon: the paths it was given, or the search path.
+//! Reading definitions for the daemon: unit files at the paths it was given or on the search path,
+//! or a supervisord.conf.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use units::supervisord::Refused;
 use units::{Diagnostic, Surroundings, UnitSet, disk};
+
+use crate::options::Options;
+use crate::supervisord::reading;
+use crate::supervisord::settled::{Conf, Settled};
 
 /// The paths that are read: those of the command line, else the search path.
 #[must_use]
@@ -25,4 +32,59 @@ pub fn read(paths: &[PathBuf], around: &Surroundings) -> (UnitSet, Vec<Diagnosti
     let (units, found) = units::load(&sources, around);
     diagnostics.extend(found);
     (units, diagnostics)
+}
+
+/// Reads a supervisord.conf, and what it settles for the daemon as a whole. Blocks as [`read`].
+///
+/// # Errors
+/// When supervisord refuses the file.
+pub fn read_conf(
+    conf: &Conf,
+    options: &Options,
+    around: &Surroundings,
+) -> Result<(UnitSet, Vec<Diagnostic>, Settled), Refused> {
+    let (config, units, diagnostics) = reading::read_units(&conf.file, &conf.given, around)?;
+    let settled = Settled::of(&config, conf.file.clone(), conf.given.clone(), options);
+    Ok((units, diagnostics, settled))
+}
+
+/// What a reading brought.
+#[derive(Debug)]
+pub struct Reading {
+    /// All units. A file that is refused as a whole leaves those of before.
+    pub units: Arc<UnitSet>,
+    /// All there is to say.
+    pub diagnostics: Vec<Diagnostic>,
+    /// What a supervisord.conf settles now.
+    pub settled: Option<Box<Settled>>,
+}
+
+/// Reads again what was read at the start. `before` is what was read last.
+#[must_use]
+pub fn read_again(
+    conf: Option<&Conf>,
+    options: &Options,
+    around: &Surroundings,
+    before: Arc<UnitSet>,
+) -> Reading {
+    match conf.map(|conf| read_conf(conf, options, around)) {
+        None => {
+            let (units, diagnostics) = read(&options.paths, around);
+            Reading {
+                units: Arc::new(units),
+                diagnostics,
+                settled: None,
+            }
+        }
+        Some(Ok((units, diagnostics, settled))) => Reading {
+            units: Arc::new(units),
+            diagnostics,
+            settled: Some(Box::new(settled)),
+        },
+        Some(Err(refused)) => Reading {
+            units: before,
+            diagnostics: refused.diagnostics,
+            settled: None,
+        },
+    }
 }

@@ -1,12 +1,18 @@
-//! Chooses the role: manager where a keeper started us, keeper otherwise.
+//! Chooses the role: manager where a keeper started us, keeper otherwise. Called as `supervisord` it
+//! takes that program's command line.
 
+use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use runnerd::keeper::{self, Introduction, Resumption, Settings};
 use runnerd::link::Link;
 use runnerd::options::{self, Asked, Options};
 use runnerd::runtime_dir::{self, Circumstances};
+use runnerd::supervisord::options::Given;
+use runnerd::supervisord::start::{Start, with_runtime_dir};
+use runnerd::supervisord::{self, by_name, reading};
 use runnerd::{load, manager, surroundings};
 
 /// The command line, a PATH or the runtime directory cannot be used.
@@ -16,44 +22,89 @@ fn main() -> ExitCode {
     if let Some(table) = Resumption::take() {
         return keeper::resume(table);
     }
-    let options = match options::parse(std::env::args_os().skip(1)) {
-        Ok(Asked::Run(options)) => options,
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let name = arguments.first().map(|path| Path::new(path).file_name());
+    if name.flatten() == Some(OsStr::new("supervisord")) {
+        if Introduction::is_there() {
+            let runtime_dir = std::env::var_os("RUNNER_RUNTIME_DIR").map(PathBuf::from);
+            return run_manager(Options {
+                runtime_dir,
+                ..Options::default()
+            });
+        }
+        return match by_name::start(arguments) {
+            by_name::Called::Start(start) => start.run(),
+            by_name::Called::Said(status) => status,
+        };
+    }
+    let options = match options::parse(arguments.iter().skip(1).cloned()) {
+        Ok(Asked::Run(options)) => *options,
         Ok(Asked::Help) => return say(options::HELP),
         Ok(Asked::Version) => return say(concat!("runnerd ", env!("CARGO_PKG_VERSION"), "\n")),
         Err(sentence) => return refuse(&format!("{sentence}\ntry runnerd --help")),
     };
-    if options.check {
-        return check(&options);
-    }
     if Introduction::is_there() {
         return run_manager(options);
     }
-    match runtime_dir::prepare(&Circumstances::here(options.runtime_dir)) {
-        Ok(found) => {
-            if found.fresh {
-                // Nobody could find it otherwise.
-                let _ = writeln!(
-                    std::io::stderr(),
-                    "runtime directory: {}",
-                    found.path.display()
-                );
-            }
-            keeper::run(Settings {
-                arguments: arguments(&found.path),
-                runtime_dir: found.path,
-                pid_file: None,
-            })
+    match conf_of(&options) {
+        Ok(Some(file)) if options.check => check_conf(&file),
+        Ok(Some(file)) => Start {
+            file,
+            given: Given {
+                // Under our own name we stay where we were started, and say what happens.
+                nodaemon: true,
+                identifier: options.identifier_given().map(str::to_owned),
+                ..Given::default()
+            },
+            program: arguments
+                .first()
+                .map(|path| path.to_string_lossy().into_owned())
+                .unwrap_or_default(),
+            native: Some(options),
+            arguments,
         }
+        .run(),
+        Ok(None) if options.check => check(&options),
+        Ok(None) => run_keeper(options, arguments),
         Err(sentence) => refuse(&sentence),
     }
 }
 
-/// The arguments of each manager: ours, and the runtime directory, so that all find the same one.
-fn arguments(runtime_dir: &std::path::Path) -> Vec<std::ffi::OsString> {
-    let mut arguments: Vec<_> = std::env::args_os().collect();
-    arguments.insert(1.min(arguments.len()), "--runtime-dir".into());
-    arguments.insert(2.min(arguments.len()), runtime_dir.into());
-    arguments
+/// The supervisord.conf that is to be run, if one is: what follows `-c`, or a path with such a file.
+fn conf_of(options: &Options) -> Result<Option<String>, String> {
+    let text = |path: &Path| match path.to_str() {
+        Some(text) => Ok(Some(text.to_owned())),
+        None => Err(format!("cannot use path {}", path.display())),
+    };
+    if let Some(conf) = &options.conf {
+        return text(conf);
+    }
+    match options.paths.iter().find(|path| reading::is_conf(path)) {
+        None => Ok(None),
+        Some(conf) if options.paths.len() == 1 => text(conf),
+        Some(conf) => Err(format!(
+            "{} is a supervisord.conf and cannot be run together with other paths",
+            conf.display()
+        )),
+    }
+}
+
+fn run_keeper(options: Options, arguments: Vec<OsString>) -> ExitCode {
+    match runtime_dir::prepare(&Circumstances::here(options.runtime_dir)) {
+        Ok(found) => {
+            if found.fresh {
+                // Nobody could find it otherwise.
+                let path = found.path.display();
+                let _ = writeln!(std::io::stderr(), "runtime directory: {path}");
+            }
+            keeper::run(Settings {
+                arguments: with_runtime_dir(arguments, &found.path),
+                runtime_dir: found.path,
+                pid_file: options.pid_file,
+            })
+        }
+        Err(sentence) => refuse(&sentence),
+    }
 }
 
 fn run_manager(options: Options) -> ExitCode {
@@ -70,8 +121,20 @@ fn run_manager(options: Options) -> ExitCode {
 fn check(options: &Options) -> ExitCode {
     let around = surroundings::here();
     let (_, diagnostics) = load::read(&options.paths, &around);
+    report(&diagnostics)
+}
+
+/// `--check` of a supervisord.conf: what it says of the daemon is looked at as well.
+fn check_conf(file: &str) -> ExitCode {
+    match reading::read_units(file, &Given::default(), &surroundings::here()) {
+        Ok((_, _, diagnostics)) => report(&diagnostics),
+        Err(refused) => report(&refused.diagnostics),
+    }
+}
+
+fn report(diagnostics: &[units::Diagnostic]) -> ExitCode {
     let mut out = std::io::stderr().lock();
-    for found in &diagnostics {
+    for found in diagnostics {
         // Whoever closed standard error does not want to know.
         let _ = writeln!(out, "{found}");
     }
@@ -82,10 +145,7 @@ fn check(options: &Options) -> ExitCode {
 }
 
 fn say(text: &str) -> ExitCode {
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-    }
+    supervisord::say(text)
 }
 
 fn refuse(sentence: &str) -> ExitCode {

@@ -14,11 +14,14 @@ starts them on the first connection, restarts them, keeps their logs, and stops
 all of them cleanly. Stays in the foreground; SIGTERM or ctrl-C stop in order,
 a second one hurries.
 
-PATH is a directory of unit files, or a unit file (NAME.toml). Units of paths
-named here count as enabled. Without PATH the search path is read:
+PATH is a directory of unit files, a unit file (NAME.toml), or a
+supervisord.conf. Units of paths named here count as enabled. Without PATH the search path is read:
 /etc/runner/units, /run/runner/units, /usr/local/lib/runner/units,
 /usr/lib/runner/units; the XDG directories when not root.
 
+  -c, --configuration FILE
+                       run this supervisord.conf: as PATH, whatever is in it; see
+                       runner-supervisord(7)
   --runtime-dir DIR    sockets, lock and pidfile live here (default: /run/runner
                        for root, else $XDG_RUNTIME_DIR/runner; the variable
                        RUNNER_RUNTIME_DIR says the same)
@@ -30,6 +33,12 @@ named here count as enabled. Without PATH the search path is read:
   --bus WHICH          take the name org.unitrunner.Runner1 on a bus as well:
                        none (the default), system, session, or an address;
                        the private socket in the runtime directory always serves
+  --http ADDRESS       serve supervisord's clients and browsers there too:
+                       HOST:PORT or a port on a loopback address, or the path of
+                       a socket for our own user; may be said several times
+  --pidfile FILE       write our pid there as well
+  --identifier NAME    the name of this instance, in the answers to supervisord's
+                       clients and in the names of automatic log files
   --check              load all units, say what is wrong with them, and exit:
                        0 if nothing is
   -h, --help           print this
@@ -61,6 +70,12 @@ pub struct Options {
     pub keep_old_logs: bool,
     /// The bus to take our name on, beside the private socket.
     pub bus: Bus,
+    /// The supervisord.conf to run. One among `paths` is recognised later, by what is in it.
+    pub conf: Option<PathBuf>,
+    /// Where supervisord's clients are served, beside the private socket.
+    pub http: Vec<HttpAddress>,
+    /// Where to write our pid, beside the runtime directory.
+    pub pid_file: Option<PathBuf>,
     /// Load, report, exit.
     pub check: bool,
 }
@@ -73,14 +88,28 @@ impl Default for Options {
             target: "default.target".to_owned(),
             log_target: LogTarget::Auto,
             log_format: LogFormat::Text,
-            identifier: "supervisor".to_owned(),
+            identifier: DEFAULT_IDENTIFIER.to_owned(),
             child_log_dir: None,
             keep_old_logs: false,
             bus: Bus::None,
+            conf: None,
+            http: Vec::new(),
+            pid_file: None,
             check: false,
         }
     }
 }
+
+impl Options {
+    /// `--identifier`, if it was said.
+    #[must_use]
+    pub fn identifier_given(&self) -> Option<&str> {
+        (self.identifier != DEFAULT_IDENTIFIER).then_some(&self.identifier)
+    }
+}
+
+/// What an instance is called that nobody has named.
+const DEFAULT_IDENTIFIER: &str = "supervisor";
 
 /// `--log-target`
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,11 +148,46 @@ pub enum Bus {
     Address(String),
 }
 
+/// `--http`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HttpAddress {
+    /// A loopback address.
+    Inet {
+        /// Its name or number.
+        host: String,
+        /// Its port.
+        port: u16,
+    },
+    /// A socket in the file system, absolute.
+    Unix(PathBuf),
+}
+
+impl HttpAddress {
+    fn parse(text: &str) -> Result<HttpAddress, String> {
+        let path = text.strip_prefix("unix:").unwrap_or(text);
+        if path.starts_with('/') {
+            return Ok(HttpAddress::Unix(PathBuf::from(path)));
+        }
+        let (host, port) = text.rsplit_once(':').unwrap_or(("127.0.0.1", text));
+        match port.parse() {
+            Ok(port) if port > 0 && !host.is_empty() => Ok(HttpAddress::Inet {
+                host: host.to_owned(),
+                port,
+            }),
+            _ => Err(unknown(
+                "--http",
+                text,
+                "PORT, HOST:PORT, the path of a socket",
+            )),
+        }
+    }
+}
+
 /// What the command line asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Asked {
     /// To run, or to check.
-    Run(Options),
+    Run(Box<Options>),
     /// For [`HELP`].
     Help,
     /// For the version.
@@ -133,7 +197,7 @@ pub enum Asked {
 type Setter = fn(&mut Options, &OsStr) -> Result<(), String>;
 
 /// The options that take a value, and what each does with it.
-const WITH_VALUE: [(&str, Setter); 5] = [
+const WITH_VALUE: [(&str, Setter); 10] = [
     ("--runtime-dir", |options, value| {
         options.runtime_dir = Some(absolute(value)?);
         Ok(())
@@ -178,7 +242,30 @@ const WITH_VALUE: [(&str, Setter); 5] = [
         };
         Ok(())
     }),
+    ("-c", set_conf),
+    ("--configuration", set_conf),
+    ("--http", |options, value| {
+        let address = HttpAddress::parse(text("--http", value)?)?;
+        options.http.push(address);
+        Ok(())
+    }),
+    ("--pidfile", |options, value| {
+        options.pid_file = Some(absolute(value)?);
+        Ok(())
+    }),
+    ("--identifier", |options, value| {
+        text("--identifier", value)?.clone_into(&mut options.identifier);
+        Ok(())
+    }),
 ];
+
+fn set_conf(options: &mut Options, value: &OsStr) -> Result<(), String> {
+    if options.conf.is_some() {
+        return Err("only one supervisord.conf can be run".to_owned());
+    }
+    options.conf = Some(text("--configuration", value)?.into());
+    Ok(())
+}
 
 /// Reads the arguments after `argv[0]`.
 ///
@@ -203,9 +290,6 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, Str
             "-h" | "--help" if attached.is_none() => return Ok(Asked::Help),
             "-V" | "--version" if attached.is_none() => return Ok(Asked::Version),
             "--check" if attached.is_none() => options.check = true,
-            "-c" | "--configuration" => {
-                return Err("supervisord files are not supported yet".to_owned());
-            }
             "--" => options.paths.extend(arguments.by_ref().map(PathBuf::from)),
             _ if name.starts_with('-') && name != "-" => {
                 return Err(format!(
@@ -215,7 +299,10 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, Str
             _ => options.paths.push(argument.into()),
         }
     }
-    Ok(Asked::Run(options))
+    if options.conf.is_some() && !options.paths.is_empty() {
+        return Err("a supervisord.conf cannot be run together with other paths".to_owned());
+    }
+    Ok(Asked::Run(Box::new(options)))
 }
 
 fn text<'a>(name: &str, value: &'a OsStr) -> Result<&'a str, String> {
@@ -244,7 +331,7 @@ mod tests {
 
     fn options(line: &str) -> Options {
         match read(line) {
-            Ok(Asked::Run(options)) => options,
+            Ok(Asked::Run(options)) => *options,
             other => panic!("{line}: {other:?}"),
         }
     }
@@ -252,7 +339,8 @@ mod tests {
     #[test]
     fn everything_at_once() {
         let line = "--runtime-dir /r --target=web.target a --log-target file:/l --log-format json \
-                    --bus unix:path=/b --check b -- --c";
+                    --bus unix:path=/b --check b --http 9001 --http unix:/s --pidfile /p \
+                    --identifier me -- --c";
         assert_eq!(
             options(line),
             Options {
@@ -263,6 +351,15 @@ mod tests {
                 log_format: LogFormat::Json,
                 bus: Bus::Address("unix:path=/b".to_owned()),
                 check: true,
+                http: vec![
+                    HttpAddress::Inet {
+                        host: "127.0.0.1".to_owned(),
+                        port: 9001
+                    },
+                    HttpAddress::Unix("/s".into())
+                ],
+                pid_file: Some("/p".into()),
+                identifier: "me".to_owned(),
                 ..Options::default()
             }
         );
@@ -286,7 +383,15 @@ mod tests {
                 "--check=yes",
                 "there is no option --check=yes; runnerd --help lists them",
             ),
-            ("-c x.conf", "supervisord files are not supported yet"),
+            (
+                "-c x.conf a",
+                "a supervisord.conf cannot be run together with other paths",
+            ),
+            ("-c x -c y", "only one supervisord.conf can be run"),
+            (
+                "--http :x",
+                "--http cannot be :x; it can be PORT, HOST:PORT, the path of a socket",
+            ),
             ("--target", "--target needs a value"),
             (
                 "--log-format xml",
@@ -308,7 +413,8 @@ mod tests {
     #[test]
     fn help_names_every_option_and_fits_a_terminal() {
         for (name, _) in WITH_VALUE {
-            assert!(HELP.contains(&format!("  {name} ")), "{name}");
+            let alone = HELP.contains(&format!("  {name} "));
+            assert!(alone || HELP.contains("  -c, --configuration "), "{name}");
         }
         assert!(HELP.lines().all(|line| line.len() <= 80));
     }

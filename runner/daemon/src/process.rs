@@ -23,6 +23,8 @@ pub mod step;
 pub mod table;
 mod watch;
 
+pub use environment::inherited as passed_on;
+
 /// Where programs are looked for that a unit names without a path, and the `PATH` of every child
 /// whose unit sets none.
 pub const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

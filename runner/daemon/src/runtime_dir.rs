@@ -4,8 +4,11 @@ use std::env;
 use std::ffi::OsString;
 use std::fs::DirBuilder;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{Gid, Uid};
 
 /// The runtime directory, and how it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +72,85 @@ impl Circumstances {
             false,
         )
     }
+}
+
+/// Finds the runtime directory of the daemon that runs the configuration file `conf`: several of
+/// them on a host are normal, so each has one of its own below the usual place, unless somebody says
+/// which. With `owner`, uid and gid, it is for a user that we are going to become.
+///
+/// # Errors
+/// As [`prepare`].
+pub fn prepare_for(
+    circumstances: &Circumstances,
+    conf: &Path,
+    owner: Option<(u32, u32)>,
+) -> Result<RuntimeDir, String> {
+    let owner = owner.filter(|(uid, _)| *uid != circumstances.uid);
+    if circumstances.asked.is_some() || circumstances.variable.is_some() {
+        return match owner {
+            None => prepare(circumstances),
+            Some((uid, _)) => {
+                let (candidates, _) = circumstances.candidates();
+                let path = candidates.into_iter().next().unwrap_or_default();
+                let path = make_for(&path, uid)?;
+                Ok(RuntimeDir { path, fresh: false })
+            }
+        };
+    }
+    let base = prepare(circumstances)?;
+    if base.fresh {
+        return Ok(base);
+    }
+    let canonical = conf.canonicalize().unwrap_or_else(|_| conf.to_owned());
+    let name = units::disk::supervisord::runtime_name(&canonical);
+    let path = base.path.join(name);
+    let path = match owner {
+        None => make_for(&path, circumstances.uid)?,
+        Some((uid, _)) => make_for(&path, uid)?,
+    };
+    Ok(RuntimeDir { path, fresh: false })
+}
+
+/// Makes a directory that is, or is going to be, of user `uid`. Root takes one over that another
+/// user's daemon left.
+fn make_for(path: &Path, uid: u32) -> Result<PathBuf, String> {
+    let is_root = rustix::process::geteuid().is_root();
+    let left_behind = path
+        .symlink_metadata()
+        .ok()
+        .filter(|found| is_root && found.is_dir() && found.uid() != uid);
+    if left_behind.is_some() {
+        let own = Some(0);
+        std::os::unix::fs::lchown(path, own, own)
+            .map_err(|error| format!("cannot use runtime directory {}: {error}", path.display()))?;
+    }
+    make(path, rustix::process::geteuid().as_raw())
+}
+
+/// Gives a runtime directory, whose lock we have, to the user that we are going to become, and takes
+/// away what an earlier daemon of another user left in it.
+///
+/// # Errors
+/// A sentence with the path.
+pub fn give(path: &Path, lock: &OwnedFd, uid: u32, gid: u32) -> Result<(), String> {
+    let (user, group) = (Uid::from_raw(uid), Gid::from_raw(gid));
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.file_name() != "lock") {
+        // What cannot be removed is in somebody's way later, and is named then.
+        let _ = match entry.file_type() {
+            Ok(kind) if kind.is_dir() => std::fs::remove_dir_all(entry.path()),
+            _ => std::fs::remove_file(entry.path()),
+        };
+    }
+    let given = rustix::fs::fchown(lock, Some(user), Some(group))
+        .map_err(io::Error::from)
+        .and_then(|()| std::os::unix::fs::lchown(path, Some(uid), Some(gid)));
+    given.map_err(|error| {
+        format!(
+            "cannot give runtime directory {} to user {uid}: {error}",
+            path.display()
+        )
+    })
 }
 
 /// Finds the runtime directory and makes it, with mode 0755, if it is not there.

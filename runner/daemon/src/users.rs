@@ -226,6 +226,22 @@ fn read_bounded(path: &str) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
+/// The IPv4 address of a host by its name (hosts(5), DNS), the first of several. May wait for
+/// somebody else's machine.
+///
+/// # Errors
+/// As [`Accounts::user`].
+pub fn address_of_host(name: &str) -> io::Result<Option<std::net::IpAddr>> {
+    if name.is_empty() || name.starts_with('-') {
+        return Ok(None);
+    }
+    let answer = getent(&["ahostsv4", name])?;
+    Ok(answer
+        .split_whitespace()
+        .next()
+        .and_then(|address| address.parse().ok()))
+}
+
 /// Asks `getent`; empty when it is not installed or knows nothing.
 fn getent(words: &[&str]) -> io::Result<String> {
     let mut command = Command::new("getent");

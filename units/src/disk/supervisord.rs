@@ -54,6 +54,22 @@ pub fn read_alone(path: &str, around: &Around<'_>) -> Result<SourceFile, Refused
     })
 }
 
+/// The name of the runtime directory of a daemon that runs this file, below the usual one: `conf-`
+/// and eight hexadecimal digits. `canonical` is the file's path without links. The daemon and its
+/// clients find each other by it, so it never changes.
+pub fn runtime_name(canonical: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt as _;
+    // FNV-1a of 32 bits: two files that meet are told so by the lock.
+    let hash = canonical
+        .as_os_str()
+        .as_bytes()
+        .iter()
+        .fold(0x811c_9dc5_u32, |hash, byte| {
+            (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+        });
+    format!("conf-{hash:08x}")
+}
+
 fn main_bytes(
     path: &str,
     around: &Around<'_>,

@@ -39,6 +39,7 @@ pub use config::{
 pub use config_info::{ConfigInfo, OutputInfo, config_info};
 pub use deviations::{DEVIATIONS, Deviation};
 pub use meaning::{OPTIONS, OptionMeaning};
+pub use python::repr;
 pub use read::{
     Include, Included, Refused, SourceFile, Sources, Unread, include_patterns, read, read_client,
 };

@@ -18,7 +18,7 @@ pub(super) fn strip_end(text: &str) -> &str {
 }
 
 /// `repr` of a text: in quotes, with everything escaped that cannot be printed.
-pub(super) fn repr(text: &str) -> String {
+pub fn repr(text: &str) -> String {
     let quote = if text.contains('\'') && !text.contains('"') {
         '"'
     } else {

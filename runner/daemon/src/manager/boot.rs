@@ -14,13 +14,15 @@ use std::time::Duration;
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::outer::Outer;
-use super::recover::{self, Taken};
+use super::recover::{self, Definitions, Taken};
 use super::wake::Bus;
 use super::{
-    Manager, answer, held, input, log_files, log_follow, notified, offload, outputs, poller, timers,
+    Manager, answer, held, http, input, log_files, log_follow, notified, offload, outputs, poller,
+    timers,
 };
 use crate::cgroup::Cgroups;
 use crate::link::{Key, Link, Takeover, spawned_record};
+use crate::log::own::OwnLine;
 use crate::log::{self, Logs};
 use crate::notify::fd_store::FdStore;
 use crate::now;
@@ -29,6 +31,7 @@ use crate::process::limits::OriginalLimits;
 use crate::process::spawner::{Registrar, Settings, Spawner};
 use crate::process::table::Processes;
 use crate::socket::{Acceptor, Inherited};
+use crate::supervisord::settled::Settled;
 use crate::users::Accounts;
 use crate::{load, memory, surroundings};
 
@@ -91,6 +94,15 @@ impl Manager {
             let what = what.to_owned();
             move |error: io::Error| format!("{what}: {error}")
         };
+        let generation = takeover.generation;
+        let recovery = (generation > 1).then(|| recovery_sentence(&takeover));
+        let keeper_pid = takeover.keeper_pid;
+        let mut taken = Taken::sort(takeover);
+        let definitions = Definitions::take_up(&mut taken, &options)
+            .map_err(told("cannot take up the definitions"))?;
+        let settled = definitions.settled.clone();
+        let mut options = options;
+        settled.apply(&mut options);
         let options = Arc::new(options);
         let surroundings = Arc::new(surroundings::here());
         let target = log_target(&options);
@@ -99,8 +111,9 @@ impl Manager {
             Logs::start(target.clone(), log_sender).map_err(told("cannot start the log writer"))?;
         // Only a test could have set one before, and then that one is wanted.
         let _ = log::own::install(&logs, &target, level(&target));
-        if takeover.generation > 1 {
-            tracing::warn!("{}", recovery_sentence(&takeover));
+        match recovery {
+            Some(sentence) => tracing::warn!("{sentence}"),
+            None => remark(&logs, &settled, keeper_pid),
         }
         let cgroups = match Cgroups::detect(&runtime) {
             Ok(cgroups) => Some(Arc::new(cgroups)),
@@ -124,8 +137,8 @@ impl Manager {
         let settings = Settings::new(Some(registrar), cgroups.clone(), limits);
         let spawner =
             Spawner::start(settings, report_sender).map_err(told("cannot start the spawner"))?;
-        let processes = Processes::new(takeover.keeper_pid, cgroups.clone())
-            .map_err(told("cannot watch processes"))?;
+        let processes =
+            Processes::new(keeper_pid, cgroups.clone()).map_err(told("cannot watch processes"))?;
         let (handle, door) = control::open(control::Policy {
             own_uid: surroundings.uid,
             admin_gid: Accounts::local()
@@ -134,7 +147,6 @@ impl Manager {
                 .flatten()
                 .map(|group| group.gid),
         });
-        let mut taken = Taken::sort(takeover);
         let path = runtime.join("bus");
         let listener = match taken.bus.take() {
             Some(listener) => listener,
@@ -153,13 +165,21 @@ impl Manager {
         };
         let bus = Bus {
             listener,
-            server: dbus::server::Server::new(handle),
+            server: dbus::server::Server::new(handle.clone()),
         };
         let first = taken.state.is_none();
         let files = log_files::LogFiles::new(&options, &runtime, first);
-        let begun = recover::begin(&options, &surroundings, &link, &mut taken)?;
+        let begun = recover::begin(&options, &surroundings, &link, &mut taken, definitions)?;
+        let held = std::mem::take(&mut taken.servers);
+        let http = http::Http::open(&settled, &runtime, handle, &link, held, first)?;
         let mut manager = Manager {
-            unit_path: load::unit_path(&options.paths, &surroundings),
+            unit_path: match &settled.conf {
+                Some(conf) => vec![PathBuf::from(&conf.file)],
+                None => load::unit_path(&options.paths, &surroundings),
+            },
+            server_url: http::server_url(&settled, &runtime),
+            settled,
+            read_last: None,
             about: answer::About {
                 started: now::read(),
                 finished: None,
@@ -210,6 +230,7 @@ impl Manager {
             door,
             requests: HashMap::new(),
             bus,
+            http,
             reexec: None,
             orphaned: false,
             halted: None,
@@ -221,6 +242,36 @@ impl Manager {
             .map_err(told("cannot take over"))?;
         Ok(manager)
     }
+}
+
+/// At the first start of a supervisord.conf: what there was to say before there was a log.
+fn remark(logs: &Logs, settled: &Settled, keeper_pid: u32) {
+    let Some(conf) = &settled.conf else { return };
+    for (level, text) in &conf.remarks {
+        logs.own(OwnLine {
+            level: (*level).into(),
+            text: text.clone(),
+            unit: None,
+            message_id: None,
+        });
+    }
+    let Some(path) = &settled.pid_file else {
+        return;
+    };
+    let written = std::fs::read_to_string(path).unwrap_or_default();
+    let (level, text) = if written.trim() == keeper_pid.to_string() {
+        let text = format!("supervisord started with pid {keeper_pid}");
+        (log::own::Severity::Info, text)
+    } else {
+        let text = format!("could not write pidfile {}", path.display());
+        (log::own::Severity::Critical, text)
+    };
+    logs.own(OwnLine {
+        level,
+        text,
+        unit: None,
+        message_id: None,
+    });
 }
 
 fn recovery_sentence(takeover: &Takeover) -> String {

@@ -131,7 +131,7 @@ impl Follower {
             path,
             file,
             identity,
-            at: if size >= last { size - last } else { 0 },
+            at: size.saturating_sub(last),
             to,
         })
     }

@@ -12,6 +12,7 @@ mod answer;
 mod boot;
 mod happenings;
 mod held;
+mod http;
 mod input;
 mod log_files;
 mod log_follow;
@@ -52,6 +53,7 @@ use crate::process::spawner::{Report, Spawner};
 use crate::process::table::Processes;
 use crate::socket::{Acceptor, Inherited};
 use crate::store::{Store, Written};
+use crate::supervisord::settled::Settled;
 use crate::users::Accounts;
 
 pub use boot::run;
@@ -62,6 +64,10 @@ const BURST: usize = 100;
 /// Everything the manager owns.
 struct Manager {
     options: Arc<Options>,
+    /// What holds for the daemon as a whole.
+    settled: Settled,
+    /// What the supervisord.conf said when it was read last; it counts when everything starts anew.
+    read_last: Option<Box<Settled>>,
     runtime: PathBuf,
     unit_path: Vec<PathBuf>,
     surroundings: Arc<units::Surroundings>,
@@ -122,6 +128,9 @@ struct Manager {
     door: Door,
     requests: HashMap<RequestId, Answerer>,
     bus: wake::Bus,
+    http: http::Http,
+    /// `SUPERVISOR_SERVER_URL` for programs.
+    server_url: Option<Arc<str>>,
     reexec: Option<reexec::Reexec>,
 
     /// Set by `Halt`: what the whole program exits with.
@@ -212,7 +221,8 @@ impl Manager {
 
     fn write_definitions(&mut self) {
         let units = self.engine.definitions();
-        match recover::write_definitions(&mut self.definitions, units, self.engine.kept()) {
+        let kept = self.engine.kept();
+        match recover::write_definitions(&mut self.definitions, units, kept, &self.settled) {
             Ok(Written::Appended) => {}
             Ok(Written::Moved) => self.hold(&Key::Definitions, self.definitions.as_fd()),
             Err(error) => tracing::error!("cannot write the definitions: {error}"),

@@ -1,7 +1,7 @@
 //! Performs the engine's wishes: one exhaustive match, each arm a call into the room that can do it.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use engine::action::{Action, Target};
 use engine::{Change, Event};
@@ -67,15 +67,13 @@ impl Manager {
             Action::SetTimer { ticket, at } => self.timers.set(ticket, at),
             Action::CancelTimer { ticket } => self.timers.cancel(ticket),
             Action::ReadUnits { ticket } => {
-                let paths = self.options.paths.clone();
+                let conf = self.settled.conf.clone();
+                let options = self.options.clone();
                 let surroundings = self.surroundings.clone();
-                self.offload.submit(move || {
-                    let (units, diagnostics) = load::read(&paths, &surroundings);
-                    Done::UnitsRead {
-                        ticket,
-                        units,
-                        diagnostics,
-                    }
+                let before = Arc::clone(self.engine.candidate());
+                self.offload.submit(move || Done::UnitsRead {
+                    ticket,
+                    reading: load::read_again(conf.as_ref(), &options, &surroundings, before),
                 });
             }
             Action::Reply { request, answer } => self.reply(request, answer),
@@ -94,11 +92,12 @@ impl Manager {
             Change::Reloading(true) => self.tell_reloading(),
             Change::Reloading(false) => self.tell_ready(),
             Change::UnitRemoved(unit) => self.forget(unit),
+            Change::Closing { restarting: true } => self.settle_again(),
             Change::Moved(_)
             | Change::ProcessStarted { .. }
             | Change::GroupAdded(_)
             | Change::GroupRemoved(_)
-            | Change::Closing { .. }
+            | Change::Closing { restarting: false }
             | Change::Properties(_)
             | Change::JobNew { .. }
             | Change::JobRemoved { .. }

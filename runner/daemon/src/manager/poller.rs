@@ -26,6 +26,8 @@ pub(super) enum Source {
     Input(UnitName),
     /// Where clients of the private D-Bus socket connect.
     Bus,
+    /// Where clients of an HTTP server connect; its name with the keeper.
+    Http(String),
     /// A process whose keeper is dead: its end is only seen here.
     Process(Ticket),
     /// The table of processes: some unit may have lost its last one.

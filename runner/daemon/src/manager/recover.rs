@@ -16,6 +16,7 @@ use crate::link::{Child, Exit, Key, Link, Takeover};
 use crate::options::Options;
 use crate::reason::reason;
 use crate::store::{Store, Written};
+use crate::supervisord::settled::{self, Settled};
 use crate::{load, now};
 
 /// What the keeper held, by kind.
@@ -24,6 +25,7 @@ pub(super) struct Taken {
     pub(super) state: Option<OwnedFd>,
     pub(super) definitions: Option<OwnedFd>,
     pub(super) bus: Option<OwnedFd>,
+    pub(super) servers: HashMap<String, OwnedFd>,
     pub(super) listeners: Vec<(UnitName, u32, OwnedFd)>,
     pub(super) connections: Vec<(UnitName, u64, OwnedFd)>,
     pub(super) notify: Vec<(UnitName, OwnedFd)>,
@@ -45,6 +47,7 @@ impl Taken {
             state: None,
             definitions: None,
             bus: None,
+            servers: HashMap::new(),
             listeners: Vec::new(),
             connections: Vec::new(),
             notify: Vec::new(),
@@ -63,6 +66,7 @@ impl Taken {
                 Key::State => taken.state = Some(fd),
                 Key::Definitions => taken.definitions = Some(fd),
                 Key::Control { name } if name == "bus" => taken.bus = Some(fd),
+                Key::Control { name } => drop(taken.servers.insert(name, fd)),
                 Key::Listener { unit, index } => taken.listeners.push((unit, index, fd)),
                 Key::Connection { unit, number } => taken.connections.push((unit, number, fd)),
                 Key::Notify { unit } => taken.notify.push((unit, fd)),
@@ -74,8 +78,7 @@ impl Taken {
                 Key::Stdin { unit } => taken.inputs.push((unit, fd)),
                 Key::Ring { unit } => taken.outputs.rings.push((unit, fd)),
                 // The keeper's own affair, or a kind this program does not make.
-                Key::Control { .. } | Key::PreviousState | Key::PreviousDefinitions | Key::Lock => {
-                }
+                Key::PreviousState | Key::PreviousDefinitions | Key::Lock => {}
             }
         }
         taken
@@ -94,33 +97,72 @@ pub(super) struct Begun {
     pub(super) happenings: Happenings,
 }
 
-/// Takes the engine's state up; with nothing held this is the first start, which reads the files.
+/// The definitions as they were held; with them, where a supervisord.conf is run also at a first
+/// start, what is settled for the daemon as a whole.
+pub(super) struct Definitions {
+    store: Store,
+    records: Vec<(String, String)>,
+    pub(super) settled: Settled,
+}
+
+impl Definitions {
+    /// Takes them up. What is not held comes from the options.
+    pub(super) fn take_up(taken: &mut Taken, options: &Options) -> io::Result<Definitions> {
+        let (store, records) = take_up("definitions", taken.definitions.take())?;
+        let settled = records
+            .iter()
+            .find(|(key, _)| key == settled::KEY)
+            .and_then(|(_, record)| Settled::from_record(record))
+            .unwrap_or_else(|| Settled::native(options));
+        Ok(Definitions {
+            store,
+            records,
+            settled,
+        })
+    }
+}
+
+fn take_up(name: &str, fd: Option<OwnedFd>) -> io::Result<(Store, Vec<(String, String)>)> {
+    match fd {
+        Some(fd) => Store::open(name, fd),
+        None => Ok((Store::create(name)?, Vec::new())),
+    }
+}
+
+/// Takes the engine's state up; with no state held this is the first start, which reads the files.
 pub(super) fn begin(
     options: &Options,
     surroundings: &Surroundings,
     link: &Link,
     taken: &mut Taken,
+    definitions: Definitions,
 ) -> Result<Begun, String> {
     let told = |error: io::Error| format!("cannot take up the state: {error}");
+    let Definitions {
+        store: mut definitions,
+        records,
+        settled,
+    } = definitions;
     let target = UnitName::parse(&options.target)
         .map_err(|problem| format!("--target {}: {problem}", options.target))?;
     let first = taken.state.is_none();
-    let take_up = |name, fd: Option<OwnedFd>| match fd {
-        Some(fd) => Store::open(name, fd),
-        None => Ok((Store::create(name)?, Vec::new())),
-    };
-    let (mut definitions, records) =
-        take_up("definitions", taken.definitions.take()).map_err(told)?;
     let (state, state_records) = take_up("state", taken.state.take()).map_err(told)?;
     let (units, diagnostics) = if first {
         // A mistyped PATH must not look like a daemon with nothing to do.
-        for path in &options.paths {
+        for path in options.paths.iter().filter(|_| settled.conf.is_none()) {
             std::fs::metadata(path)
                 .map_err(|error| format!("cannot read {}: {}", path.display(), reason(&error)))?;
         }
-        let (units, diagnostics) = load::read(&options.paths, surroundings);
+        let (units, diagnostics) = match &settled.conf {
+            // What was settled counts although the file may say something else by now.
+            Some(conf) => load::read_conf(conf, options, surroundings)
+                .map(|(units, diagnostics, _)| (units, diagnostics))
+                .map_err(|refused| refused.message)?,
+            None => load::read(&options.paths, surroundings),
+        };
         // The keeper is given the result in any case.
-        let _ = write_definitions(&mut definitions, &units, std::iter::empty()).map_err(told)?;
+        let kept = std::iter::empty();
+        let _ = write_definitions(&mut definitions, &units, kept, &settled).map_err(told)?;
         link.put(&Key::Definitions, definitions.as_fd())
             .map_err(told)?;
         link.put(&Key::State, state.as_fd()).map_err(told)?;
@@ -187,11 +229,13 @@ pub(super) fn write_definitions<'a>(
     store: &mut Store,
     units: &UnitSet,
     kept: impl Iterator<Item = &'a Arc<Definition>>,
+    settled: &Settled,
 ) -> io::Result<Written> {
     let mut wanted: BTreeMap<String, String> = units
         .records()
         .map(|(name, record)| (name.as_str().to_owned(), record))
         .collect();
+    wanted.insert(settled::KEY.to_owned(), settled.record());
     wanted.extend(kept.map(|kept| (format!("{KEPT}{}", kept.name()), kept.record())));
     let mut changes = Vec::new();
     for (key, record) in store.records()? {
@@ -317,6 +361,7 @@ impl Manager {
         }
         self.make_auto_logs();
         self.watch_bus()?;
+        self.watch_http()?;
         self.poller.add(
             Source::Processes,
             self.processes.as_fd(),

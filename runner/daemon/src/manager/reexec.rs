@@ -124,6 +124,7 @@ impl Manager {
         if let Some(cgroups) = &self.cgroups {
             cgroups.remove_base();
         }
+        self.remove_servers();
         if let Err(error) = self.link.quit(status) {
             tracing::error!("cannot tell the keeper to end: {error}");
         }

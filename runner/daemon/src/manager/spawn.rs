@@ -80,7 +80,7 @@ impl Manager {
             stored,
             notify_path,
             environment: self.environment.clone(),
-            server_url: None,
+            server_url: self.server_url.clone(),
         })
     }
 

@@ -8,18 +8,23 @@ use std::sync::Arc;
 use control::{Answerer, Knock, Refusal, Reply, Request};
 use engine::command::Answer;
 use engine::ticket::{ConnectionId, RequestId};
+use engine::view::systemd::SystemState;
 use engine::{Command, Event, Ticket};
 use nix::sys::epoll::EpollFlags;
-use units::{Diagnostic, UnitName, UnitSet};
+use units::UnitName;
+use units::value::Signal;
 
 use super::poller::Source;
 use super::{Manager, Wake, recover};
 use crate::link::{Exit, Key, Message, SignalMask};
+use crate::load::Reading;
 use crate::log::LogEvent;
 use crate::now;
 use crate::process::spawner::Report;
 use crate::process::table::Delivery;
 use crate::socket::Accepted;
+use crate::supervisord::servers::{Opened, Trouble};
+use crate::supervisord::settled::Server;
 
 /// What the file worker gives back.
 pub(super) enum Done {
@@ -27,11 +32,11 @@ pub(super) enum Done {
     UnitsRead {
         /// Of the action.
         ticket: Ticket,
-        /// All that was found.
-        units: UnitSet,
-        /// All there is to say.
-        diagnostics: Vec<Diagnostic>,
+        /// What was found.
+        reading: Reading,
     },
+    /// New HTTP servers.
+    ServersOpened(Vec<(Server, Result<Opened, Trouble>)>),
     /// `Listen`
     Listened {
         /// Of the action.
@@ -61,7 +66,7 @@ pub(super) enum Done {
 
 /// How many connections, or notify messages of one unit, are taken in one turn: nobody's flood
 /// holds up the others.
-const BUDGET: usize = 32;
+pub(super) const BUDGET: usize = 32;
 
 impl Manager {
     /// Turns one wake-up into events, feeding those that must be fed in a special order.
@@ -219,6 +224,9 @@ impl Manager {
 
     fn signalled(&mut self, mask: SignalMask) {
         for signal in mask.iter() {
+            if self.settled.conf.is_some() && self.signalled_as_supervisord(signal) {
+                continue;
+            }
             match signal.number() {
                 libc::SIGHUP => {
                     tracing::info!("{signal}: reading the unit files again");
@@ -236,6 +244,35 @@ impl Manager {
                 }
             }
         }
+    }
+
+    /// What a signal means to supervisord, in its words for the main log. Whether it means anything.
+    fn signalled_as_supervisord(&mut self, signal: Signal) -> bool {
+        let closing = self.engine.system_state() == SystemState::Stopping;
+        match signal.number() {
+            libc::SIGHUP if closing => {
+                tracing::warn!("ignored {signal} indicating restart request (shutdown in progress)")
+            }
+            libc::SIGHUP => {
+                tracing::warn!("received {signal} indicating restart request");
+                self.ask_ourselves(Command::RestartAll);
+            }
+            libc::SIGUSR2 => {
+                tracing::info!("received {signal} indicating log reopen request");
+                tracing::info!("supervisord logreopen");
+                self.logs.reopen();
+            }
+            libc::SIGTERM | libc::SIGINT | libc::SIGQUIT => {
+                tracing::warn!("received {signal} indicating exit request");
+                // Asking again does not hurry anything there.
+                if !closing {
+                    self.events
+                        .push_back(Event::ShutdownRequested { status: 0 });
+                }
+            }
+            _ => return false,
+        }
+        true
     }
 
     /// A command that no client waits for; its refusal goes to the log.
@@ -256,6 +293,7 @@ impl Manager {
             // Its reader going away is nobody's trouble: the next write says so.
             Source::Input(unit) => drop(self.inputs.flush(&mut self.poller, &unit)),
             Source::Bus => self.bus_ready(),
+            Source::Http(name) => self.http_ready(&name),
         }
         self.turn();
     }
@@ -376,17 +414,15 @@ impl Manager {
 
     fn done(&mut self, done: Done) {
         match done {
-            Done::UnitsRead {
-                ticket,
-                units,
-                diagnostics,
-            } => {
+            Done::UnitsRead { ticket, reading } => {
+                self.read_last = reading.settled;
                 self.events.push_back(Event::UnitsRead {
                     ticket,
-                    units: Arc::new(units),
-                    diagnostics: Arc::new(diagnostics),
+                    units: reading.units,
+                    diagnostics: Arc::new(reading.diagnostics),
                 });
             }
+            Done::ServersOpened(opened) => self.servers_opened(opened),
             Done::Listened {
                 ticket,
                 unit,

@@ -151,7 +151,7 @@ impl Environment {
 
 /// Our own environment, for programs that get it (`inherit-environment`): without what speaks to us
 /// alone. It does not change while we run. Names that are not valid UTF-8 are left out.
-pub(super) fn inherited() -> impl Iterator<Item = (String, OsString)> {
+pub fn inherited() -> impl Iterator<Item = (String, OsString)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
         .filter(|(name, _)| !crate::keeper::OURS.contains(&&**name))

@@ -10,7 +10,7 @@ use std::path::Path;
 use engine::event::SpawnFailure;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use units::Definition;
-use units::supervisord::command;
+use units::supervisord::{command, repr};
 
 use super::environment::inherited;
 
@@ -52,7 +52,7 @@ impl Problem {
 /// The sentence clients of supervisord's kind are told.
 pub fn find(line: &str, path: Option<&str>) -> Result<Command, Problem> {
     let words = command::split(line).map_err(|problem| {
-        Problem::NoFile(format!("can't parse command {}: {problem}", quoted(line)))
+        Problem::NoFile(format!("can't parse command {}: {problem}", repr(line)))
     })?;
     let Some(program) = words.first() else {
         return Err(Problem::NoFile("command is empty".to_owned()));
@@ -63,7 +63,7 @@ pub fn find(line: &str, path: Option<&str>) -> Result<Command, Problem> {
         look_for(program, path.unwrap_or(SEARCH_PATH))
     };
     let Some(found) = found else {
-        let sentence = format!("can't find command {}", quoted(&file));
+        let sentence = format!("can't find command {}", repr(&file));
         return Err(Problem::NoFile(sentence));
     };
     check(&file, &found)?;
@@ -146,7 +146,7 @@ fn look_for(program: &str, path: &str) -> (String, Option<Metadata>) {
 }
 
 fn check(file: &str, found: &Metadata) -> Result<(), Problem> {
-    let shown = quoted(file);
+    let shown = repr(file);
     if found.is_dir() {
         let sentence = format!("command at {shown} is a directory");
         return Err(Problem::NotExecutable(sentence));
@@ -162,35 +162,6 @@ fn check(file: &str, found: &Metadata) -> Result<(), Problem> {
     // The original counts this one among the missing ones for its clients.
     let sentence = format!("no permission to run command {shown}");
     Err(Problem::NotExecutable(sentence))
-}
-
-/// A text as Python shows it (`repr`): what is compared is what people grep for.
-fn quoted(text: &str) -> String {
-    let quote = if text.contains('\'') && !text.contains('"') {
-        '"'
-    } else {
-        '\''
-    };
-    let mut shown = String::with_capacity(text.len() + 2);
-    shown.push(quote);
-    for letter in text.chars() {
-        match letter {
-            '\\' => shown.push_str("\\\\"),
-            '\n' => shown.push_str("\\n"),
-            '\r' => shown.push_str("\\r"),
-            '\t' => shown.push_str("\\t"),
-            _ if letter == quote => {
-                shown.push('\\');
-                shown.push(letter);
-            }
-            _ if letter.is_control() && u32::from(letter) < 0x100 => {
-                shown.push_str(&format!("\\x{:02x}", u32::from(letter)));
-            }
-            _ => shown.push(letter),
-        }
-    }
-    shown.push(quote);
-    shown
 }
 
 #[cfg(test)]
@@ -236,18 +207,6 @@ mod tests {
             ),
         ] {
             assert_eq!(sentence(line, Some(&format!("{here}:/bin"))), expected);
-        }
-    }
-
-    #[test]
-    fn texts_are_shown_as_python_shows_them() {
-        for (text, shown) in [
-            ("a", "'a'"),
-            ("it's", "\"it's\""),
-            ("it's \"x\"", "'it\\'s \"x\"'"),
-            ("a\n\t\\\u{1}é", "'a\\n\\t\\\\\\x01é'"),
-        ] {
-            assert_eq!(quoted(text), shown);
         }
     }
 }

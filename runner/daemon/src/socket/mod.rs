@@ -6,4 +6,4 @@ pub mod open;
 
 pub use accept::{Accepted, Acceptor};
 pub use inherit::Inherited;
-pub use open::{Listeners, open, remove_nodes};
+pub use open::{Listeners, open, open_one, remove_nodes};

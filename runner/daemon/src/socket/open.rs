@@ -99,7 +99,11 @@ pub fn remove_nodes(listeners: &Listeners) {
         .for_each(|(kind, path)| remove_node(kind, path));
 }
 
-fn open_one(
+/// Opens one address, whatever `listeners` names.
+///
+/// # Errors
+/// What the system says; `EADDRINUSE` also for a Unix socket on which somebody listens.
+pub fn open_one(
     listeners: &Listeners,
     kind: ListenKind,
     address: &ListenAddress,

@@ -9,6 +9,7 @@
 //!
 //! What it says about programs becomes units like any other: `units::supervisord`.
 
+pub mod by_name;
 pub mod options;
 pub mod privileges;
 pub mod reading;
@@ -18,3 +19,13 @@ pub mod start;
 
 /// The version clients of supervisord's kind are told: the one whose behaviour is ours.
 pub const VERSION: &str = "4.3.0";
+
+/// Prints what was asked for, and ends well if that can be printed.
+#[must_use]
+pub fn say(text: &str) -> std::process::ExitCode {
+    use std::io::Write as _;
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(_) => std::process::ExitCode::FAILURE,
+    }
+}

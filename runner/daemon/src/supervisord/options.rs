@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use units::supervisord::{Around, Config, LogLevel, values};
+use units::supervisord::{Around, Config, LogLevel, repr, values};
 
 /// What `-h` prints after the line with our name.
 pub const HELP: &str = "\
@@ -81,7 +81,7 @@ pub enum Asked {
         /// `-c`
         file: Option<String>,
         /// Everything else.
-        given: Given,
+        given: Box<Given>,
     },
     /// For [`HELP`].
     Help,
@@ -130,7 +130,7 @@ struct Found {
 pub fn parse(arguments: &[String], around: &Around<'_>) -> Result<Asked, String> {
     let (found, rest) = split(arguments)?;
     if !rest.is_empty() {
-        let shown: Vec<String> = rest.iter().map(|word| values::repr(word)).collect();
+        let shown: Vec<String> = rest.iter().map(|word| repr(word)).collect();
         return Err(format!(
             "positional arguments are not supported: [{}]",
             shown.join(", ")
@@ -147,18 +147,21 @@ pub fn parse(arguments: &[String], around: &Around<'_>) -> Result<Asked, String>
         }
         let set = set(&mut file, &mut given, option, around);
         set.map_err(|why| {
-            let value = values::repr(&option.value);
+            let value = repr(&option.value);
             format!("invalid value for {} {value}: {why}", option.shown)
         })?;
         if seen.contains(&option.name) {
             return Err(format!(
                 "conflicting command line option {}",
-                values::repr(&option.shown)
+                repr(&option.shown)
             ));
         }
         seen.push(option.name);
     }
-    Ok(Asked::Run { file, given })
+    Ok(Asked::Run {
+        file,
+        given: Box::new(given),
+    })
 }
 
 fn set(
@@ -339,7 +342,7 @@ mod tests {
     #[test]
     fn short_long_clustered_and_abbreviated() {
         let Ok(Asked::Run { file, given }) =
-            read("-nsc x.conf --logfile_max=1KB -eDebug --min 7 --minfds=9 -m27 --id=a=b -u 5")
+            read("-nsc x.conf --logfile_max=1KB -eDebug --minp 7 --minfds=9 -m27 --id=a=b -u 5")
         else {
             panic!("refused")
         };
@@ -358,7 +361,7 @@ mod tests {
                 umask: None,
                 identifier: None,
                 user: None,
-                ..given.clone()
+                ..(*given).clone()
             },
             expected
         );
@@ -380,14 +383,20 @@ mod tests {
             ("-x", "option -x not recognized"),
             ("-c", "option -c requires argument"),
             ("--conf", "option --configuration requires argument"),
-            ("--nodaemon=1", "option --nodaemon must not have an argument"),
+            (
+                "--nodaemon=1",
+                "option --nodaemon must not have an argument",
+            ),
             ("--no", "option --no not a unique prefix"),
             ("--bogus", "option --bogus not recognized"),
             (
                 "-n a b",
                 "positional arguments are not supported: ['a', 'b']",
             ),
-            ("-n --nodaemon", "conflicting command line option '--nodaemon'"),
+            (
+                "-n --nodaemon",
+                "conflicting command line option '--nodaemon'",
+            ),
             (
                 "-m 9",
                 "invalid value for -m '9': 9 can not be converted to an octal type",
