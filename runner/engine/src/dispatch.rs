@@ -163,6 +163,10 @@ impl Engine {
                 JobKind::Start => !job.running,
                 _ => false,
             });
+        let stop_pending = self
+            .state
+            .job_of(unit)
+            .is_some_and(|(_, job)| job.kind == JobKind::Stop);
         let closing = self.state.meta().closing;
         let mut mint = self.state.meta().mint.clone();
         let first = self.actions.len();
@@ -178,6 +182,7 @@ impl Engine {
             definition: &definition,
             now: self.now,
             restarting,
+            stop_pending,
             closing,
             mint: &mut mint,
             actions: &mut self.actions,

@@ -199,8 +199,9 @@ impl Engine {
             .unit(service)
             .and_then(UnitState::service)
             .map(|service| &service.phase);
+        // A one-shot that is through may remain active, with something to be stopped.
         shown.is_some_and(|state| !state.is_down())
-            || matches!(phase, Some(Phase::AutoRestart { .. }))
+            || matches!(phase, Some(Phase::AutoRestart { .. } | Phase::Exited))
     }
 
     fn is_idle(&self, unit: &UnitName) -> bool {

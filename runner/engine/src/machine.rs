@@ -14,6 +14,8 @@ pub(crate) struct Context<'a> {
     pub(crate) now: Now,
     /// The unit's job will start it again: what it keeps between runs stays.
     pub(crate) restarting: bool,
+    /// The unit has a stop job, whether its turn has come or not.
+    pub(crate) stop_pending: bool,
     pub(crate) closing: Closing,
     pub(crate) mint: &'a mut Mint,
     pub(crate) actions: &'a mut Vec<Action>,

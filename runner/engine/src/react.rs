@@ -105,6 +105,12 @@ impl Engine {
         }
         let variables = self.monitor_variables(unit);
         for other in others {
+            if self.meets_its_start_limit(&other) {
+                // It would fail at once, and where it needs this unit that would go round for ever.
+                let text = format!("{other} is not started for {unit}: it was started too often");
+                self.log(Some(unit), Level::Warning, MessageId::JobFailed, text);
+                continue;
+            }
             let state = self.state.unit_mut(&other);
             if matches!(state.active(), ActiveState::Inactive | ActiveState::Failed)
                 && state.job.is_none()
@@ -115,6 +121,18 @@ impl Engine {
             state.started_by.push((unit.clone(), variables.clone()));
             self.submit_for(unit, &other, JobKind::Start);
         }
+    }
+
+    /// Its last start was one too many, and the next one would be too.
+    fn meets_its_start_limit(&self, unit: &UnitName) -> bool {
+        let Some((state, definition)) = self.state.unit(unit).zip(self.definitions.get(unit))
+        else {
+            return false;
+        };
+        let interval = definition.start_limit_interval_sec();
+        let burst = definition.start_limit_burst();
+        let mut starts = state.starts;
+        state.start_limit_hit && !starts.admits(self.now.monotonic, interval, burst)
     }
 
     /// `MONITOR_*` (systemd.exec(5)).
@@ -164,7 +182,14 @@ impl Engine {
 
     /// A restart job, not just a start, so that dependants follow.
     fn restart_by_itself(&mut self, unit: &UnitName) {
-        if self.is_being_stopped(unit) {
+        let phase = self
+            .state
+            .unit(unit)
+            .and_then(UnitState::service)
+            .map(|service| &service.phase);
+        // A start that was queued already may have taken its turn as this very restart.
+        let still_waits = matches!(phase, Some(Phase::AutoRestart { timer: None }));
+        if !still_waits || self.is_being_stopped(unit) {
             return;
         }
         match self.submit(unit, JobKind::Restart, JobMode::Replace) {

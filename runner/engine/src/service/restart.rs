@@ -104,7 +104,9 @@ pub(super) enum Comeback {
 
 impl Run<'_> {
     pub(super) fn comeback(&self, may_restart: bool) -> Comeback {
-        if !may_restart || self.s.forbid_restart || self.cx.closing != Closing::No {
+        let is_to_go =
+            self.s.forbid_restart || self.cx.stop_pending || self.cx.closing != Closing::No;
+        if !may_restart || is_to_go {
             return Comeback::No;
         }
         let failed_to_start = !self.s.was_ready && self.s.result != UnitResult::Success;

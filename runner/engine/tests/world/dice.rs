@@ -5,10 +5,9 @@ pub(crate) struct Dice(u64);
 
 impl Dice {
     pub(crate) fn new(seed: u64) -> Dice {
-        Dice(
-            seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)
-                .wrapping_add(0x1234_5678),
-        )
+        // Seeds that follow each other must not make the same choices, one step apart.
+        let mut scattered = Dice(seed.wrapping_add(0x1234_5678));
+        Dice(scattered.next())
     }
 
     pub(crate) fn next(&mut self) -> u64 {

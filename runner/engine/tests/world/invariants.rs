@@ -34,6 +34,26 @@ impl Invariants {
         self.was_killed = true;
     }
 
+    /// Nothing is known of the unit any more.
+    pub(crate) fn removed(&mut self, unit: &UnitName) {
+        self.last.remove(unit);
+    }
+
+    /// A group is not in force any more: nothing of it runs.
+    pub(crate) fn group_removed(&mut self, group: &str, living: &[Process]) {
+        let ours = |unit: &UnitName| {
+            units::group::group_and_process(unit).is_some_and(|(name, _)| name == group)
+        };
+        let left: Vec<&Process> = living
+            .iter()
+            .filter(|process| !process.spared && ours(&process.unit))
+            .collect();
+        assert!(
+            left.is_empty(),
+            "group {group} is removed and runs: {left:?}"
+        );
+    }
+
     pub(crate) fn reloaded(&mut self) {
         self.was_reloaded = true;
     }
@@ -95,6 +115,10 @@ impl Invariants {
             {
                 continue;
             }
+            if waits_for(set, other, unit) {
+                // They wait for each other in a circle: one of them had to go first.
+                continue;
+            }
             let starting = engine
                 .jobs()
                 .into_iter()
@@ -110,6 +134,10 @@ impl Invariants {
     pub(crate) fn spawn(&mut self, engine: &Engine, spawn: &Spawn, now: u64) {
         let unit = &spawn.unit;
         let view = engine.unit(unit).unwrap();
+        assert!(
+            view.definition.is_some(),
+            "{unit} starts, and its group is not in force"
+        );
         let first = match spawn.role {
             Role::StartPre => true,
             Role::Main => view
@@ -183,7 +211,7 @@ impl Invariants {
                             .iter()
                             .any(|job| job.unit == *name && job.kind == JobKind::Start);
                         assert!(
-                            !stops || down || going,
+                            !stops || down || going || waits_for(set, other, name),
                             "I5: {other} stops before {name}, which requires it"
                         );
                     }
@@ -219,4 +247,19 @@ impl Invariants {
             }
         }
     }
+}
+
+/// Whether one unit comes after another, directly or not.
+fn waits_for(set: &UnitSet, unit: &UnitName, other: &UnitName) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut next = vec![unit];
+    while let Some(unit) = next.pop() {
+        if unit == other {
+            return true;
+        }
+        if seen.insert(unit) {
+            next.extend(set.with_effect(unit, Effect::OrderAfter));
+        }
+    }
+    false
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use engine::action::{AdoptFrom, Role, Target};
 use engine::clock::{Monotonic, Realtime};
-use engine::command::Command;
+use engine::command::{Command, Refusal};
 use engine::event::{AdoptFailure, ExitStatus, SpawnFailure};
 use engine::job::{JobId, JobKind, JobResult};
 use engine::ticket::{ConnectionId, RequestId};
@@ -37,7 +37,6 @@ pub(super) struct Manager {
     pub(super) timers: BTreeMap<Ticket, Monotonic>,
     pub(super) empties: Vec<(Ticket, UnitName)>,
     pub(super) watched: BTreeSet<UnitName>,
-    pub(super) readings: Vec<Ticket>,
     pub(super) connections: BTreeSet<ConnectionId>,
     pub(super) told: Vec<u32>,
 }
@@ -45,6 +44,10 @@ pub(super) struct Manager {
 pub(crate) struct World<'a> {
     pub(super) sets: &'a Sets,
     pub(super) variant: &'a Variant,
+    /// What the unit files say now.
+    pub(super) files: &'a Variant,
+    /// What they say was laid aside, and a client knows it.
+    pub(super) staged: bool,
     pub(super) dice: Dice,
     pub(super) engine: Option<Engine>,
     /// The definitions in force.
@@ -86,6 +89,8 @@ impl<'a> World<'a> {
         World {
             sets,
             variant,
+            files: variant,
+            staged: false,
             dice,
             engine: None,
             units: Arc::clone(&variant.units),
@@ -352,12 +357,22 @@ impl<'a> World<'a> {
             Action::CancelTimer { ticket } => {
                 self.manager.timers.remove(&ticket);
             }
-            Action::ReadUnits { ticket } => self.manager.readings.push(ticket),
+            Action::ReadUnits { ticket } => {
+                self.manager.answers.push_back(Event::UnitsRead {
+                    ticket,
+                    units: Arc::clone(&self.files.units),
+                    diagnostics: Arc::clone(&self.files.diagnostics),
+                });
+            }
             Action::Reply { request, answer } => {
-                assert!(
-                    self.waiting.remove(&request).is_some(),
-                    "L2: {request:?} is answered twice"
-                );
+                let asked = self.waiting.remove(&request);
+                assert!(asked.is_some(), "L2: {request:?} is answered twice");
+                match &answer {
+                    Ok(Answer::Staged { .. }) => self.staged = true,
+                    Ok(Answer::Reloaded(_)) => self.staged = false,
+                    Err(Refusal::NoSuchGroup(group)) => self.group_is_unknown(asked, group),
+                    _ => {}
+                }
                 if let Ok(Answer::Job(job)) = answer
                     && self.dice.percent(50)
                 {
@@ -378,6 +393,10 @@ impl<'a> World<'a> {
     fn published(&mut self, change: Change) {
         match change {
             Change::Moved(moved) => self.invariants.moved(self.engine.as_ref().unwrap(), &moved),
+            Change::UnitRemoved(unit) => self.invariants.removed(&unit),
+            Change::GroupAdded(_) => self.invariants.asked(),
+            Change::GroupRemoved(group) => self.invariants.group_removed(&group, &self.processes),
+            Change::Closing { .. } => self.staged = false,
             Change::JobNew { job, kind, .. } => {
                 self.kinds.insert(job, kind);
             }
@@ -391,6 +410,15 @@ impl<'a> World<'a> {
                     .job_done(self.engine.as_ref().unwrap(), &unit, kind);
             }
             _ => {}
+        }
+    }
+
+    /// What was laid aside is there, whatever became of the manager since.
+    fn group_is_unknown(&self, asked: Option<Command>, group: &str) {
+        let broken = self.files.diagnostics.iter().any(|found| found.is_error());
+        if self.staged && !broken && matches!(asked, Some(Command::AddGroup { .. })) {
+            let known = self.files.units.group(group).is_some();
+            assert!(!known, "group {group} was laid aside and is forgotten");
         }
     }
 

@@ -74,6 +74,19 @@ fn variant(seed: u64) -> Variant {
         if kind == "forking" && dice.percent(60) {
             text.push_str("pid-file = '/run/x.pid'\n");
         }
+        if dice.percent(30) && ["simple", "exec"].contains(&kind) {
+            text.push_str("ready-after = '300ms'\n");
+        }
+        if dice.percent(30) {
+            writeln!(text, "start-retries = {}", dice.below(4)).unwrap();
+            text.push_str("start-retry-sec = '200ms'\n");
+        }
+        if dice.percent(20) {
+            text.push_str("success-exit-status-only = true\nsuccess-exit-status = '0 3'\n");
+        }
+        if dice.percent(30) {
+            writeln!(text, "group-priority = {}", dice.below(3)).unwrap();
+        }
         if dice.percent(20) {
             text.push_str("watchdog-sec = '1s'\n");
         }
@@ -121,6 +134,23 @@ fn variant(seed: u64) -> Variant {
         }
         texts.push((format!("{name}.toml"), text));
     }
+    if dice.percent(30) {
+        // Several of one group, with one socket that starts none of them.
+        let mut text = "[socket]\nlisten-stream = '/run/pool'\nactivates = false\n".to_owned();
+        for member in 0..1 + dice.below(3) {
+            writeln!(
+                text,
+                "[service.'pool:{member}']\nexec-start = '/bin/pool'\nsockets = ['pool.socket']\n\
+                 kill-mode = '{}'\nready-after = '1s'\nstart-retries = 2\n\
+                 restart = 'on-failure'\nrestart-sec = 0\ngroup-priority = -1\n\
+                 group-position = {}\ntimeout-stop-sec = '2s'",
+                dice.pick(&KILLS).unwrap(),
+                9 - member
+            )
+            .unwrap();
+        }
+        texts.push(("pool.toml".to_owned(), text));
+    }
     if dice.percent(25) {
         texts.push((
             "each.toml".to_owned(),
@@ -141,7 +171,7 @@ fn variant(seed: u64) -> Variant {
         !name.is_template()
             && texts
                 .iter()
-                .any(|(path, _)| path.strip_suffix(".toml") == Some(name.stem()))
+                .any(|(path, _)| path.strip_suffix(".toml") == name.stem().split(':').next())
     };
     let names = units
         .iter()

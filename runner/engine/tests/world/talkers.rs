@@ -1,7 +1,5 @@
 //! Whoever talks to the manager: clients, peers at its sockets, services on theirs.
 
-use std::sync::Arc;
-
 use engine::Event;
 use engine::action::Role;
 use engine::command::{Command, Verb, Whom};
@@ -127,6 +125,16 @@ impl World<'_> {
                 keep_going: self.dice.percent(50),
             },
             5 if self.dice.percent(10) => Command::Shutdown { status: 3 },
+            6..9 => match self.dice.below(8) {
+                0..2 => Command::Stage,
+                2..4 => Command::AddGroup {
+                    group: self.some_group(),
+                },
+                4..7 => Command::RemoveGroup {
+                    group: self.some_group(),
+                },
+                _ => Command::RestartAll,
+            },
             _ => {
                 let verb = *self.dice.pick(&verbs).unwrap();
                 let mode = *self
@@ -151,29 +159,33 @@ impl World<'_> {
                 }
             }
         };
-        let reads = matches!(command, Command::Reload { .. });
+        let reads = matches!(
+            command,
+            Command::Reload { .. } | Command::Stage | Command::RestartAll
+        );
+        // The files say something else now, as often as not.
+        if reads && self.dice.percent(50) {
+            self.files = self.dice.pick(&self.sets.variants).unwrap();
+            self.variant = self.files;
+            self.staged = false;
+            self.invariants.reloaded();
+        }
         self.invariants.asked();
         self.request(request, command);
-        if reads && !self.manager.readings.is_empty() {
-            // The files say something else now, as often as not.
-            if self.dice.percent(50) {
-                self.variant = self.dice.pick(&self.sets.variants).unwrap();
-                self.invariants.reloaded();
-            }
-            let ticket = self.manager.readings.remove(0);
-            let (units, diagnostics) = (
-                Arc::clone(&self.variant.units),
-                Arc::clone(&self.variant.diagnostics),
-            );
-            self.manager.answers.push_back(Event::UnitsRead {
-                ticket,
-                units,
-                diagnostics,
-            });
-        } else {
-            self.waiting
-                .retain(|_, command| !matches!(command, Command::Reload { .. }) || !reads);
-        }
+    }
+
+    /// A group that there may be, in the files or in force.
+    fn some_group(&mut self) -> String {
+        let services: Vec<&UnitName> = self
+            .variant
+            .names
+            .iter()
+            .filter(|name| name.kind() == UnitKind::Service)
+            .collect();
+        let service = self.dice.pick(&services);
+        service
+            .and_then(|service| units::group::group_and_process(service))
+            .map_or("none".to_owned(), |(group, _)| group)
     }
 
     pub(super) fn connect(&mut self) {
