@@ -93,6 +93,13 @@ pub enum Key {
         /// The service.
         unit: UnitName,
     },
+    /// The memfd through which an output goes that is copied.
+    Spool {
+        /// The service.
+        unit: UnitName,
+        /// Which output.
+        stream: Stream,
+    },
     /// The memfd with the state.
     State,
     /// The memfd with the last good definitions.
@@ -125,6 +132,9 @@ impl fmt::Display for Key {
                 write!(f, "store:{}:{index}.{name}", unit.as_str())
             }
             Key::Ring { unit } => write!(f, "ring:{}", unit.as_str()),
+            Key::Spool { unit, stream } => {
+                write!(f, "spool:{}:{}", unit.as_str(), stream.as_str())
+            }
             Key::State => f.write_str("state"),
             Key::Definitions => f.write_str("definitions"),
             Key::PreviousState => f.write_str("previous-state"),
@@ -197,6 +207,13 @@ impl Key {
                 })
             }
             "ring" => Some(Key::Ring { unit: whole()? }),
+            "spool" => {
+                let (unit, name) = named()?;
+                Some(Key::Spool {
+                    unit,
+                    stream: Stream::parse(name)?,
+                })
+            }
             _ => None,
         }
     }
@@ -250,6 +267,10 @@ mod tests {
                     name: "x".repeat(255),
                 },
                 Key::Ring { unit: unit() },
+                Key::Spool {
+                    unit: unit(),
+                    stream: Stream::Err,
+                },
                 Key::State,
                 Key::Definitions,
                 Key::PreviousState,

@@ -97,7 +97,7 @@ impl LogFile {
     fn moved_away(&self, open: &std::fs::Metadata) -> bool {
         // Links were judged when it was opened; here a look at what the path leads to is enough.
         match std::fs::metadata(&self.sink.path) {
-            Ok(found) => (found.dev(), found.ino()) != (open.dev(), open.ino()),
+            Ok(found) => identity(&found) != identity(open),
             Err(error) => error.kind() == io::ErrorKind::NotFound,
         }
     }
@@ -171,6 +171,42 @@ impl LogFile {
         }
     }
 
+    /// Which file it is, and how long.
+    pub(super) fn standing(&mut self, now: Instant) -> io::Result<((u64, u64), u64)> {
+        let length = self.length(now)?;
+        let identity = match &self.open {
+            Some(file) => identity(&file.metadata()?),
+            None => return Err(io::ErrorKind::NotFound.into()),
+        };
+        Ok((identity, length))
+    }
+
+    /// How much of `text` is in the file already, when all of it was meant to go behind the first
+    /// `length` bytes of the file `noted`, and perhaps did before a manager was killed. Bytes that
+    /// are others' do not count.
+    pub(super) fn already(
+        &mut self,
+        noted: (u64, u64),
+        length: u64,
+        text: &[u8],
+        now: Instant,
+    ) -> io::Result<usize> {
+        let (found, end) = self.standing(now)?;
+        // In another file it is the first thing, whether that came by rotation or otherwise.
+        let from = if found == noted { length } else { 0 };
+        let Some(file) = &self.open else {
+            return Ok(0);
+        };
+        let most = end.saturating_sub(from).min(text.len() as u64);
+        let mut there = vec![0; usize::try_from(most).unwrap_or_default()];
+        file.read_exact_at(&mut there, from)?;
+        Ok(if text.starts_with(&there) {
+            there.len()
+        } else {
+            0
+        })
+    }
+
     /// Writes a line of our own.
     pub(super) fn mark(&mut self, text: &str, now: Instant) -> io::Result<()> {
         let mut length = self.length(now)?;
@@ -210,6 +246,11 @@ impl LogFile {
         self.open = None;
         Ok(())
     }
+}
+
+/// Device and inode.
+fn identity(found: &std::fs::Metadata) -> (u64, u64) {
+    (found.dev(), found.ino())
 }
 
 /// Makes the file where there is none.

@@ -36,6 +36,7 @@
 mod bell;
 mod clearing;
 mod console;
+mod copied;
 mod file;
 mod journal;
 mod lines;
@@ -46,10 +47,12 @@ pub mod own;
 mod pipe;
 mod ring;
 mod source;
+mod spool;
 mod syslog;
 mod tail;
 #[cfg(test)]
 mod tests;
+mod transform;
 mod trouble;
 mod writer;
 
@@ -66,6 +69,9 @@ use units::UnitName;
 
 pub use crate::link::Stream;
 pub use ring::{CAPACITY as RING_CAPACITY, create as create_ring};
+
+pub use copied::Copying;
+pub use transform::Form;
 
 use bell::Bell;
 use own::OwnLine;
@@ -143,6 +149,9 @@ pub struct Follow {
     /// The unit's ring, from [`create_ring`], held by the keeper. A unit whose outputs all go to
     /// files or nowhere needs none.
     pub ring: Option<OwnedFd>,
+    /// What is done with it beside that. Its spool is a memfd from [`create_ring`], held by the
+    /// keeper; only where the writer has it already there is none.
+    pub copy: Option<(Copying, Option<OwnedFd>)>,
     /// The main process, for display beside its lines.
     pub pid: Option<u32>,
 }
@@ -197,6 +206,9 @@ const INTRODUCTION: Duration = PATIENCE;
 /// How many lines wait for a subscriber before it counts as too slow.
 const SUBSCRIBER_QUEUE: usize = 1024;
 
+/// How many pieces of an output wait for who taps it.
+const TAP_QUEUE: usize = 64;
+
 /// A command to the log writer.
 #[derive(Debug)]
 enum Command {
@@ -227,7 +239,23 @@ enum Command {
         ring: Option<OwnedFd>,
         file: Option<FileSink>,
     },
+    Spool {
+        unit: UnitName,
+        stream: Stream,
+        copying: Copying,
+        memory: OwnedFd,
+    },
     Settle(UnitName),
+    Tap {
+        unit: UnitName,
+        stream: Stream,
+        from: Option<u64>,
+        to: tokio::sync::mpsc::Sender<control::Chunk>,
+    },
+    Drain {
+        unit: UnitName,
+        reply: oneshot::Sender<()>,
+    },
     Reopen,
     Make(Vec<FileSink>),
     CleanUp {
@@ -390,6 +418,41 @@ impl Logs {
     /// that [`Logs::tail`] finds it.
     pub fn remember(&self, unit: UnitName, ring: Option<OwnedFd>, file: Option<FileSink>) {
         self.send(Command::Remember { unit, ring, file });
+    }
+
+    /// Takes up the spool of an output that has no pipe now: after a recovery, for those who tap it.
+    pub fn spool(&self, unit: UnitName, stream: Stream, copying: Copying, memory: OwnedFd) {
+        self.send(Command::Spool {
+            unit,
+            stream,
+            copying,
+            memory,
+        });
+    }
+
+    /// Tells all that comes to an output that is copied, from position `from` on where it is still
+    /// known, until the receiver is dropped. One that is not there yet is waited for.
+    pub fn tap(
+        &self,
+        unit: UnitName,
+        stream: Stream,
+        from: Option<u64>,
+    ) -> Receiver<control::Chunk> {
+        let (to, chunks) = tokio::sync::mpsc::channel(TAP_QUEUE);
+        self.send(Command::Tap {
+            unit,
+            stream,
+            from,
+            to,
+        });
+        chunks
+    }
+
+    /// Resolves when all that was in the unit's pipes has been read and told to those who tap it.
+    pub fn drain(&self, unit: UnitName) -> oneshot::Receiver<()> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Drain { unit, reply });
+        answer
     }
 
     /// Asks for [`LogEvent::Settled`] for each pipe of the unit, as soon as no whole line is in it.

@@ -19,11 +19,13 @@ use super::own::{self, OwnLine, Severity};
 use super::pipe::{Scratch, open_null};
 use super::ring::Ring;
 use super::syslog::Syslog;
-use super::trouble::{Advice, Health};
-use super::{FileSink, Format, Heard, Line, LogTarget, tail};
+use super::trouble::{Advice, Health, refuse};
+use super::{FileSink, Format, Heard, Line, LogTarget, Stream, tail};
 
 /// So many own lines wait for a target that takes none.
 const OWN_QUEUE: usize = 1000;
+/// A longer line is cut for syslog, whose datagrams have bounds.
+const SYSLOG_LINE: usize = 8 * 1024;
 /// The owner of what a console has parked, when it is an own line.
 const OURSELVES: u64 = 0;
 
@@ -64,6 +66,7 @@ pub(super) struct UnitLog {
     pub(super) missing: u64,
     /// Tokens of its outputs.
     pub(super) sources: Vec<u64>,
+
     /// The unit is unloaded; this goes when its last output has ended.
     pub(super) leaving: bool,
 }
@@ -297,6 +300,62 @@ impl Outlets {
         self.subscribers
             .iter()
             .any(|subscriber| subscriber.units.contains(unit))
+    }
+
+    /// Says in a main log what a program wrote, as supervisord does at its level `debug`.
+    pub(super) fn say_output(&mut self, unit: &UnitName, stream: Stream, bytes: &[u8]) {
+        let channel = match stream {
+            Stream::Out => "stdout",
+            Stream::Err => "stderr",
+        };
+        let shown = match std::str::from_utf8(bytes) {
+            Ok(text) => text.to_owned(),
+            Err(_) => format!("Undecodable: b'{}'", bytes.escape_ascii()),
+        };
+        let text = format!("'{}' {channel} output:\n{shown}", process_name(unit));
+        self.say(OwnLine {
+            unit: Some(unit.clone()),
+            ..OwnLine::about_us(Severity::Debug, text)
+        });
+    }
+
+    /// Sends the whole lines of `text` to syslog, a last one without newline too if nothing follows.
+    /// Says whether it takes more: not for [`super::PATIENCE`], after which lines pass it by.
+    pub(super) fn syslog_lines(&mut self, unit: &UnitName, text: &mut Vec<u8>, last: bool) -> bool {
+        let name = process_name(unit);
+        let mut sent = 0;
+        let mut taken = true;
+        while let Some(rest) = text.get(sent..).filter(|rest| !rest.is_empty()) {
+            let line = match lines::first(rest) {
+                Some(length) => length,
+                None if last || rest.len() >= SYSLOG_LINE => rest.len().min(SYSLOG_LINE),
+                None => break,
+            };
+            match self.syslog.health.advice(self.now) {
+                Advice::Wait => {
+                    taken = false;
+                    break;
+                }
+                Advice::Skip => {}
+                Advice::Try => {
+                    let shown = rest[..line].strip_suffix(b"\n").unwrap_or(&rest[..line]);
+                    let shown = shown.get(..SYSLOG_LINE).unwrap_or(shown);
+                    match self.syslog.send(&[name.as_bytes(), b" ", shown]) {
+                        Ok(()) => self.syslog.health.took(),
+                        Err(error) => {
+                            let (advice, _) = refuse(&mut self.syslog.health, &error, self.now);
+                            if advice != Advice::Skip {
+                                taken = false;
+                                break;
+                            }
+                        }
+                    }
+                }
+            }
+            sent += line;
+        }
+        text.drain(..sent);
+        taken
     }
 
     /// Tells who follows a unit about lines of its.
@@ -543,6 +602,12 @@ fn rfc3339(seconds: u64, micros: u32) -> String {
     let year = year + era * 400 + u64::from(month <= 2);
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
+}
+
+/// What supervisord calls the process of a unit.
+fn process_name(unit: &UnitName) -> String {
+    units::group::group_and_process(unit)
+        .map_or_else(|| unit.as_str().to_owned(), |(_, process)| process)
 }
 
 #[cfg(test)]

@@ -79,6 +79,14 @@ impl Ring {
         Ok(moved)
     }
 
+    /// Writes `bytes` at the end: for what is not in a pipe any more.
+    pub(super) fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.memory.write_all_at(bytes, self.end)?;
+        self.end += bytes.len() as u64;
+        self.forget_old();
+        Ok(())
+    }
+
     /// Ends a last line that has no newline, so that the next output does not go on with it.
     pub(super) fn end_line(&mut self) -> io::Result<()> {
         let mut last = [b'\n'];

@@ -1,5 +1,6 @@
 //! One output of one service, on its way from the pipe to where it belongs.
 
+mod to_copy;
 mod to_file;
 
 use std::cell::RefCell;
@@ -11,6 +12,7 @@ use std::time::Instant;
 use units::UnitName;
 
 use super::console::{Offered, Speaker};
+use super::copied::Copied;
 use super::file::LogFile;
 use super::journal::Record;
 use super::lines::{self, Break};
@@ -74,6 +76,10 @@ pub(super) struct Source {
     /// It had much to move since the last look at its pipe's size.
     pub(super) busy: bool,
     pub(super) capacity: usize,
+    /// Its bytes are looked into on their way.
+    pub(super) copied: Option<Rc<RefCell<Copied>>>,
+    /// Of a copied output, the text that is on its way to the log just now.
+    pending: Option<Vec<u8>>,
     /// So many bytes at the front of the pipe are with the console already.
     shown: usize,
     /// Lines that passed their sink by since the last mark, and why.
@@ -132,6 +138,8 @@ impl Source {
             replaced: false,
             busy: false,
             capacity,
+            copied: None,
+            pending: None,
             shown: 0,
             missing: 0,
             why: String::new(),
@@ -140,13 +148,17 @@ impl Source {
 
     /// Moves what waits, as far as the budget and the sink allow.
     pub(super) fn turn(&mut self, out: &mut Outlets) -> Turn {
-        let mut budget = BUDGET;
-        if let (Some(until), Route::Shown(Show::Screen(_) | Show::Journal)) =
-            (self.introduced, &self.route)
+        let by_name = matches!(self.route, Route::Shown(Show::Screen(_) | Show::Journal));
+        if let Some(until) = self.introduced
+            && (by_name || self.copied.is_some())
             && out.now < until
         {
             return Turn::Waiting;
         }
+        if let Some(copied) = self.copied.clone() {
+            return self.turn_copied(&mut copied.borrow_mut(), out);
+        }
+        let mut budget = BUDGET;
         loop {
             let waiting = match pipe::waiting(self.pipe.as_fd()) {
                 Ok(0) if self.hung_up => return Turn::Drained,
@@ -191,6 +203,19 @@ impl Source {
             self.capacity = pipe::resize(self.pipe.as_fd(), pipe::USUAL);
         }
         self.capacity > pipe::USUAL
+    }
+
+    /// Names the process that writes from now on.
+    pub(super) fn name(&mut self, pid: Option<u32>) {
+        self.pid = pid;
+        if let (Some(copied), Some(pid)) = (&self.copied, pid) {
+            copied.borrow_mut().mark(pid);
+        }
+    }
+
+    /// Whether something waits in its pipe.
+    pub(super) fn has_more(&self) -> bool {
+        pipe::waiting(self.pipe.as_fd()).is_ok_and(|bytes| bytes > 0)
     }
 
     /// Sends it another way from now on.
@@ -441,6 +466,15 @@ impl Source {
     }
 
     fn move_to_ring(&mut self, bytes: usize, out: &mut Outlets) -> usize {
+        if let Some(pending) = &mut self.pending {
+            let bytes = bytes.min(pending.len());
+            if let Ok(ring) = out.log_of(&self.unit).ring() {
+                // No memory for the ring: the sink has it, only `runnerctl logs` will not.
+                let _ = ring.put(&pending[..bytes]);
+            }
+            pending.drain(..bytes);
+            return bytes;
+        }
         let kept = match out.log_of(&self.unit).ring() {
             Ok(ring) => ring.take(self.pipe.as_fd(), bytes),
             Err(error) => Err(error),

@@ -1,5 +1,6 @@
 //! The log writer with real pipes, files, memfds and sockets.
 
+mod copied;
 mod kill;
 
 use std::fs::File;
@@ -75,6 +76,7 @@ impl World {
             read_end: read.try_clone().unwrap().into(),
             sink,
             ring: ring.map(|ring| ring.try_clone().unwrap()),
+            copy: None,
             pid: Some(7),
         });
     }
@@ -611,6 +613,7 @@ fn a_closed_console_ends_nothing() {
         read_end: read.into(),
         sink: Sink::Console,
         ring: None,
+        copy: None,
         pid: None,
     });
     write_numbers(&mut write, 0..20_000);

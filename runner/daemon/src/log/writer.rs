@@ -18,11 +18,13 @@ use units::UnitName;
 use super::bell::Bell;
 use super::clearing;
 use super::console::Console;
+use super::copied::{Copied, Copying};
 use super::file::{self, LogFile};
 use super::journal::{self, Journal};
 use super::outlets::{Outlets, Pollable, Screen, Target};
 use super::own::{OwnLine, Severity};
 use super::pipe;
+use super::ring;
 use super::source::{Route, Show, Source, Turn};
 use super::syslog::{self, Syslog};
 use super::trouble::RETRY;
@@ -85,6 +87,23 @@ struct Writer {
     /// Open log files: units may share one.
     files: HashMap<PathBuf, Weak<RefCell<LogFile>>>,
     flushes: Vec<oneshot::Sender<()>>,
+    /// Outputs that are copied.
+    copied: HashMap<(UnitName, Stream), Rc<RefCell<Copied>>>,
+    /// Who wants to tap outputs that there are not yet.
+    early: Vec<Early>,
+    /// Outputs whose readers are behind, though perhaps no pipe is.
+    behind: Vec<Weak<RefCell<Copied>>>,
+    /// Who waits until these outputs have been read to the end.
+    drains: Vec<(UnitName, oneshot::Sender<()>)>,
+}
+
+/// Somebody who wants to tap an output that there is not yet.
+#[derive(Debug)]
+struct Early {
+    unit: UnitName,
+    stream: Stream,
+    from: Option<u64>,
+    to: tokio::sync::mpsc::Sender<control::Chunk>,
 }
 
 /// Starts the thread. Everything it needs is made first, so that a failure is the caller's to see.
@@ -124,6 +143,10 @@ pub(super) fn start(
                 shrink_at: None,
                 files: HashMap::new(),
                 flushes: Vec::new(),
+                copied: HashMap::new(),
+                early: Vec::new(),
+                behind: Vec::new(),
+                drains: Vec::new(),
             };
             writer.run();
         })?;
@@ -171,6 +194,7 @@ impl Writer {
             self.out.say_own();
             self.shrink();
             self.answer_flushes();
+            self.answer_drains();
         }
     }
 
@@ -208,7 +232,7 @@ impl Writer {
             Command::Pid { unit, pid } => {
                 for token in self.out.sources(&unit) {
                     if let Some(source) = self.sources.get_mut(&token) {
-                        source.pid = pid;
+                        source.name(pid);
                         source.introduced = None;
                     }
                     self.enqueue(token);
@@ -278,6 +302,29 @@ impl Writer {
                     }
                 }
             }
+            Command::Tap {
+                unit,
+                stream,
+                from,
+                to,
+            } => self.tap(Early {
+                unit,
+                stream,
+                from,
+                to,
+            }),
+            Command::Drain { unit, reply } => {
+                for token in self.out.sources(&unit) {
+                    self.enqueue(token);
+                }
+                self.drains.push((unit, reply));
+            }
+            Command::Spool {
+                unit,
+                stream,
+                copying,
+                memory,
+            } => drop(self.copy(&unit, stream, copying, Some(memory))),
             Command::Flush { finish, reply } => {
                 let all: Vec<u64> = self.sources.keys().copied().collect();
                 for token in all {
@@ -288,6 +335,68 @@ impl Writer {
                 }
                 self.flushes.push(reply);
             }
+        }
+    }
+
+    /// What is known of a copied output, beginning with its spool where nothing is.
+    fn copy(
+        &mut self,
+        unit: &UnitName,
+        stream: Stream,
+        copying: Copying,
+        memory: Option<OwnedFd>,
+    ) -> Option<Rc<RefCell<Copied>>> {
+        let key = (unit.clone(), stream);
+        if let Some(copied) = self.copied.get(&key) {
+            copied.borrow_mut().change(copying);
+            return Some(Rc::clone(copied));
+        }
+        let opened = match memory {
+            Some(memory) => Ok(memory),
+            // The keeper holds none: it is gone when we are.
+            None => ring::create(unit.as_str()),
+        };
+        let copied = match opened.and_then(|memory| Copied::open(memory, copying)) {
+            Ok(copied) => Rc::new(RefCell::new(copied)),
+            Err(error) => {
+                let text = format!("cannot copy the output of {unit}: {}", reason(&error));
+                self.out.say(OwnLine::warning(unit, text));
+                return None;
+            }
+        };
+        self.copied.insert(key, Rc::clone(&copied));
+        let (now, later) = std::mem::take(&mut self.early)
+            .into_iter()
+            .partition(|early| early.unit == *unit && early.stream == stream);
+        self.early = later;
+        for early in now {
+            self.tap(early);
+        }
+        Some(copied)
+    }
+
+    fn tap(&mut self, wanted: Early) {
+        let key = (wanted.unit.clone(), wanted.stream);
+        match self.copied.get(&key).cloned() {
+            Some(copied) => {
+                copied.borrow_mut().tap(wanted.from, wanted.to);
+                self.tell_taps(&copied);
+            }
+            None => {
+                self.early.retain(|early| !early.to.is_closed());
+                self.early.push(wanted);
+            }
+        }
+    }
+
+    /// Tells those who tap an output what is new, now and as they take it.
+    fn tell_taps(&mut self, copied: &Rc<RefCell<Copied>>) {
+        if !copied.borrow_mut().tell_taps() {
+            let known = Rc::downgrade(copied);
+            if !self.behind.iter().any(|other| other.ptr_eq(&known)) {
+                self.behind.push(known);
+            }
+            self.retry_at.get_or_insert(self.out.now + RETRY);
         }
     }
 
@@ -325,9 +434,11 @@ impl Writer {
             read_end,
             sink,
             ring,
+            copy,
             pid,
         } = follow;
         self.out.log_of(&unit).leaving = false;
+        let copied = copy.and_then(|(copying, memory)| self.copy(&unit, stream, copying, memory));
         self.take_up(&unit, ring);
         if stream == Stream::Out {
             self.out.log_of(&unit).file = match &sink {
@@ -344,7 +455,13 @@ impl Writer {
             if source.stream == stream && !source.replaced {
                 if Some(source.identity) == known {
                     source.reroute(route);
-                    source.pid = pid;
+                    // One that is not to be copied any more goes the same way as it is.
+                    if copied.is_some() {
+                        source.copied = copied;
+                    } else if let Some(copied) = &source.copied {
+                        copied.borrow_mut().change(Copying::default());
+                    }
+                    source.name(pid);
                     self.enqueue(token);
                     return;
                 }
@@ -361,7 +478,8 @@ impl Writer {
         });
         match added {
             Ok(mut source) => {
-                source.pid = pid;
+                source.copied = copied;
+                source.name(pid);
                 source.prepare(&mut self.out);
                 if source.capacity > pipe::USUAL {
                     self.grown.push(token);
@@ -415,6 +533,7 @@ impl Writer {
         log.leaving = true;
         if log.sources.is_empty() {
             self.out.forget(unit);
+            self.copied.retain(|(whose, _), _| whose != unit);
         }
     }
 
@@ -437,6 +556,11 @@ impl Writer {
     /// Lets everybody try again who waits for a sink.
     fn retry(&mut self) {
         self.retry_at = None;
+        for copied in std::mem::take(&mut self.behind) {
+            if let Some(copied) = copied.upgrade() {
+                self.tell_taps(&copied);
+            }
+        }
         for token in std::mem::take(&mut self.waiting) {
             self.enqueue(token);
         }
@@ -473,6 +597,7 @@ impl Writer {
                 log.sources.retain(|other| *other != token);
                 if log.leaving && log.sources.is_empty() {
                     self.out.forget(&source.unit);
+                    self.copied.retain(|(whose, _), _| *whose != source.unit);
                 }
                 if !source.replaced {
                     let Source { unit, stream, .. } = source;
@@ -521,6 +646,31 @@ impl Writer {
                     let _ = self.epoll.add(fd, event);
                 }
             }
+        }
+    }
+
+    /// Answers those whose unit has nothing left that was not read, and told.
+    fn answer_drains(&mut self) {
+        let (sources, out, copied) = (&self.sources, &self.out, &self.copied);
+        self.drains.retain_mut(|(unit, reply)| {
+            let busy = out.sources(unit).iter().any(|token| {
+                sources
+                    .get(token)
+                    .is_some_and(|source| source.queued || source.has_more())
+            });
+            let behind = copied
+                .iter()
+                .any(|((whose, _), copied)| whose == unit && !copied.borrow_mut().tell_taps());
+            if busy || behind {
+                return true;
+            }
+            let (nobody, _) = oneshot::channel();
+            // Nobody waits any more: nobody is told.
+            let _ = std::mem::replace(reply, nobody).send(());
+            false
+        });
+        if !self.drains.is_empty() {
+            self.retry_at.get_or_insert(self.out.now + RETRY);
         }
     }
 

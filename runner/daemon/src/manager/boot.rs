@@ -169,6 +169,7 @@ impl Manager {
         };
         let first = taken.state.is_none();
         let files = log_files::LogFiles::new(&options, &runtime, first);
+        let in_main_log = level(&target) == tracing::Level::DEBUG;
         let begun = recover::begin(&options, &surroundings, &link, &mut taken, definitions)?;
         let held = std::mem::take(&mut taken.servers);
         let http = http::Http::open(&settled, &runtime, handle, &link, held, first)?;
@@ -211,7 +212,7 @@ impl Manager {
             logs,
             log_events,
             happenings: begun.happenings,
-            outputs: outputs::Outputs::new(files),
+            outputs: outputs::Outputs::new(files, in_main_log),
             inputs: input::Inputs::default(),
             followers: log_follow::Followers::default(),
             sockets: held::Sockets::default(),

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use control::{
-    Answerer, LogName, LogProblem, LogSource, ProcessDetail, ProgramProblem, Refusal, Reply,
+    Answerer, Chunk, LogName, LogProblem, LogSource, ProcessDetail, ProgramProblem, Refusal, Reply,
     Request,
 };
 use engine::command::Whom;
+use tokio::sync::mpsc;
 use units::UnitName;
 
 use super::Manager;
@@ -50,9 +51,18 @@ impl Manager {
                 self.logs.reopen();
                 answerer.answer(Ok(Reply::Done));
             }
-            Request::Tap { unit, .. } | Request::Drain(unit) => answerer.answer(Err(
-                Refusal::NotApplicable(unit, "its output is not copied".to_owned()),
-            )),
+            Request::Tap { unit, source, from } => {
+                let answer = self.tap(unit, source, from);
+                answerer.answer(answer.map(Reply::Tap));
+            }
+            Request::Drain(unit) => {
+                let drained = self.logs.drain(unit);
+                tokio::spawn(async move {
+                    // A log writer that is gone takes the whole process with it.
+                    let _ = drained.await;
+                    answerer.answer(Ok(Reply::Done));
+                });
+            }
             other => return Some((other, answerer)),
         }
         None
@@ -74,6 +84,29 @@ impl Manager {
                 "{unit} does not read its standard input, and more does not fit"
             ))),
         }
+    }
+
+    fn tap(
+        &self,
+        unit: UnitName,
+        source: LogSource,
+        from: Option<u64>,
+    ) -> Result<mpsc::Receiver<Chunk>, Refusal> {
+        let definition = self
+            .definition(&unit)
+            .ok_or_else(|| Refusal::NoSuchUnit(unit.clone()))?;
+        let stream = match source {
+            LogSource::Out => Stream::Out,
+            LogSource::Error => Stream::Err,
+            LogSource::Manager => {
+                return Err(Refusal::Invalid("only outputs can be tapped".to_owned()));
+            }
+        };
+        if !self.outputs.is_copied(&definition, stream) {
+            let why = "its output is not copied (log-events, log-capture-size)";
+            return Err(Refusal::NotApplicable(unit, why.to_owned()));
+        }
+        Ok(self.logs.tap(unit, stream, from))
     }
 
     fn look_for_program(&mut self, unit: UnitName, answerer: Answerer) {

@@ -14,9 +14,12 @@ use units::{Definition, Input, Output, Owner, UnitName};
 
 use super::log_files::LogFiles;
 use crate::link::{Key, Link, Stream};
-use crate::log::{self, FileSink, Follow, Logs, Sink};
+use crate::log::{self, Copying, FileSink, Follow, Form, Logs, Sink};
 use crate::process::order::{FileMode, Stdio};
 use crate::users::Accounts;
+
+/// However much an event may hold, no more is captured at once.
+const MOST_CAPTURED: usize = 16 * 1024 * 1024;
 
 /// The write ends of log pipes, with the sink the log writer was told for each.
 #[derive(Debug)]
@@ -25,12 +28,17 @@ pub(super) struct Outputs {
     pipes: HashMap<(UnitName, Stream), Pipe>,
     /// Units whose ring the keeper and the log writer have.
     rings: HashSet<UnitName>,
+    /// Outputs whose spool the keeper and the log writer have.
+    spools: HashSet<(UnitName, Stream)>,
+    /// All that programs write is said in the main log too.
+    in_main_log: bool,
 }
 
 #[derive(Debug)]
 struct Pipe {
     write_end: Arc<OwnedFd>,
     sink: Sink,
+    copying: Option<Copying>,
     /// The run is over: the write end goes when what was written has been read. Until then a new run
     /// uses it again, so that no pipe with lines in it is ever replaced at the keeper.
     released: bool,
@@ -147,6 +155,39 @@ fn err_file(definition: &Definition, files: &LogFiles, accounts: &Accounts) -> i
     }))
 }
 
+/// What is done with an output beside logging it; `None` where it goes as it is.
+fn copying(definition: &Definition, stream: Stream, in_main_log: bool) -> Option<Copying> {
+    let bytes = |size: units::value::Size| usize::try_from(size.as_bytes()).unwrap_or(usize::MAX);
+    let (events, capture, syslog) = match stream {
+        Stream::Out => (
+            definition.log_events(),
+            bytes(definition.log_capture_size()),
+            definition.log_syslog(),
+        ),
+        Stream::Err => (
+            definition.error_log_events(),
+            bytes(definition.error_log_capture_size()),
+            definition.error_log_syslog(),
+        ),
+    };
+    // What an event listener says is its side of a conversation: nothing is taken out of it.
+    let listener = stream == Stream::Out && !definition.event_types().is_empty();
+    let form = Form {
+        strip: definition.log_strip_ansi() && !listener,
+        capture: if listener {
+            0
+        } else {
+            capture.min(MOST_CAPTURED)
+        },
+    };
+    let copying = Copying {
+        form,
+        syslog,
+        main_log: in_main_log,
+    };
+    (events || listener || copying != Copying::default()).then_some(copying)
+}
+
 /// Who owns a log file: who `log-owner` says, else the unit's user, else we do.
 fn owner(
     written: Option<&Owner>,
@@ -181,17 +222,24 @@ fn owner(
 
 impl Outputs {
     /// No outputs yet.
-    pub(super) fn new(files: LogFiles) -> Outputs {
+    pub(super) fn new(files: LogFiles, in_main_log: bool) -> Outputs {
         Outputs {
             files,
             pipes: HashMap::new(),
             rings: HashSet::new(),
+            spools: HashSet::new(),
+            in_main_log,
         }
     }
 
     /// How log files are named.
     pub(super) fn files(&self) -> &LogFiles {
         &self.files
+    }
+
+    /// Whether an output of `definition` can be tapped.
+    pub(super) fn is_copied(&self, definition: &Definition, stream: Stream) -> bool {
+        copying(definition, stream, self.in_main_log).is_some()
     }
 
     /// What a child of `definition` gets as descriptors 1 and 2. Makes the pipes it lacks and tells
@@ -207,7 +255,11 @@ impl Outputs {
         let unit = definition.name();
         let mut open = |stream, route| match route {
             Route::Direct(direct) => Ok(Stdio::from(direct)),
-            Route::Piped(sink) => self.pipe(link, logs, unit, stream, sink).map(Stdio::Fd),
+            Route::Piped(sink) => {
+                let copying = copying(definition, stream, self.in_main_log);
+                self.pipe(link, logs, unit, stream, sink, copying)
+                    .map(Stdio::Fd)
+            }
         };
         let out = open(Stream::Out, out)?;
         let err = err.map_or(Ok(Stdio::Inherit), |route| open(Stream::Err, route))?;
@@ -222,15 +274,17 @@ impl Outputs {
         unit: &UnitName,
         stream: Stream,
         sink: Sink,
+        copying: Option<Copying>,
     ) -> io::Result<Arc<OwnedFd>> {
         let key = (unit.clone(), stream);
         if let Some(pipe) = self.pipes.get_mut(&key) {
             pipe.released = false;
-            if pipe.sink != sink {
+            if pipe.sink != sink || pipe.copying != copying {
                 let read_end = other_end(&pipe.write_end)?;
                 pipe.sink = sink.clone();
+                pipe.copying = copying;
                 let write_end = pipe.write_end.clone();
-                self.follow(link, logs, unit, stream, read_end, sink)?;
+                self.follow(link, logs, unit, stream, read_end, sink, copying)?;
                 return Ok(write_end);
             }
             return Ok(pipe.write_end.clone());
@@ -250,19 +304,24 @@ impl Outputs {
             },
             write_end.as_fd(),
         )?;
-        self.follow(link, logs, unit, stream, read_end, sink.clone())?;
+        self.follow(link, logs, unit, stream, read_end, sink.clone(), copying)?;
         let write_end = Arc::new(write_end);
         self.pipes.insert(
             key,
             Pipe {
                 write_end: write_end.clone(),
                 sink,
+                copying,
                 released: false,
             },
         );
         Ok(write_end)
     }
 
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "it is the end of two functions, not an interface"
+    )]
     fn follow(
         &mut self,
         link: &Link,
@@ -271,7 +330,12 @@ impl Outputs {
         stream: Stream,
         read_end: OwnedFd,
         sink: Sink,
+        copying: Option<Copying>,
     ) -> io::Result<()> {
+        let copy = match copying {
+            Some(copying) => Some((copying, self.spool(link, unit, stream)?)),
+            None => None,
+        };
         let ring = match sink {
             Sink::File(_) | Sink::Null => None,
             Sink::Journal | Sink::Console | Sink::Target | Sink::Ring => self.ring(link, unit)?,
@@ -282,9 +346,31 @@ impl Outputs {
             read_end,
             sink,
             ring,
+            copy,
             pid: None,
         });
         Ok(())
+    }
+
+    /// The spool of an output if the log writer does not have it yet.
+    fn spool(
+        &mut self,
+        link: &Link,
+        unit: &UnitName,
+        stream: Stream,
+    ) -> io::Result<Option<OwnedFd>> {
+        let output = (unit.clone(), stream);
+        if self.spools.contains(&output) {
+            return Ok(None);
+        }
+        let spool = log::create_ring(unit.as_str())?;
+        let key = Key::Spool {
+            unit: unit.clone(),
+            stream,
+        };
+        link.put(&key, spool.as_fd())?;
+        self.spools.insert(output);
+        Ok(Some(spool))
     }
 
     /// The unit's ring if the log writer does not have it yet.
@@ -326,6 +412,11 @@ impl Outputs {
         self.rings = rings.keys().cloned().collect();
         let mut write_ends: HashMap<(UnitName, Stream), OwnedFd> =
             found.write_ends.into_iter().collect();
+        let mut spools: HashMap<(UnitName, Stream), OwnedFd> = found.spools.into_iter().collect();
+        self.spools = spools.keys().cloned().collect();
+        let copying_of = |unit: &UnitName, stream, in_main_log| {
+            copying(&*definition(unit)?, stream, in_main_log)
+        };
         for ((unit, stream), read_end) in found.read_ends {
             let sink = definition(&unit)
                 .and_then(|definition| routes(&definition, &self.files, accounts).ok())
@@ -341,12 +432,20 @@ impl Outputs {
                 // where the daemon's own lines go.
                 .unwrap_or(Sink::Target);
             let ring = rings.remove(&unit);
+            let copying = copying_of(&unit, stream, self.in_main_log);
+            let spool = spools.remove(&(unit.clone(), stream));
+            let copy = match (copying, spool) {
+                (None, None) => None,
+                // What is in it is still on its way.
+                (copying, spool) => Some((copying.unwrap_or_default(), spool)),
+            };
             logs.follow(Follow {
                 unit: unit.clone(),
                 stream,
                 read_end,
                 sink: sink.clone(),
                 ring,
+                copy,
                 pid: pids.get(&unit).copied(),
             });
             if let Some(write_end) = write_ends.remove(&(unit.clone(), stream)) {
@@ -355,6 +454,7 @@ impl Outputs {
                     Pipe {
                         write_end: Arc::new(write_end),
                         sink,
+                        copying,
                         released: false,
                     },
                 );
@@ -362,6 +462,10 @@ impl Outputs {
         }
         for (unit, ring) in rings {
             logs.remember(unit, Some(ring), None);
+        }
+        for ((unit, stream), spool) in spools {
+            let copying = copying_of(&unit, stream, self.in_main_log).unwrap_or_default();
+            logs.spool(unit, stream, copying, spool);
         }
     }
 
@@ -417,6 +521,12 @@ impl Outputs {
                 );
             }
         }
+        for stream in [Stream::Out, Stream::Err] {
+            if self.spools.remove(&(unit.clone(), stream)) {
+                let unit = unit.clone();
+                forget_key(link, &Key::Spool { unit, stream });
+            }
+        }
         if self.rings.remove(unit) {
             forget_key(link, &Key::Ring { unit: unit.clone() });
         }
@@ -430,6 +540,7 @@ pub(super) struct Found {
     pub(super) read_ends: Vec<((UnitName, Stream), OwnedFd)>,
     pub(super) write_ends: Vec<((UnitName, Stream), OwnedFd)>,
     pub(super) rings: Vec<(UnitName, OwnedFd)>,
+    pub(super) spools: Vec<((UnitName, Stream), OwnedFd)>,
 }
 
 fn forget_key(link: &Link, key: &Key) {

@@ -76,6 +76,7 @@ impl Taken {
                     taken.outputs.write_ends.push(((unit, stream), fd))
                 }
                 Key::Stdin { unit } => taken.inputs.push((unit, fd)),
+                Key::Spool { unit, stream } => taken.outputs.spools.push(((unit, stream), fd)),
                 Key::Ring { unit } => taken.outputs.rings.push((unit, fd)),
                 // The keeper's own affair, or a kind this program does not make.
                 Key::PreviousState | Key::PreviousDefinitions | Key::Lock => {}

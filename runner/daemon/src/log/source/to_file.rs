@@ -46,7 +46,12 @@ impl Source {
         Ok(step)
     }
 
-    fn file_refused(&mut self, file: &mut LogFile, error: &io::Error, out: &mut Outlets) -> Advice {
+    pub(super) fn file_refused(
+        &mut self,
+        file: &mut LogFile,
+        error: &io::Error,
+        out: &mut Outlets,
+    ) -> Advice {
         let (advice, new) = refuse(&mut file.health, error, out.now);
         if advice == Advice::Skip {
             self.why = reason(error);

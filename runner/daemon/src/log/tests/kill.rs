@@ -22,7 +22,8 @@ fn follow_until_killed() {
         );
         rustix::fs::open(path, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).ok()
     };
-    let [file_pipe, ring_pipe, console_pipe, ring] = [(); 4].map(|()| open().unwrap());
+    let [file_pipe, ring_pipe, console_pipe, ring, copied_pipe, spool] =
+        [(); 6].map(|()| open().unwrap());
     let path = PathBuf::from(told.next().unwrap());
     let (sender, _events) = tokio::sync::mpsc::unbounded_channel();
     let logs = Logs::start(LogTarget::Console(Format::Text), sender).unwrap();
@@ -34,6 +35,7 @@ fn follow_until_killed() {
             read_end,
             sink,
             ring,
+            copy: None,
             pid: None,
         });
     };
@@ -45,9 +47,30 @@ fn follow_until_killed() {
     );
     follow("ring.service", ring_pipe, Sink::Ring, Some(ring));
     follow("console.service", console_pipe, Sink::Console, None);
+    logs.follow(follow_copied(copied_pipe, &path, &spool));
     println!("up");
     loop {
         std::thread::park();
+    }
+}
+
+/// An output from which escape sequences are taken, on its way to a file of its own.
+fn follow_copied(read_end: OwnedFd, path: &Path, spool: &OwnedFd) -> Follow {
+    let copying = Copying {
+        form: Form {
+            strip: true,
+            capture: 100,
+        },
+        ..Copying::default()
+    };
+    Follow {
+        unit: unit("copied.service"),
+        stream: Stream::Out,
+        read_end,
+        sink: file_sink(&path.with_extension("copied"), 300_000, 1_000),
+        ring: None,
+        copy: Some((copying, Some(spool.try_clone().unwrap()))),
+        pid: None,
     }
 }
 
@@ -64,6 +87,8 @@ fn killed_at_any_moment_nothing_is_lost_or_doubled() {
     let (console_read, mut console_write) = std::io::pipe().unwrap();
     let (screen_read, screen_write) = std::io::pipe().unwrap();
     let ring = create_ring("ring.service").unwrap();
+    let (copied_read, mut copied_write) = std::io::pipe().unwrap();
+    let spool = create_ring("copied.service").unwrap();
     let (written, stop) = (AtomicU64::new(0), AtomicBool::new(false));
     let (up, is_up) = mpsc::channel();
     let (total, mut shown) = std::thread::scope(|scope| {
@@ -73,6 +98,9 @@ fn killed_at_any_moment_nothing_is_lost_or_doubled() {
                 for write in [&mut file_write, &mut ring_write, &mut console_write] {
                     write_numbers(write, n..n + 1);
                 }
+                let hidden = "<!--XSUPERVISOR:BEGIN-->x<!--XSUPERVISOR:END-->";
+                let line = format!("{hidden}line \x1b[1m{n}\x1b[0m\n");
+                copied_write.write_all(line.as_bytes()).unwrap();
                 n += 1;
                 written.store(n, Ordering::Relaxed);
             }
@@ -94,11 +122,13 @@ fn killed_at_any_moment_nothing_is_lost_or_doubled() {
         let mut random = 12_345u64;
         for _ in 0..KILLS {
             let told = format!(
-                "{}:{}:{}:{}:{}",
+                "{}:{}:{}:{}:{}:{}:{}",
                 file_read.as_raw_fd(),
                 ring_read.as_raw_fd(),
                 console_read.as_raw_fd(),
                 ring.as_raw_fd(),
+                copied_read.as_raw_fd(),
+                spool.as_raw_fd(),
                 path.display()
             );
             let mut child = Process::new(std::env::current_exe().unwrap())
@@ -137,8 +167,11 @@ fn killed_at_any_moment_nothing_is_lost_or_doubled() {
             read_end: console_read.into(),
             sink: Sink::Console,
             ring: None,
+            copy: None,
             pid: None,
         });
+        let copied_read = copied_read.try_clone().unwrap().into();
+        world.logs.follow(follow_copied(copied_read, &path, &spool));
         stop.store(true, Ordering::Relaxed);
         let total = writer.join().unwrap();
         world.flush();
@@ -157,6 +190,7 @@ fn killed_at_any_moment_nothing_is_lost_or_doubled() {
         (total, screen.join().unwrap())
     });
     assert_numbers(&read_all(&path), 0..total);
+    assert_numbers(&read_all(&path.with_extension("copied")), 0..total);
     // The size of the ring's memfd counts every byte that ever went in.
     let bytes: u64 = (0..total).map(|n| format!("line {n}\n").len() as u64).sum();
     assert_eq!(File::from(ring).metadata().unwrap().len(), bytes);
