@@ -111,7 +111,10 @@ fn pidproxy_ends_with_its_command() {
     );
     let (code, _, said) = run(&["none", "no-such-program"]);
     assert_eq!(code, Some(1));
-    assert!(said.contains("/bin/no-such-program: No such file"), "{said}");
+    assert!(
+        said.contains("/bin/no-such-program: No such file"),
+        "{said}"
+    );
 }
 
 #[test]
