@@ -71,6 +71,7 @@ pub fn required(request: &Request) -> Standing {
         | Request::Sets
         | Request::Program(_)
         | Request::Input { .. }
+        | Request::Deliver { .. }
         | Request::LogText { .. }
         | Request::LogFollow { .. }
         | Request::LogClear(_)
@@ -210,6 +211,14 @@ mod tests {
             (Request::Processes(None), Standing::Observer),
             (Request::Sets, Standing::Administrator),
             (Request::Program(service.clone()), Standing::Administrator),
+            (
+                Request::Deliver {
+                    unit: service.clone(),
+                    number: 1,
+                    bytes: Vec::new(),
+                },
+                Standing::Administrator,
+            ),
             (
                 Request::Input {
                     unit: service.clone(),

@@ -60,6 +60,16 @@ pub enum Request {
         /// What to write.
         bytes: Vec<u8>,
     },
+    /// As [`Request::Input`], and exactly once, over recoveries too: what was delivered under a
+    /// number, or under a later one, is not written again. [`Reply::Done`](crate::Reply::Done).
+    Deliver {
+        /// The service.
+        unit: UnitName,
+        /// Counts up, over all services.
+        number: u64,
+        /// What to write.
+        bytes: Vec<u8>,
+    },
     /// A part of a log as it is in its file; [`Reply::LogText`](crate::Reply::LogText).
     LogText {
         /// Which log.

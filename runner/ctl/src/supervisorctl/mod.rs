@@ -9,7 +9,6 @@ mod address;
 mod completion;
 mod config_file;
 mod controller;
-mod deviations;
 mod exit;
 mod failure;
 mod getopt;
@@ -29,8 +28,6 @@ use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-
-pub use deviations::DEVIATIONS;
 
 use controller::Controller;
 use failure::Failure;

@@ -69,6 +69,7 @@ impl Manager {
             // By [`Manager::answer_later`].
             Request::Program(_)
             | Request::Input { .. }
+            | Request::Deliver { .. }
             | Request::LogText { .. }
             | Request::LogFollow { .. }
             | Request::LogClear(_)

@@ -214,6 +214,7 @@ impl Manager {
             happenings: begun.happenings,
             outputs: outputs::Outputs::new(files, in_main_log),
             inputs: input::Inputs::default(),
+            deliveries: begun.deliveries,
             followers: log_follow::Followers::default(),
             sockets: held::Sockets::default(),
             inherited: Arc::new(Mutex::new(inherited)),

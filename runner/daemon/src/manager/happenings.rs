@@ -184,7 +184,7 @@ impl Manager {
         Ok(Reply::Recalled(notes.collect()))
     }
 
-    fn write_state(&mut self, records: &[(String, Option<String>)]) -> bool {
+    pub(super) fn write_state(&mut self, records: &[(String, Option<String>)]) -> bool {
         match self.state.write(records) {
             Ok(Written::Appended) => true,
             Ok(Written::Moved) => {

@@ -99,8 +99,10 @@ impl Http {
         first: bool,
     ) -> Result<Http, String> {
         let path = runtime.join(PRIVATE);
+        let server = web::Server::new(handle, config(settled, &path));
+        tokio::spawn(server.clone().serve_listeners());
         let mut http = Http {
-            server: web::Server::new(handle, config(settled, &path)),
+            server,
             listeners: HashMap::new(),
         };
         match held.remove(PRIVATE_KEY).map_or_else(

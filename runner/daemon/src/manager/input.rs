@@ -95,12 +95,20 @@ impl Inputs {
         unit: &UnitName,
         bytes: &[u8],
     ) -> Result<(), Refused> {
+        self.room(unit, bytes.len())?;
         let pipe = self.pipes.get_mut(unit).ok_or(Refused::Closed)?;
+        pipe.waiting.extend_from_slice(bytes);
+        self.flush(poller, unit).map_err(|_| Refused::Closed)
+    }
+
+    /// Whether so many bytes fit now, all of them or at worst with the rest of them waiting here.
+    pub(super) fn room(&mut self, unit: &UnitName, bytes: usize) -> Result<(), Refused> {
+        let pipe = self.pipes.get(unit).ok_or(Refused::Closed)?;
         if is_closed(pipe.write_end.as_fd()) {
             return Err(Refused::Closed);
         }
         if pipe.waiting.is_empty() {
-            grow(pipe.write_end.as_fd(), bytes.len());
+            grow(pipe.write_end.as_fd(), bytes);
         }
         let room = QUEUE.saturating_sub(pipe.waiting.len());
         let certain = if pipe.waiting.is_empty() {
@@ -108,11 +116,16 @@ impl Inputs {
         } else {
             0
         };
-        if bytes.len() > room.saturating_add(certain) {
+        if bytes > room.saturating_add(certain) {
             return Err(Refused::Full);
         }
-        pipe.waiting.extend_from_slice(bytes);
-        self.flush(poller, unit).map_err(|_| Refused::Closed)
+        Ok(())
+    }
+
+    /// The pipe itself, while nothing waits that has to go before.
+    pub(super) fn pipe(&self, unit: &UnitName) -> Option<BorrowedFd<'_>> {
+        let pipe = self.pipes.get(unit)?;
+        pipe.waiting.is_empty().then(|| pipe.write_end.as_fd())
     }
 
     /// Writes what waits, as far as the pipe takes it.

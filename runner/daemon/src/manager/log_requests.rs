@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use units::UnitName;
 
 use super::Manager;
-use super::input::Refused;
+use super::delivery;
 use super::log_files::has_auto;
 use super::log_text;
 use super::wake::Done;
@@ -28,6 +28,11 @@ impl Manager {
         answerer: Answerer,
     ) -> Option<(Request, Answerer)> {
         match request {
+            Request::Deliver {
+                unit,
+                number,
+                bytes,
+            } => answerer.answer(self.deliver(&unit, number, &bytes).map(|()| Reply::Done)),
             Request::Input { unit, bytes } => {
                 let answer = self.input(&unit, &bytes);
                 answerer.answer(answer.map(|()| Reply::Done));
@@ -76,14 +81,9 @@ impl Manager {
         if process.pid == 0 {
             return Err(Refusal::NoProcess(unit.clone(), Whom::Main));
         }
-        let no = |why: &str| Refusal::NotApplicable(unit.clone(), why.to_owned());
-        match self.inputs.write(&mut self.poller, unit, bytes) {
-            Ok(()) => Ok(()),
-            Err(Refused::Closed) => Err(no("its standard input is no open pipe of ours")),
-            Err(Refused::Full) => Err(Refusal::Invalid(format!(
-                "{unit} does not read its standard input, and more does not fit"
-            ))),
-        }
+        self.inputs
+            .write(&mut self.poller, unit, bytes)
+            .map_err(|refused| delivery::refusal(unit, refused))
     }
 
     fn tap(

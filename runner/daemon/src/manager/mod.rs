@@ -10,6 +10,7 @@
 mod adopt;
 mod answer;
 mod boot;
+mod delivery;
 mod happenings;
 mod held;
 mod http;
@@ -107,6 +108,7 @@ struct Manager {
     log_events: UnboundedReceiver<LogEvent>,
     outputs: outputs::Outputs,
     inputs: input::Inputs,
+    deliveries: delivery::Deliveries,
     followers: log_follow::Followers,
 
     sockets: held::Sockets,

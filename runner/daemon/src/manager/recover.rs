@@ -9,6 +9,7 @@ use engine::ticket::ConnectionId;
 use engine::{Action, Engine, Found, Ticket};
 use units::{Definition, Diagnostic, Severity, Surroundings, UnitName, UnitSet};
 
+use super::delivery::{self, Deliveries};
 use super::happenings::Happenings;
 use super::poller::Source;
 use super::{Manager, held, outputs};
@@ -32,6 +33,7 @@ pub(super) struct Taken {
     pub(super) stored: Vec<(UnitName, u32, String, OwnedFd)>,
     pub(super) outputs: outputs::Found,
     pub(super) inputs: Vec<(UnitName, OwnedFd)>,
+    pub(super) deliveries: Option<OwnedFd>,
     pub(super) children: Vec<Child>,
     pub(super) exits: Vec<Exit>,
     pub(super) highest: Ticket,
@@ -54,6 +56,7 @@ impl Taken {
             stored: Vec::new(),
             outputs: outputs::Found::default(),
             inputs: Vec::new(),
+            deliveries: None,
             children: takeover.children,
             exits: takeover.exits,
             highest: takeover.highest_instance,
@@ -66,6 +69,7 @@ impl Taken {
                 Key::State => taken.state = Some(fd),
                 Key::Definitions => taken.definitions = Some(fd),
                 Key::Control { name } if name == "bus" => taken.bus = Some(fd),
+                Key::Control { name } if name == delivery::HELD => taken.deliveries = Some(fd),
                 Key::Control { name } => drop(taken.servers.insert(name, fd)),
                 Key::Listener { unit, index } => taken.listeners.push((unit, index, fd)),
                 Key::Connection { unit, number } => taken.connections.push((unit, number, fd)),
@@ -96,6 +100,7 @@ pub(super) struct Begun {
     pub(super) state: Store,
     pub(super) definitions: Store,
     pub(super) happenings: Happenings,
+    pub(super) deliveries: Deliveries,
 }
 
 /// The definitions as they were held; with them, where a supervisord.conf is run also at a first
@@ -177,6 +182,7 @@ pub(super) fn begin(
     };
     report(&diagnostics);
     let happenings = Happenings::recover(&state_records);
+    let deliveries = Deliveries::recover(&state_records);
     let found = Found {
         records: state_records,
         kept: kept(&records, surroundings),
@@ -209,6 +215,7 @@ pub(super) fn begin(
         state,
         definitions,
         happenings,
+        deliveries,
     })
 }
 
@@ -357,6 +364,7 @@ impl Manager {
         for (unit, write_end) in taken.inputs {
             self.inputs.restore(unit, write_end);
         }
+        self.take_up_deliveries(taken.deliveries);
         if first {
             self.clear_old_logs();
         }

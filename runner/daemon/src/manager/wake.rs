@@ -516,7 +516,7 @@ fn describe_request(request: &Request) -> String {
         Request::Logs { .. } => "logs".to_owned(),
         Request::Cat(unit) => format!("cat {unit}"),
         Request::Reexec => "daemon-reexec".to_owned(),
-        Request::Input { unit, .. } => format!("input for {unit}"),
+        Request::Input { unit, .. } | Request::Deliver { unit, .. } => format!("input for {unit}"),
         Request::LogText { .. } | Request::LogFollow { .. } | Request::Tap { .. } => {
             "logs".to_owned()
         }

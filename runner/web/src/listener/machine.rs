@@ -18,12 +18,8 @@ const LONGEST_PIECE: usize = 32 * 1024;
 /// Something that is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Deed {
-    /// Write an event to the standard input of a listener.
-    Write {
-        unit: UnitName,
-        serial: u64,
-        bytes: Vec<u8>,
-    },
+    /// Write its event to the standard input of a listener ([`Machine::envelope`]).
+    Write { unit: UnitName, serial: u64 },
     /// Tell the log.
     Say(Level, String),
 }
@@ -562,18 +558,26 @@ impl Machine {
                 ));
                 let unit = member.definition.unit.clone();
                 let serial = waiting.serial;
-                let in_pool = waiting.in_pool;
-                let event = Arc::clone(&waiting.event);
                 member.event = Some(waiting);
-                let bytes =
-                    event.envelope(&self.identifier, serial, &pool.definition.name, in_pool);
-                self.deeds.push(Deed::Write {
-                    unit,
-                    serial,
-                    bytes,
-                });
+                self.deeds.push(Deed::Write { unit, serial });
             }
         }
+    }
+
+    /// What a listener that has an event was written, or is to be.
+    pub(super) fn envelope(&self, unit: &UnitName, serial: u64) -> Option<Vec<u8>> {
+        self.pools.iter().find_map(|pool| {
+            let member = pool
+                .members
+                .iter()
+                .find(|member| member.definition.unit == *unit)?;
+            let waiting = member.event.as_ref()?;
+            (waiting.serial == serial).then(|| {
+                let name = &pool.definition.name;
+                let event = &waiting.event;
+                event.envelope(&self.identifier, serial, name, waiting.in_pool)
+            })
+        })
     }
 
     fn member(&mut self, unit: &UnitName) -> Option<(usize, &mut Member)> {

@@ -24,6 +24,26 @@ const EVENT: &str = "event:";
 /// How much of which outputs was heard.
 pub(super) type Positions = BTreeMap<(UnitName, Channel), u64>;
 
+/// An event that a listener is to be written under this number: once, however often it is tried.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Delivery {
+    pub(super) number: u64,
+    pub(super) unit: UnitName,
+    pub(super) serial: u64,
+}
+
+/// What the shell knows beside the machine.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Heard {
+    pub(super) positions: Positions,
+    /// The number of the last happening that was dealt with.
+    pub(super) seen: u64,
+    /// What is being written.
+    pub(super) deliveries: Vec<Delivery>,
+    /// The number of the last of them that ever was.
+    pub(super) delivered: u64,
+}
+
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Kept {
     seen: u64,
@@ -33,6 +53,8 @@ struct Kept {
     ticked: Option<[u64; 3]>,
     pools: Vec<KeptPool>,
     heard: Vec<(UnitName, Channel, u64)>,
+    deliveries: Vec<Delivery>,
+    delivered: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -79,9 +101,7 @@ pub(super) struct Note {
 #[derive(Debug)]
 pub(super) struct Recalled {
     pub(super) machine: Machine,
-    pub(super) positions: Positions,
-    /// The number of the last happening that was dealt with.
-    pub(super) seen: u64,
+    pub(super) heard: Heard,
     pub(super) note: Note,
     /// What could not be read.
     pub(super) problem: Option<String>,
@@ -91,8 +111,7 @@ pub(super) struct Recalled {
 pub(super) fn recall(records: Vec<(String, String)>, identifier: &str, now: Monotonic) -> Recalled {
     let mut recalled = Recalled {
         machine: Machine::new(identifier),
-        positions: Positions::new(),
-        seen: 0,
+        heard: Heard::default(),
         note: Note {
             written: records.into_iter().collect(),
         },
@@ -125,12 +144,16 @@ pub(super) fn recall(records: Vec<(String, String)>, identifier: &str, now: Mono
             *text = String::new();
         }
     }
-    recalled.seen = kept.seen;
-    recalled.positions = kept
-        .heard
-        .into_iter()
-        .map(|(unit, channel, position)| ((unit, channel), position))
-        .collect();
+    recalled.heard = Heard {
+        positions: kept
+            .heard
+            .into_iter()
+            .map(|(unit, channel, position)| ((unit, channel), position))
+            .collect(),
+        seen: kept.seen,
+        deliveries: kept.deliveries,
+        delivered: kept.delivered,
+    };
     let machine = &mut recalled.machine;
     machine.next = kept.next;
     machine.stage = kept.stage;
@@ -149,8 +172,7 @@ impl Note {
     pub(super) fn changes(
         &self,
         machine: &Machine,
-        positions: &Positions,
-        seen: u64,
+        heard: &Heard,
     ) -> Vec<(String, Option<String>)> {
         let mut wanted = BTreeMap::new();
         for waiting in machine.pools.iter().flat_map(Pool::events) {
@@ -174,15 +196,18 @@ impl Note {
                 .filter_map(|(key, text)| Some((key, Some(text?)))),
         );
         let kept = Kept {
-            seen,
+            seen: heard.seen,
             next: machine.next,
             stage: machine.stage,
             ticked: machine.ticked,
             pools: machine.pools.iter().map(KeptPool::of).collect(),
-            heard: positions
+            heard: heard
+                .positions
                 .iter()
                 .map(|((unit, channel), position)| (unit.clone(), *channel, *position))
                 .collect(),
+            deliveries: heard.deliveries.clone(),
+            delivered: heard.delivered,
         };
         // It has no map with keys that are not text, and nothing else can go wrong.
         if let Ok(state) = serde_json::to_string(&kept)

@@ -17,7 +17,7 @@ use units::{Definition, UnitName, UnitSet};
 
 use super::event::{Channel, Kind};
 use super::machine::{Deed, Level, Machine, Unwritten};
-use super::note::{self, Note, Positions, Recalled};
+use super::note::{self, Delivery, Heard, Note, Recalled};
 use crate::server::{RemoteCommunication, Shared};
 
 /// So many pieces of output are heard before what they amount to is noted and done.
@@ -28,7 +28,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// A clock that is set is noticed after so long, where somebody waits for an hour to pass.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
-type Asked = Pin<Box<dyn Future<Output = Result<Reply, Refusal>> + Send>>;
+type Asked = Pin<Box<dyn Future<Output = Result<Reply, Refusal>> + Send + Sync>>;
 
 /// Tells event listeners what happens until the manager is gone.
 pub(crate) async fn run(shared: Arc<Shared>, mut remote: mpsc::Receiver<RemoteCommunication>) {
@@ -68,10 +68,8 @@ struct Shell {
     handle: Handle,
     begun: Instant,
     machine: Machine,
-    positions: Positions,
+    heard: Heard,
     note: Note,
-    /// The number of the last happening that the machine knows.
-    seen: u64,
     /// The number of the last happening that was asked for.
     asked: u64,
     /// What the machine does not know yet.
@@ -121,10 +119,9 @@ impl Shell {
             handle,
             begun,
             machine: recalled.machine,
-            positions: recalled.positions,
+            asked: recalled.heard.seen,
+            heard: recalled.heard,
             note: recalled.note,
-            seen: recalled.seen,
-            asked: recalled.seen,
             held: VecDeque::new(),
             draining: None,
             drained: false,
@@ -193,37 +190,40 @@ impl Shell {
             self.listen_in().await?;
         }
         loop {
-            let mut writes = Vec::new();
             for deed in self.machine.take_deeds() {
                 match deed {
                     Deed::Say(Level::Error, text) => tracing::error!("{text}"),
                     Deed::Say(Level::Warning, text) => tracing::warn!("{text}"),
                     Deed::Say(Level::Debug, text) => tracing::debug!("{text}"),
-                    Deed::Write {
-                        unit,
-                        serial,
-                        bytes,
-                    } => writes.push((unit, serial, bytes)),
+                    Deed::Write { unit, serial } => {
+                        self.heard.delivered += 1;
+                        self.heard.deliveries.push(Delivery {
+                            number: self.heard.delivered,
+                            unit,
+                            serial,
+                        });
+                    }
                 }
             }
             self.take_note().await?;
-            if writes.is_empty() {
+            if self.heard.deliveries.is_empty() {
                 return Ok(());
             }
-            for (unit, serial, bytes) in writes {
-                self.write(unit, serial, bytes).await?;
+            // Those of a killed manager come first: what it did of them is not done again.
+            for delivery in std::mem::take(&mut self.heard.deliveries) {
+                self.deliver(delivery).await?;
             }
         }
     }
 
     async fn take_note(&mut self) -> Result<(), Gone> {
-        let records = self.note.changes(&self.machine, &self.positions, self.seen);
+        let records = self.note.changes(&self.machine, &self.heard);
         if records.is_empty() {
             return Ok(());
         }
         let request = Request::Note {
             records: records.clone(),
-            seen: self.seen,
+            seen: self.heard.seen,
         };
         match self.ask(request).await? {
             Ok(_) => self.note.written(records),
@@ -233,9 +233,19 @@ impl Shell {
         Ok(())
     }
 
-    async fn write(&mut self, unit: UnitName, serial: u64, bytes: Vec<u8>) -> Result<(), Gone> {
-        let request = Request::Input {
+    async fn deliver(&mut self, delivery: Delivery) -> Result<(), Gone> {
+        let Delivery {
+            number,
+            unit,
+            serial,
+        } = delivery;
+        // Its listener has lost it meanwhile.
+        let Some(bytes) = self.machine.envelope(&unit, serial) else {
+            return Ok(());
+        };
+        let request = Request::Deliver {
             unit: unit.clone(),
+            number,
             bytes,
         };
         let why = match self.ask(request).await? {
@@ -294,7 +304,7 @@ impl Shell {
             self.held.pop_front();
             self.drained = false;
             self.tell(&happening).await?;
-            self.seen = number;
+            self.heard.seen = number;
         }
         Ok(())
     }
@@ -317,7 +327,7 @@ impl Shell {
                     units::group::group_and_process(unit).is_some_and(|(name, _)| name == *group)
                 };
                 self.taps.retain(|tap| !of_group(&tap.unit));
-                self.positions.retain(|(unit, _), _| !of_group(unit));
+                self.heard.positions.retain(|(unit, _), _| !of_group(unit));
                 self.set = None;
                 self.stale = true;
             }
@@ -378,7 +388,8 @@ impl Shell {
                 .any(|(other, of, _)| other == unit && *of == channel)
         };
         self.taps.retain(|tap| is_wanted(&tap.unit, tap.channel));
-        self.positions
+        self.heard
+            .positions
             .retain(|(unit, channel), _| is_wanted(unit, *channel));
         for (unit, channel, use_) in wanted {
             let known = self
@@ -393,6 +404,7 @@ impl Shell {
             let is_fresh = units::group::group_and_process(&unit)
                 .is_some_and(|(group, _)| self.fresh.contains(&group));
             let from = self
+                .heard
                 .positions
                 .get(&(unit.clone(), channel))
                 .copied()
@@ -431,7 +443,9 @@ impl Shell {
             return;
         };
         let (unit, channel, use_) = (tap.unit.clone(), tap.channel, tap.use_);
-        self.positions.insert((unit.clone(), channel), chunk.end);
+        self.heard
+            .positions
+            .insert((unit.clone(), channel), chunk.end);
         let (now, pid, bytes) = (self.now(), chunk.pid, &*chunk.bytes);
         match use_ {
             Use::Listener => {

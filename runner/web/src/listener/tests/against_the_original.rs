@@ -215,15 +215,20 @@ fn played(shapes: &[PoolShape], steps: &[Step]) -> Value {
         }
         clock += 100_000_000;
         machine.expire(Monotonic(clock));
-        let said: Vec<Value> = machine
-            .take_deeds()
+        let deeds = machine.take_deeds();
+        let said: Vec<Value> = deeds
             .into_iter()
             .filter_map(|deed| match deed {
                 Deed::Say(Level::Debug, _) => None,
                 Deed::Say(_, text) => Some(json!(["say", text])),
-                Deed::Write { unit, bytes, .. } => {
+                Deed::Write { unit, serial } => {
                     let (_, process) = units::group::group_and_process(&unit)?;
-                    Some(json!(["write", process, String::from_utf8(bytes).unwrap()]))
+                    let envelope = machine.envelope(&unit, serial).unwrap();
+                    Some(json!([
+                        "write",
+                        process,
+                        String::from_utf8(envelope).unwrap()
+                    ]))
                 }
             })
             .collect();

@@ -13,7 +13,7 @@ use units::{UnitName, UnitSet};
 
 use super::event::Channel;
 use super::machine::{Deed, Level, Machine, Unwritten};
-use super::note::{self, Note, Positions};
+use super::note::{self, Heard, Note};
 
 const SECOND: u64 = 1_000_000;
 
@@ -23,7 +23,7 @@ pub(super) fn pool_set(pools: &[(Vec<UnitName>, Vec<&str>, u32)], patience: &str
     for (members, types, size) in pools {
         for (position, member) in members.iter().enumerate() {
             text.push_str(&format!(
-                "[service.\"{}\"]\nexec-start = \"/bin/a\"\nstandard-input = \"pipe\"\n\
+                "[service.\"{}\"]\nexec-start = \"/bin/a\"\nstandard-input = \"pipe\"\nstandard-error = \"null\"\n\
                  event-types = {types:?}\nevent-buffer-size = {size}\n\
                  event-timeout-sec = \"{patience}\"\ngroup-position = {position}\n",
                 member.stem()
@@ -113,7 +113,7 @@ impl Stage {
             match deed {
                 Deed::Say(Level::Debug, _) => {}
                 Deed::Say(_, text) => deeds.push(text),
-                Deed::Write { unit, serial, .. } => deeds.push(format!("{unit} <- {serial}")),
+                Deed::Write { unit, serial } => deeds.push(format!("{unit} <- {serial}")),
             }
         }
         deeds
@@ -123,7 +123,10 @@ impl Stage {
     fn written(&mut self) -> Vec<String> {
         let deeds = self.machine.take_deeds();
         let written = deeds.into_iter().filter_map(|deed| match deed {
-            Deed::Write { bytes, .. } => Some(String::from_utf8(bytes).unwrap()),
+            Deed::Write { unit, serial } => {
+                let envelope = self.machine.envelope(&unit, serial).unwrap();
+                Some(String::from_utf8(envelope).unwrap())
+            }
             Deed::Say(..) => None,
         });
         written.collect()
@@ -131,11 +134,15 @@ impl Stage {
 
     /// The manager is killed; another one goes on.
     fn kill(&mut self) {
+        let heard = Heard {
+            seen: 7,
+            ..Heard::default()
+        };
         let mut records = BTreeMap::new();
         let mut note = Note::default();
         // In two steps, as notes are taken: the second writes only what is new.
         for _ in 0..2 {
-            let changes = note.changes(&self.machine, &Positions::new(), 7);
+            let changes = note.changes(&self.machine, &heard);
             for (key, text) in &changes {
                 match text {
                     Some(text) => records.insert(key.clone(), text.clone()),
@@ -144,16 +151,11 @@ impl Stage {
             }
             note.written(changes);
         }
-        assert!(note.changes(&self.machine, &Positions::new(), 7).is_empty());
+        assert!(note.changes(&self.machine, &heard).is_empty());
         let recalled = note::recall(records.into_iter().collect(), "me", Monotonic(self.now));
-        assert_eq!((recalled.problem, recalled.seen), (None, 7));
+        assert_eq!((recalled.problem, recalled.heard.seen), (None, 7));
         // What is found again is what was noted.
-        assert!(
-            recalled
-                .note
-                .changes(&recalled.machine, &Positions::new(), 7)
-                .is_empty()
-        );
+        assert!(recalled.note.changes(&recalled.machine, &heard).is_empty());
         self.machine = recalled.machine;
     }
 }
@@ -387,7 +389,7 @@ fn a_killed_manager_forgets_nothing() {
     for _ in 0..8 {
         stage.out("p:a.service", 5, "RESULT 2\nOKREADY\n");
     }
-    let changes = Note::default().changes(&stage.machine, &Positions::new(), 9);
+    let changes = Note::default().changes(&stage.machine, &Heard::default());
     assert_eq!(changes.len(), 1, "{changes:?}");
 }
 
