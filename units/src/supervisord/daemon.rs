@@ -77,7 +77,7 @@ pub(super) fn read(options: &Options<'_>, notes: &mut Notes) -> Result<Daemon, T
         strip_ansi,
         environment: own_environment(options, notes)?,
         server_url: None,
-        written: options.written(SECTION),
+        written: options.written(SECTION)?,
     })
 }
 
@@ -171,7 +171,7 @@ pub(super) fn plugins(
             return Err(options.refuse(section_name, key, message));
         };
         // They are handed to the plug-in, so all of them are expanded.
-        for option in &options.written(section_name).options {
+        for option in &options.written(section_name)?.options {
             options.text(section_name, &option.key, &names)?;
         }
         plugins.push((name, factory));

@@ -1,5 +1,7 @@
 //! `environment=`: the tokens of Python's `shlex` without POSIX rules, in threes and a separator.
 
+use std::collections::{HashMap, HashSet};
+
 use super::python::repr;
 
 /// The tokens of `shlex.shlex(text)` with `/.+-():` added to the letters of words.
@@ -56,7 +58,7 @@ fn is_word(letter: char) -> bool {
 /// With supervisord's words, when the tokens are not key, `=`, value and separator.
 pub fn parse(text: &str) -> Result<Vec<(String, String)>, String> {
     let tokens = tokens(text)?;
-    let mut pairs = Vec::new();
+    let mut pairs = Pairs::default();
     for four in tokens.chunks(4) {
         let [key, equals, value, ..] = four else {
             return Err(unexpected_end(text));
@@ -65,16 +67,28 @@ pub fn parse(text: &str) -> Result<Vec<(String, String)>, String> {
             return Err(unexpected_end(text));
         }
         let value = value.trim_matches(['\'', '"']).to_owned();
-        set(&mut pairs, key.clone(), value);
+        pairs.set(key.clone(), value);
     }
-    Ok(pairs)
+    Ok(pairs.all)
 }
 
-/// Sets a variable as Python's dictionaries do: a known key keeps its place.
-pub(super) fn set(pairs: &mut Vec<(String, String)>, key: String, value: String) {
-    match pairs.iter_mut().find(|(known, _)| *known == key) {
-        Some((_, old)) => *old = value,
-        None => pairs.push((key, value)),
+/// Pairs as Python's dictionaries keep them: a known key gets its new value in its old place.
+#[derive(Default)]
+pub(super) struct Pairs {
+    pub(super) all: Vec<(String, String)>,
+    places: HashMap<String, usize>,
+}
+
+impl Pairs {
+    pub(super) fn set(&mut self, key: String, value: String) {
+        let known = self.places.get(&key).and_then(|at| self.all.get_mut(*at));
+        match known {
+            Some((_, old)) => *old = value,
+            None => {
+                self.places.insert(key.clone(), self.all.len());
+                self.all.push((key, value));
+            }
+        }
     }
 }
 
@@ -113,16 +127,21 @@ pub(super) fn surprises(text: &str) -> Vec<Surprise> {
             }];
         }
     };
+    let got: HashMap<&str, &str> = read.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    // The last of equal keys counts.
+    let last: HashMap<&str, &str> = meant
+        .iter()
+        .map(|(key, value, _)| (key.as_str(), value.as_str()))
+        .collect();
+    let mut told = HashSet::new();
     let mut found = Vec::new();
-    for (key, value, _) in &meant {
-        let got = read.iter().find(|(known, _)| known == key);
-        let last = meant.iter().rev().find(|(known, ..)| known == key);
-        if last.is_some_and(|(_, last, _)| last != value) {
+    for (key, ..) in &meant {
+        let Some(value) = last.get(key.as_str()).filter(|_| told.insert(key)) else {
             continue;
-        }
-        match got {
-            Some((_, got)) if got == value => {}
-            Some((_, got)) => found.push(Surprise {
+        };
+        match got.get(key.as_str()) {
+            Some(got) if got == value => {}
+            Some(got) => found.push(Surprise {
                 message: format!("`{key}` becomes {} and not {}", repr(got), repr(value)),
                 hint: write(key, value),
             }),
@@ -133,7 +152,7 @@ pub(super) fn surprises(text: &str) -> Vec<Surprise> {
         }
     }
     for (key, value) in &read {
-        if !meant.iter().any(|(known, ..)| known == key) {
+        if !last.contains_key(key.as_str()) {
             found.push(Surprise {
                 message: format!("this also sets `{key}` to {}", repr(value)),
                 hint: "put values in quotes unless they are letters, digits and _/.+-():"

@@ -98,14 +98,15 @@ impl<'a> Reading<'a, '_> {
         priority: i64,
         kind: GroupKind,
         all: Vec<Process>,
-    ) {
+    ) -> Result<(), Trouble> {
         self.groups.push(Group {
             name,
             priority,
             kind,
             processes: all,
-            written: self.options.written(section),
+            written: self.options.written(section)?,
         });
+        Ok(())
     }
 
     fn processes(&mut self, section: &str, group: &str) -> Result<Vec<Process>, Trouble> {
@@ -154,7 +155,7 @@ impl<'a> Reading<'a, '_> {
                 self.in_groups.insert(found.clone());
                 told_section = found;
             }
-            self.push(section, name, priority, GroupKind::Group, all);
+            self.push(section, name, priority, GroupKind::Group, all)?;
         }
         Ok(())
     }
@@ -167,7 +168,7 @@ impl<'a> Reading<'a, '_> {
             let name = self.name(section)?;
             let priority = self.integer(section, "priority", 999)?;
             let all = self.processes(section, &name)?;
-            self.push(section, name, priority, GroupKind::Homogeneous, all);
+            self.push(section, name, priority, GroupKind::Homogeneous, all)?;
         }
         Ok(())
     }
@@ -210,7 +211,7 @@ impl<'a> Reading<'a, '_> {
                 buffer_size,
                 result_handler,
             };
-            self.push(section, name, priority, kind, all);
+            self.push(section, name, priority, kind, all)?;
         }
         Ok(())
     }
@@ -249,7 +250,7 @@ impl<'a> Reading<'a, '_> {
             let priority = self.integer(section, "priority", 999)?;
             let socket = self.fcgi_socket(section, &name)?;
             let all = self.processes(section, &name)?;
-            self.push(section, name, priority, GroupKind::Fcgi(socket), all);
+            self.push(section, name, priority, GroupKind::Fcgi(socket), all)?;
         }
         Ok(())
     }

@@ -128,23 +128,42 @@ impl Document {
 
     /// Replaces `%(here)s` in every value by `here`. Defaults go into each section by this, with
     /// their replacement: so does the real one, after each file of an `[include]`.
-    pub fn expand_here(&mut self, here: &str) {
+    ///
+    /// # Errors
+    /// When that would copy more than a million defaults.
+    pub fn expand_here(&mut self, here: &str) -> Result<(), ParseProblem> {
         const HERE: &str = "%(here)s";
+        const MOST_COPIES: usize = 1_000_000;
+        let defaults: Vec<&Entry> = self
+            .defaults
+            .entries
+            .iter()
+            .filter(|default| default.value.contains(HERE))
+            .collect();
+        if let Some(first) = defaults.first()
+            && defaults.len().saturating_mul(self.sections.len()) > MOST_COPIES
+        {
+            return Err(ParseProblem {
+                message: "[DEFAULT] has too many options for this many sections".to_owned(),
+                place: first.place.clone(),
+            });
+        }
         for section in &mut self.sections {
             for entry in &mut section.entries {
                 if entry.value.contains(HERE) {
                     entry.value = entry.value.replace(HERE, here);
                 }
             }
-            for default in &self.defaults.entries {
-                if default.value.contains(HERE) && section.entry(&default.key).is_none() {
-                    let mut entry = default.clone();
+            for default in &defaults {
+                if section.entry(&default.key).is_none() {
+                    let mut entry = (*default).clone();
                     entry.value = entry.value.replace(HERE, here);
                     entry.is_default = true;
                     section.set(entry);
                 }
             }
         }
+        Ok(())
     }
 
     fn open(&mut self, name: &str, place: Place, comments: Vec<String>) -> Target {
@@ -468,7 +487,7 @@ mod tests {
         let mut document = read("[DEFAULT]\na=%(here)s/x\nb=1\n[s]\nb=2\n[t]\n").unwrap();
         assert_eq!(document.entry("s", "b").unwrap().value, "2");
         assert_eq!(document.entry("t", "b").unwrap().value, "1");
-        document.expand_here("/etc");
+        document.expand_here("/etc").unwrap();
         assert_eq!(document.entry("t", "a").unwrap().value, "/etc/x");
         assert_eq!(document.defaults.entry("a").unwrap().value, "%(here)s/x");
     }

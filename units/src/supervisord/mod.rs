@@ -73,3 +73,28 @@ pub fn is_supervisord(bytes: &[u8]) -> bool {
     };
     text.split(['\n', '\r']).any(is_header)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::is_supervisord;
+
+    #[test]
+    fn a_file_is_known_by_its_headers() {
+        for text in [
+            "; x\n[supervisord]\n",
+            "\r\n[program:a]\r\ncommand=x",
+            "\u{feff}\n  [unix_http_server]\n",
+            "[inet_http_server:a]\n",
+        ] {
+            assert!(is_supervisord(text.as_bytes()), "{text}");
+        }
+        for text in [
+            "[service]\nexec-start = 'x'\n",
+            "",
+            "# [supervisord]\n",
+            "a = '[program:x]'",
+        ] {
+            assert!(!is_supervisord(text.as_bytes()), "{text}");
+        }
+    }
+}

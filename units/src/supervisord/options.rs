@@ -58,6 +58,11 @@ pub(super) struct Notes {
 
 impl Notes {
     pub(super) fn warn(&mut self, place: Option<&Place>, message: String, hint: &str) {
+        // Nobody reads more, and a hostile file has a warning in every line.
+        const MOST: usize = 1000;
+        if self.diagnostics.len() >= MOST {
+            return;
+        }
         let place = place.cloned().unwrap_or_else(|| Place::file(""));
         let diagnostic = Diagnostic::warning(place, message);
         self.diagnostics.push(if hint.is_empty() {
@@ -174,11 +179,16 @@ impl Options<'_> {
     }
 
     /// What the section says, for whoever wants the words.
-    pub(super) fn written(&self, name: &str) -> Arc<Written> {
-        match self.document.section(name) {
-            Some(section) => Arc::new(written(section, &self.document.defaults)),
-            None => Arc::new(Written::default()),
-        }
+    pub(super) fn written(&self, name: &str) -> Result<Arc<Written>, Trouble> {
+        let Some(section) = self.document.section(name) else {
+            return Ok(Arc::new(Written::default()));
+        };
+        let defaults = &self.document.defaults;
+        let entries = section.entries.iter().chain(&defaults.entries);
+        let texts = entries.map(|entry| entry.key.len() + entry.value.len());
+        // What an option takes besides its texts.
+        self.spend(texts.map(|length| length + 64).sum())?;
+        Ok(Arc::new(written(section, defaults)))
     }
 }
 

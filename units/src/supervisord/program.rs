@@ -174,7 +174,7 @@ fn shared(options: &Options<'_>, section: &str, names: &Names<'_>) -> Result<Sha
         user,
         umask,
         process_name,
-        written: options.written(section),
+        written: options.written(section)?,
     })
 }
 

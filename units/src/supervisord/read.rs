@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::config::{Client, Config};
-use super::environment::set;
+use super::environment::Pairs;
 use super::ini::{Document, ParseProblem};
 use super::options::{Notes, Options, Trouble};
 use super::python::{absolute, directory_of, join};
@@ -267,8 +267,15 @@ fn main_document(
         return Ok((document, None));
     }
     let here = here(&main.path, around);
-    document.expand_here(&here);
+    expand_here(&mut document, &here)?;
     Ok((document, Some(here)))
+}
+
+fn expand_here(document: &mut Document, here: &str) -> Result<(), Trouble> {
+    document.expand_here(here).map_err(|problem| {
+        let ParseProblem { message, place } = problem;
+        Trouble::new(message).at(Some(&place))
+    })
 }
 
 fn patterns_of(
@@ -318,12 +325,14 @@ fn read_all(sources: &Sources, around: &Around<'_>, notes: &mut Notes) -> Result
     let mut groups = groups::read_all(&options, notes)?;
     for group in &mut groups {
         for process in &mut group.processes {
-            let mut environment = daemon.environment.clone();
-            for (key, value) in std::mem::take(&mut process.environment) {
-                set(&mut environment, key, value);
+            let own = std::mem::take(&mut process.environment);
+            let both = daemon.environment.iter().chain(&own);
+            options.spend(both.map(|(k, v)| k.len() + v.len()).sum())?;
+            let mut pairs = Pairs::default();
+            for (key, value) in daemon.environment.iter().cloned().chain(own) {
+                pairs.set(key, value);
             }
-            options.spend(environment.iter().map(|(k, v)| k.len() + v.len()).sum())?;
-            process.environment = environment;
+            process.environment = pairs.all;
         }
     }
     let servers = server::read_all(&options, notes)?;
@@ -389,7 +398,7 @@ fn include(
                     "name the files in the main file",
                 );
             }
-            document.expand_here(&here(&file.path, around));
+            expand_here(document, &here(&file.path, around))?;
         }
     }
     Ok(section_files)

@@ -70,7 +70,7 @@ fn inet(options: &Options<'_>, section: &str, notes: &mut Notes) -> Result<Serve
         address: ServerAddress::Inet { host, port },
         username,
         password,
-        written: options.written(section),
+        written: options.written(section)?,
     })
 }
 
@@ -99,6 +99,6 @@ fn unix(options: &Options<'_>, section: &str) -> Result<Server, Trouble> {
         },
         username,
         password,
-        written: options.written(section),
+        written: options.written(section)?,
     })
 }
