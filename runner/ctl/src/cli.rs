@@ -117,8 +117,17 @@ pub enum Verb {
     /// Check unit files without running anything
     ///
     /// Reports every problem as file:line:column. Exit status: 0 if there are no errors, else 1.
-    /// Needs no runnerd.
+    /// A PATH may be a supervisord.conf. Needs no runnerd.
     Check(CheckArgs),
+    /// Turn a supervisord.conf into unit files that do the same
+    ///
+    /// Each group becomes a file, and a program in no group is a group of its own. The report has a
+    /// line for each option: mapped, approximated (and how it differs), dropped (and why), or to
+    /// decide. Files of supervisor 1 (ZConfig) and options of supervisor 2 are read as well. Users,
+    /// directories and variables that are not on this machine are noted. Exit status: 0 if nothing
+    /// was lost, 3 if an option was dropped or is to be decided, 2 if supervisord refuses the file.
+    /// Needs no runnerd. See runner-supervisord(7).
+    Import(ImportArgs),
     /// Read all unit files again
     ///
     /// If a file has a new error, nothing is applied: all problems are printed, the exit status is
@@ -322,7 +331,7 @@ pub enum Awaited {
 /// Of `check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// Unit files, or directories of unit files; the search path if none is named
+    /// Unit files, directories of unit files, or a supervisord.conf; the search path if none is named
     #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub paths: Vec<PathBuf>,
 }
@@ -333,6 +342,21 @@ pub struct PasswdArgs {
     /// A SHA-1 hash, which supervisord takes as well; it is quickly guessed from
     #[arg(long)]
     pub sha1: bool,
+}
+
+/// Of `import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// The supervisord.conf; `-` is standard input, in which [include] cannot be followed
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Write the unit files into this directory, which is made if it is missing; otherwise they are
+    /// printed, and the report goes to standard error
+    #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub output: Option<PathBuf>,
+    /// Replace unit files that are there
+    #[arg(long, requires = "output")]
+    pub force: bool,
 }
 
 /// Of `daemon-reload`.

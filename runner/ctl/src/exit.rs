@@ -15,6 +15,8 @@ pub enum Exit {
     NotActive,
     /// The job makes no sense for the unit.
     NotApplicable,
+    /// `import`: an option was dropped, or is to be decided.
+    Lost,
     /// `status`: no such unit.
     Unknown,
     /// The manager refused.
@@ -37,11 +39,18 @@ pub const TABLE: &[(Exit, &str)] = &[
         Exit::Failed,
         "a job failed, a file has errors, no runnerd answered, or any other failure",
     ),
-    (Exit::Usage, "the command line makes no sense"),
+    (
+        Exit::Usage,
+        "the command line makes no sense; import: supervisord refuses the file",
+    ),
     (Exit::NotActive, "status, is-active: the unit is not active"),
     (
         Exit::NotApplicable,
         "the unit cannot do such a job, such as reload without exec-reload",
+    ),
+    (
+        Exit::Lost,
+        "import: an option was dropped, or is to be decided",
     ),
     (Exit::Unknown, "status: there is no such unit"),
     (
@@ -63,7 +72,7 @@ impl Exit {
             Exit::Done => 0,
             Exit::Failed => 1,
             Exit::Usage => 2,
-            Exit::NotActive | Exit::NotApplicable => 3,
+            Exit::NotActive | Exit::NotApplicable | Exit::Lost => 3,
             Exit::Unknown | Exit::Refused => 4,
             Exit::NoSuchUnit => 5,
             Exit::NotLoaded => 6,

@@ -34,8 +34,8 @@ pub(super) fn read(path: &Path) -> Result<(File, Vec<Diagnostic>), String> {
     Ok((file, remarks))
 }
 
-/// This machine, as far as the section can name it.
-fn around() -> Around<'static> {
+/// This machine, as far as a configuration can name it.
+pub(crate) fn around() -> Around<'static> {
     let environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();

@@ -7,7 +7,7 @@
 
 mod address;
 mod completion;
-mod config_file;
+pub(crate) mod config_file;
 mod controller;
 mod exit;
 mod failure;

@@ -1,27 +1,37 @@
 //! `check`: what is wrong with unit files, without anybody running them.
 
 use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use units::{Surroundings, disk};
+use units::supervisord::{self, Around};
+use units::{Diagnostic, Surroundings, disk};
 
 use crate::cli::CheckArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::runtime::Place;
+use crate::supervisorctl::config_file;
 use crate::terminal::{Finding, Terminal};
 
 /// `check`
 pub(super) fn check(args: &CheckArgs, place: &Place, terminal: &mut Terminal) -> Outcome {
     let (around, data_home) = surroundings(place);
     let named = !args.paths.is_empty();
+    let (foreign, paths): (Vec<&PathBuf>, Vec<&PathBuf>) =
+        args.paths.iter().partition(|path| is_supervisord(path));
+    let paths: Vec<PathBuf> = paths.into_iter().cloned().collect();
+    let mut found_elsewhere = Vec::new();
+    for path in foreign {
+        found_elsewhere.extend(check_supervisord(path, &around));
+    }
     let (sources, mut findings) = if named {
-        disk::read(&args.paths, true, &around)
+        disk::read(&paths, true, &around)
     } else {
         disk::read(&disk::search_path(&around, &data_home), false, &around)
     };
     let (_, more) = units::load(&sources, &around);
     findings.extend(more);
+    findings.extend(found_elsewhere);
     if terminal.json() {
         let findings: Vec<_> = findings
             .iter()
@@ -47,6 +57,36 @@ pub(super) fn check(args: &CheckArgs, place: &Place, terminal: &mut Terminal) ->
         0 => Ok(Exit::Done),
         _ => Err(Failure::Told(Exit::Failed)),
     }
+}
+
+/// Whether a file is a supervisord.conf, by what is in it.
+fn is_supervisord(path: &Path) -> bool {
+    // Anything but a file is left to the one who reads unit files, who never blocks on it.
+    let is_file = path.is_file() && path.extension().is_none_or(|extension| extension != "toml");
+    let text = is_file.then(|| {
+        let around = config_file::around();
+        disk::supervisord::read_alone(&path.to_string_lossy(), &around).ok()
+    });
+    text.flatten()
+        .is_some_and(|file| supervisord::is_supervisord(&file.bytes))
+}
+
+/// Everything that is wrong with a supervisord.conf and the units it makes. What supervisord
+/// itself refuses comes last.
+fn check_supervisord(path: &Path, surroundings: &Surroundings) -> Vec<Diagnostic> {
+    let around = Around {
+        needs_supervisord_section: true,
+        ..config_file::around()
+    };
+    let (sources, mut found) = match disk::supervisord::read(&path.to_string_lossy(), &around) {
+        Ok(read) => read,
+        Err(refused) => return refused.diagnostics,
+    };
+    match supervisord::load(&sources, &around, surroundings) {
+        Ok((_, _, more)) => found.extend(more),
+        Err(refused) => found.extend(refused.diagnostics),
+    }
+    found
 }
 
 /// The place units would be loaded in, and where a user's own data lie. Only what decides whether

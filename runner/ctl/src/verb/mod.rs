@@ -1,6 +1,7 @@
 //! What each verb does. One file for each group of verbs that look alike.
 
 mod check;
+mod import;
 mod jobs;
 mod lists;
 mod logs;
@@ -85,6 +86,7 @@ async fn dispatch(verb: Verb, place: &Place, terminal: &mut Terminal) -> Outcome
         Verb::Wait(args) => waiting::wait(&mut client().await?, terminal, &args).await,
         Verb::ResetFailed(args) => ask!(state::reset_failed, args),
         Verb::Check(args) => check::check(&args, place, terminal),
+        Verb::Import(args) => import::import(&args, terminal),
         Verb::Passwd(args) => passwd::passwd(&args, terminal),
         Verb::DaemonReload(args) => ask!(manager::reload, args),
         Verb::DaemonReexec => manager::reexec(&mut client().await?, terminal).await,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::config::{Config, Process};
+use super::super::config::{Config, GroupKind, Process};
 use super::super::ini::{Document, Entry, Section};
 use super::super::meaning::OPTIONS;
 use super::super::read::Sources;
@@ -312,6 +312,10 @@ impl Reporter<'_> {
                 };
                 return said(Verdict::Mapped, format!("{}{more}", first.join(", ")));
             }
+            "result_handler" if self.has_handler(section) => {
+                let text = "this is Python code, and no Python runs in runnerd";
+                return said(Verdict::Dropped, text);
+            }
             "environment" => {
                 if let Some(name) = self.lost_variable(section) {
                     let text = format!("a unit file cannot set the variable {name:?}");
@@ -389,6 +393,19 @@ impl Reporter<'_> {
     fn process(&self, section: &Section) -> Option<&Process> {
         self.processes()
             .find(|process| process.written.place == section.place)
+    }
+
+    fn has_handler(&self, section: &Section) -> bool {
+        let mut groups = self.groups.iter().map(|group| group.group);
+        let group = groups.find(|group| group.written.place == section.place);
+        let kind = group.map(|group| &group.kind);
+        matches!(
+            kind,
+            Some(GroupKind::EventPool {
+                result_handler: Some(_),
+                ..
+            })
+        )
     }
 
     fn lost_variable(&self, section: &Section) -> Option<&str> {
