@@ -5,16 +5,17 @@ usage: supervisord.py REQUESTS
 REQUESTS has a JSON object per line: {"path": FILE, "lenient": BOOL}. For each, one JSON object is
 printed: what supervisord would run with, or the message it refuses the file with, and the same for
 the client. Nothing is started. "lenient" takes users, directories and plug-ins for granted, for files of
-other machines.
+other machines. With "config_info" only getAllConfigInfo's answer is printed.
 """
 import json
 import os
 import sys
+import types
 
 from supervisor import datatypes, options
 from supervisor.datatypes import Automatic, RestartUnconditionally, RestartWhenExitUnexpected
 from supervisor.events import EventTypes
-from supervisor.rpcinterface import make_main_rpcinterface
+from supervisor.rpcinterface import SupervisorNamespaceRPCInterface, make_main_rpcinterface
 
 real_import = options.import_spec
 
@@ -166,6 +167,21 @@ def daemon(path):
     }
 
 
+def config_info(path):
+    """What clients are told of every program, all groups being active."""
+    read = options.ServerOptions()
+    read.usage = refuse
+    read.realize(["-c", path])
+    daemon = types.SimpleNamespace(
+        options=read, process_groups={one.name for one in read.process_group_configs}
+    )
+    interface = SupervisorNamespaceRPCInterface(daemon)
+    interface._update = lambda text: None
+    return [
+        {key: plain(value) for key, value in info.items()} for info in interface.getAllConfigInfo()
+    ]
+
+
 def client(path):
     read = options.ClientOptions()
     section = read.read_config(path)
@@ -183,6 +199,8 @@ def attempt(read, path):
 def answer(request):
     path = request["path"]
     be_lenient(request["lenient"])
+    if request.get("config_info"):
+        return attempt(config_info, path)
     Parser.last = None
     shown = {"daemon": attempt(daemon, path)}
     if Parser.last is not None:

@@ -13,7 +13,7 @@ mod zconfig;
 use std::collections::BTreeMap;
 
 use super::mapping::Purpose;
-use super::read::{Refused, Sources};
+use super::read::{Refused, SourceFile, Sources};
 use super::translate;
 use super::world::{Account, Around, Known, World};
 use crate::diagnostic::Diagnostic;
@@ -41,8 +41,29 @@ pub struct Import {
 /// When supervisord itself refuses the file.
 pub fn import(sources: &Sources, around: &Around<'_>) -> Result<Import, Refused> {
     let (sources, rewritten) = modern(sources)?;
+    match of_modern(&sources, &rewritten, around) {
+        // What only an older supervisor would have looked at is no reason to refuse a file.
+        Err(_) if rewritten.is_optional => {
+            let original = Sources {
+                main: SourceFile {
+                    path: sources.main.path.clone(),
+                    bytes: rewritten.original.clone(),
+                },
+                includes: sources.includes.clone(),
+            };
+            of_modern(&original, &Rewritten::default(), around)
+        }
+        outcome => outcome,
+    }
+}
+
+fn of_modern(
+    sources: &Sources,
+    rewritten: &Rewritten,
+    around: &Around<'_>,
+) -> Result<Import, Refused> {
     let lenient = Lenient(around.world);
-    let missing = missing_variables(&sources, around);
+    let missing = missing_variables(sources, around);
     let mut around_lenient = Around {
         world: &lenient,
         needs_supervisord_section: false,
@@ -53,7 +74,7 @@ pub fn import(sources: &Sources, around: &Around<'_>) -> Result<Import, Refused>
             .environment
             .insert(name.clone(), stand_in.clone());
     }
-    let (config, mut diagnostics) = super::read(&sources, &around_lenient)?;
+    let (config, mut diagnostics) = super::read(sources, &around_lenient)?;
     let (mut groups, found) = translate::units(&config, Purpose::Read);
     diagnostics.extend(found);
     for unit in groups.iter_mut().flat_map(|group| &mut group.units) {
@@ -61,12 +82,12 @@ pub fn import(sources: &Sources, around: &Around<'_>) -> Result<Import, Refused>
     }
     let files = files::of(&groups);
     let report = report::Reporter {
-        sources: &sources,
+        sources,
         config: &config,
         groups: &groups,
         files: &files,
         missing: &missing,
-        rewritten: &rewritten,
+        rewritten,
         around,
     }
     .lines(&diagnostics);
@@ -87,6 +108,9 @@ struct Rewritten {
     said: Vec<Line>,
     /// Lines after this one are ours.
     last_line: Option<u32>,
+    /// Whether the file is one of today as well, and what it was then.
+    is_optional: bool,
+    original: Vec<u8>,
 }
 
 fn modern(sources: &Sources) -> Result<(Sources, Rewritten), Refused> {
@@ -94,12 +118,18 @@ fn modern(sources: &Sources) -> Result<(Sources, Rewritten), Refused> {
     let Ok(text) = std::str::from_utf8(&sources.main.bytes) else {
         return Ok((sources, Rewritten::default()));
     };
-    let (text, rewritten) = if is_zconfig(&sources.main.bytes) {
+    let (text, mut rewritten) = if is_zconfig(&sources.main.bytes) {
         zconfig::rewrite(&sources.main.path, text)?
     } else {
         legacy::rewrite(&sources.main.path, text)
     };
-    sources.main.bytes = text.into_bytes();
+    let new = text.into_bytes();
+    let old = std::mem::take(&mut sources.main.bytes);
+    rewritten.is_optional = !is_zconfig(&old) && new != old;
+    if rewritten.is_optional {
+        rewritten.original = old;
+    }
+    sources.main.bytes = new;
     Ok((sources, rewritten))
 }
 

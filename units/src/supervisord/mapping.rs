@@ -14,7 +14,7 @@ pub(super) struct Mapped {
     /// One text for a scalar, one for each element of a list, as a unit file would have them but
     /// with bare percent signs; none for an empty list.
     pub(super) texts: Vec<String>,
-    /// The option it comes from.
+    /// The option it comes from; empty where every program has it.
     pub(super) option: &'static str,
 }
 
@@ -120,7 +120,7 @@ impl Mapping<'_> {
         // The real one sets its own umask when it goes into the background.
         let umask = process.umask.unwrap_or(self.config.daemon.umask);
         self.say(S::Umask, octal(umask & 0o777), "umask");
-        self.say(S::InheritEnvironment, "true", "environment");
+        self.say(S::InheritEnvironment, "true", "");
         let variables = process.environment.iter();
         let assignments: Vec<String> = variables
             .filter(|(name, _)| is_variable_name(name))
@@ -129,7 +129,8 @@ impl Mapping<'_> {
         if !assignments.is_empty() {
             self.list(S::Environment, assignments, "environment");
         }
-        let url = process.serverurl.as_deref().unwrap_or("auto");
+        let url = process.serverurl.as_deref().filter(|url| !url.is_empty());
+        let url = url.unwrap_or("auto");
         self.say(S::ServerUrl, url, "serverurl");
     }
 
@@ -137,7 +138,7 @@ impl Mapping<'_> {
     fn starting(&mut self) {
         let process = self.process;
         self.say(S::Autostart, process.autostart.to_string(), "autostart");
-        let seconds = process.startsecs.max(0);
+        let seconds = process.startsecs.clamp(0, LONGEST);
         self.say(S::ReadyAfter, format!("{seconds}s"), "startsecs");
         if seconds > LONGEST_IN_THE_DEFAULT_TIMEOUT {
             self.say(S::TimeoutStartSec, "infinity", "startsecs");
@@ -153,7 +154,7 @@ impl Mapping<'_> {
         if process.autorestart != AutoRestart::Never {
             self.say(S::RestartSec, "0", "autorestart");
         }
-        self.say(S::StartLimitBurst, "0", "autorestart");
+        self.say(S::StartLimitBurst, "0", "");
         let codes: Vec<String> = process.exitcodes.iter().map(ToString::to_string).collect();
         if !codes.is_empty() {
             self.list(S::SuccessExitStatus, codes, "exitcodes");
@@ -169,7 +170,7 @@ impl Mapping<'_> {
         self.say(S::KillSignal, signal.to_string(), "stopsignal");
         let wait = match process.stopwaitsecs {
             ..=0 => "1ms".to_owned(),
-            seconds => format!("{seconds}s"),
+            seconds => format!("{}s", seconds.min(LONGEST)),
         };
         self.say(S::TimeoutStopSec, wait, "stopwaitsecs");
         let (mode, option) = match (process.stopasgroup, process.killasgroup) {
@@ -192,7 +193,7 @@ impl Mapping<'_> {
         self.say(S::GroupPosition, position.to_string(), "numprocs");
         match &group.kind {
             GroupKind::Group | GroupKind::Homogeneous => {
-                self.say(S::StandardInput, "pipe", "command");
+                self.say(S::StandardInput, "pipe", "");
             }
             GroupKind::EventPool {
                 events,
@@ -200,7 +201,7 @@ impl Mapping<'_> {
                 // Python is not run; the reader has said so.
                 result_handler: _,
             } => {
-                self.say(S::StandardInput, "pipe", "command");
+                self.say(S::StandardInput, "pipe", "");
                 self.list(S::EventTypes, events.clone(), "events");
                 self.say(
                     S::EventBufferSize,
@@ -286,6 +287,9 @@ impl Mapping<'_> {
         }
     }
 }
+
+/// The most seconds that are told apart from for ever; clients could not be told of more either.
+const LONGEST: i64 = i32::MAX as i64;
 
 /// A start may take 90 s unless told otherwise; the real one sets no limit.
 const LONGEST_IN_THE_DEFAULT_TIMEOUT: i64 = 80;

@@ -167,12 +167,6 @@ impl Translation<'_> {
                 merged.diagnostics.push(problem);
             }
         }
-        if process.stopsignal == 0 {
-            let message = "signal 0 stops nothing, so SIGKILL comes after `stopwaitsecs`";
-            let problem = Diagnostic::warning(place(&process.written, "stopsignal"), message)
-                .about(&merged.name);
-            merged.diagnostics.push(problem);
-        }
         self.dependencies(process, &mut merged);
         extend(&mut merged, &process.extensions, &mapping, &process.written);
         merged

@@ -135,23 +135,23 @@ fn a_program_with_comments_becomes_a_pleasant_file() {
     assert_eq!(
         import.files[0].text,
         "# The front end.\n[service]\n# in front\n\
-         exec-start = '/usr/sbin/nginx -g \"daemon off;\"'\nstandard-input = \"pipe\"\n\
-         start-limit-burst = 0\nrestart = \"always\"\nrestart-sec = 0\n\
+         exec-start = '/usr/sbin/nginx -g \"daemon off;\"'\n\
+         restart = \"always\"\nrestart-sec = 0\n\
          # Where it writes.\nlog-file = \"/var/log/web.log\"\nlog-mode = \"0644\"\n\
-         environment = { A = \"1\", B = \"x y\" }\ninherit-environment = true\n\
-         \n# As supervisord has it.\nworking-directory = \"inherit\"\nready-after = \"1s\"\n\
+         environment = { A = \"1\", B = \"x y\" }\n\
+         \n# As supervisord has it.\nstart-limit-burst = 0\nworking-directory = \"inherit\"\nstandard-input = \"pipe\"\nready-after = \"1s\"\n\
          start-retries = 3\nkill-mode = \"process\"\nsuccess-exit-status = 0\n\
-         success-exit-status-only = true\nserver-url = \"auto\"\n"
+         success-exit-status-only = true\nserver-url = \"auto\"\ninherit-environment = true\n"
     );
     assert_eq!(
         report(&import),
         "3: mapped: [supervisord] nodaemon: this is so anyway\n\
-         7: mapped: [program:web] command: exec-start = '/usr/sbin/nginx -g \"daemon off;\"', standard-input = \"pipe\"\n\
-         8: mapped: [program:web] autorestart: start-limit-burst = 0, restart = \"always\", restart-sec = 0\n\
+         7: mapped: [program:web] command: exec-start = '/usr/sbin/nginx -g \"daemon off;\"'\n\
+         8: mapped: [program:web] autorestart: restart = \"always\", restart-sec = 0\n\
          10: mapped: [program:web] stdout_logfile: log-file = \"/var/log/web.log\", log-mode = \"0644\"\n\
          11: mapped: [program:web] redirect_stderr: this is so anyway\n\
          12: mapped: [program:web] autostart: this is so anyway\n\
-         13: mapped: [program:web] environment: environment = { A = \"1\", B = \"x y\" }, inherit-environment = true\n\
+         13: mapped: [program:web] environment: environment = { A = \"1\", B = \"x y\" }\n\
          14: mapped: [program:web] stopwaitsecs: this is so anyway"
     );
 }
@@ -217,7 +217,7 @@ fn the_report_says_what_is_not_the_same() {
         "13: dropped: [supervisord] nocleanup",
         "14: dropped: [supervisord] wrong: supervisord knows no such option",
         "16: mapped: [rpcinterface:supervisor]",
-        "20: to decide: [program:a] command: exec-start = \"=a TOKEN localhost\", standard-input = \"pipe\"; the variable TOKEN is not set here",
+        "20: to decide: [program:a] command: exec-start = \"=a TOKEN localhost\"; the variable TOKEN is not set here",
         "21: mapped: [program:a] user: user = \"www\"; no such user is on this machine",
         "22: mapped: [program:a] directory: working-directory = \"/srv/a\"; no such directory",
         "23: mapped: [program:a] stderr_logfile: error-log-file = \"/srv/log/a.log\", error-log-owner",
@@ -251,15 +251,15 @@ fn supervisor_1_is_read_line_by_line() {
         "3: approximated: [supervisord] logfile: `runnerd --log-target file:/var/log/s.log`\n\
          4: approximated: [supervisord] socket-name: `runnerd --http /run/s.sock`; what is spoken there is XML-RPC over HTTP, and clients of supervisor 1 do not understand it\n\
          5: to decide: [supervisord] passwdfile: the verifiers in it cannot be used: make a new password\n\
-         9: mapped: [program:test] command: exec-start = '''=/bin/echo it\\'s 100% \\;x \\\"''', standard-input = \"pipe\"\n\
+         9: mapped: [program:test] command: exec-start = '''=/bin/echo it\\'s 100% \\;x \\\"'''\n\
          10: mapped: [program:test] auto-start: autostart = false\n\
-         11: mapped: [program:test] auto-restart: start-limit-burst = 0, restart = \"always\", restart-sec = 0\n\
+         11: mapped: [program:test] auto-restart: restart = \"always\", restart-sec = 0\n\
          12: approximated: [program:test] logfile: log-file = \"/var/log/test.log\", log-mode = \"0644\"; both outputs, and never rotated\n\
          13: dropped: [program:test] colour: supervisor 1 is not known to have had this\n\
-         17: mapped: [program:web] command: exec-start = \"/bin/web\", standard-input = \"pipe\"\n\
+         17: mapped: [program:web] command: exec-start = \"/bin/web\"\n\
          18: approximated: [program:web] priority: priority = 4, group-priority = 4; higher numbers were started first, lower ones are now\n\
          19: approximated: [program:web] exit-codes: success-exit-status = [0, 2], success-exit-status-only = true; after these it is not started again\n\
-         22: mapped: [program:db] command: exec-start = \"/bin/db\", standard-input = \"pipe\"\n\
+         22: mapped: [program:db] command: exec-start = \"/bin/db\"\n\
          23: approximated: [program:db] priority: priority = 0, group-priority = 0; higher numbers were started first, lower ones are now"
             .replace("'''=/bin/echo it\\'s 100% \\;x \\\"'''", "\"=/bin/echo it\\\\'s 100% \\\\;x \\\\\\\"\"")
     );
@@ -296,11 +296,11 @@ fn supervisor_2_spellings_are_read() {
         report(&import),
         "2: approximated: [supervisord] http_port: a section [unix_http_server] or [inet_http_server] of today; see runnerd's --http\n\
          3: approximated: [supervisord] sockchmod: a section [unix_http_server] or [inet_http_server] of today; see runnerd's --http\n\
-         5: mapped: [program:a] command: exec-start = \"=a\", standard-input = \"pipe\"\n\
+         5: mapped: [program:a] command: exec-start = \"=a\"\n\
          6: approximated: [program:a] logfile: log-file = \"/var/log/a.log\", log-mode = \"0644\"; as supervisor 2 had it; supervisord of today ignores it\n\
          7: approximated: [program:a] logfile_maxbytes: log-max-size = \"1M\"; as supervisor 2 had it; supervisord of today ignores it\n\
          8: approximated: [program:a] log_stderr: supervisor 2 logged standard error to the same file, or nowhere\n\
-         10: mapped: [program:b] command: exec-start = \"=b\", standard-input = \"pipe\"\n\
+         10: mapped: [program:b] command: exec-start = \"=b\"\n\
          11: approximated: [program:b] logfile: log-file = \"/var/log/b.log\", log-mode = \"0644\"; as supervisor 2 had it; supervisord of today ignores it"
     );
     let (set, _) = load_files(&import);
