@@ -28,6 +28,9 @@ _runnerctl() {
             runnerctl,daemon-reload)
                 cmd="runnerctl__subcmd__daemon__subcmd__reload"
                 ;;
+            runnerctl,import)
+                cmd="runnerctl__subcmd__import"
+                ;;
             runnerctl,is-active)
                 cmd="runnerctl__subcmd__is__subcmd__active"
                 ;;
@@ -101,7 +104,7 @@ _runnerctl() {
 
     case "${cmd}" in
         runnerctl)
-            opts="-q -h -V --runtime-dir --json --quiet --help --version status list-units list-sockets list-jobs list-dependencies start stop restart try-restart reload reload-or-restart try-reload-or-restart kill show cat logs is-active is-failed wait reset-failed check daemon-reload passwd daemon-reexec shutdown version"
+            opts="-q -h -V --runtime-dir --json --quiet --help --version status list-units list-sockets list-jobs list-dependencies start stop restart try-restart reload reload-or-restart try-reload-or-restart kill show cat logs is-active is-failed wait reset-failed check import daemon-reload passwd daemon-reexec shutdown version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -191,6 +194,41 @@ _runnerctl() {
                 return 0
             fi
             case "${prev}" in
+                --runtime-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        runnerctl__subcmd__import)
+            opts="-o -q -h --output --force --runtime-dir --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
                 --runtime-dir)
                     COMPREPLY=()
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then

@@ -50,6 +50,7 @@ complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "is-failed" -d '
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "wait" -d 'Wait until units are up, ready or down'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "reset-failed" -d 'Forget failures and start limits of units, or of all'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "check" -d 'Check unit files without running anything'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "import" -d 'Turn a supervisord.conf into unit files that do the same'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "daemon-reload" -d 'Read all unit files again'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "passwd" -d 'Make a password line for a server section of a supervisord.conf'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "daemon-reexec" -d 'Replace the running runnerd by its present program file; no unit notices'
@@ -203,6 +204,12 @@ complete -c runnerctl -n "__fish_runnerctl_using_subcommand check" -l runtime-di
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand check" -l json -d 'Print one JSON value on standard output instead of text'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand check" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand import" -s o -l output -d 'Write the unit files into this directory, which is made if it is missing; otherwise they are printed, and the report goes to standard error' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand import" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand import" -l force -d 'Replace unit files that are there'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand import" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand import" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand import" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reload" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reload" -l keep-going -d 'Apply the good files, and keep the last good definition of the others; exit status 1 if there are others'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reload" -l json -d 'Print one JSON value on standard output instead of text'

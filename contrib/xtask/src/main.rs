@@ -15,6 +15,7 @@ mod outputs;
 mod roff;
 mod schema;
 mod settings;
+mod supervisord;
 mod template;
 #[cfg(test)]
 mod tidy;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use dbus::names::interface::{JOB, MANAGER, SERVICE, SOCKET, UNIT};
 
-use crate::{completions, interface, schema, settings, verbs};
+use crate::{completions, interface, schema, settings, supervisord, verbs};
 
 /// A generated file.
 pub(crate) struct Output {
@@ -50,6 +50,7 @@ const OUTPUTS: &[(&str, Maker)] = &[
     ("man/org.unitrunner.Runner1.5", interface::page),
     ("man/runnerctl.1", verbs::page),
     ("man/runner.unit.5", settings::page),
+    ("man/runner-supervisord.7", supervisord::page),
 ];
 
 fn all(root: &Path) -> Result<Vec<Output>, String> {

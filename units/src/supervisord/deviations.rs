@@ -89,3 +89,67 @@ pub const DEVIATIONS: &[Deviation] = &[
         why: "what users of supervisord ask for most is order between programs",
     },
 ];
+
+/// Differences in what the options of programs come to when they run.
+pub const RUNNING_DEVIATIONS: &[Deviation] = &[
+    Deviation {
+        name: "numbers below zero",
+        original: "takes negative startsecs, startretries, stopwaitsecs and sizes, and shows them",
+        here: "they are 0; of sizes, priorities and times what a unit file can hold counts",
+        why: "they mean the same as 0 there",
+    },
+    Deviation {
+        name: "stopwaitsecs=0",
+        original: "SIGKILL follows in the next pass of the loop, up to a second later",
+        here: "SIGKILL follows after a millisecond",
+        why: "0 is no limit in a unit file",
+    },
+    Deviation {
+        name: "stopsignal=0",
+        original: "sends nothing",
+        here: "sends SIGCONT, and shows 18",
+        why: "no definition can hold signal 0; SIGKILL follows either way",
+    },
+    Deviation {
+        name: "empty paths of logs",
+        original: "an empty stdout_logfile is no log file, and is shown as an empty text",
+        here: "it is NONE, and shown as such",
+        why: "it is what it does",
+    },
+    Deviation {
+        name: "names of variables",
+        original: "environment= sets variables of any name",
+        here: "a name other than letters, digits and _, or one that begins with a digit, is left out with a warning",
+        why: "no shell can read them, and they are typing errors more often than not",
+    },
+    Deviation {
+        name: "host names of sockets",
+        original: "looks up the host of a tcp:// socket of an fcgi-program",
+        here: "takes IPv4 addresses and localhost; a program with another name cannot be started, and says why",
+        why: "listening must not wait for the network's name service",
+    },
+    Deviation {
+        name: "long names",
+        original: "names have no limit",
+        here: "the names of a group and a program together have about 240 bytes; a program with a longer one is left out with an error",
+        why: "they become the name of a unit",
+    },
+    Deviation {
+        name: "equal groups",
+        original: "of two groups with one name both are listed and the first one runs",
+        here: "only the one that runs is there, and a warning names the other",
+        why: "clients could not tell them apart",
+    },
+    Deviation {
+        name: "umask",
+        original: "the umask of [supervisord] counts only when it goes into the background",
+        here: "it counts for programs without umask in any case, and for the modes of their log files",
+        why: "a file should mean the same in both",
+    },
+    Deviation {
+        name: "log files of programs with a user",
+        original: "belong to supervisord's user",
+        here: "the same; runner.log-owner, runner.log-mode and their error- twins change it",
+        why: "users have asked for it since 2011",
+    },
+];

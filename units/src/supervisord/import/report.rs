@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::config::{Config, GroupKind, Process};
+use super::super::config::{Config, GroupKind, LogFile, LogLevel, Process, ServerAddress};
 use super::super::ini::{Document, Entry, Section};
 use super::super::meaning::OPTIONS;
 use super::super::read::Sources;
@@ -184,6 +184,8 @@ impl Reporter<'_> {
         let kind = name.split_once(':').map_or(name, |(kind, _)| kind);
         match kind {
             "supervisord" => self.daemon(entry),
+            "inet_http_server" if entry.key == "port" => self.port(section),
+            "unix_http_server" if entry.key == "file" => self.socket(section),
             "unix_http_server" | "inet_http_server" => server(kind, section, entry),
             "supervisorctl" => said(
                 Verdict::Approximated,
@@ -220,9 +222,7 @@ impl Reporter<'_> {
                 Dropped,
                 "runnerd's own log is not rotated: logrotate(8) can",
             ),
-            "loglevel" if daemon.loglevel == super::super::config::LogLevel::Info => {
-                said(Mapped, HOLDS_ANYWAY)
-            }
+            "loglevel" if daemon.loglevel == LogLevel::Info => said(Mapped, HOLDS_ANYWAY),
             "loglevel" => said(Dropped, "runnerd logs the normal course, as `info` did"),
             "pidfile" => said(
                 Approximated,
@@ -265,6 +265,44 @@ impl Reporter<'_> {
             "nocleanup" if !daemon.nocleanup => said(Mapped, HOLDS_ANYWAY),
             "nocleanup" => said(Dropped, "log files of `auto` go when runnerd starts again"),
             _ => said(Dropped, "supervisord knows no such option"),
+        }
+    }
+
+    fn address(&self, section: &Section) -> Option<&ServerAddress> {
+        let mut servers = self.config.servers.iter();
+        let server = servers.find(|server| server.written.place == section.place);
+        server.map(|server| &server.address)
+    }
+
+    /// Without a password a port is only served to this machine.
+    fn port(&self, section: &Section) -> Said {
+        let Some(ServerAddress::Inet { host, port }) = self.address(section) else {
+            return said(Verdict::Dropped, "this server is not used");
+        };
+        let is_loopback = host == "localhost"
+            || host
+                .parse::<std::net::Ipv4Addr>()
+                .is_ok_and(|address| address.is_loopback());
+        match is_loopback {
+            true => said(
+                Verdict::Approximated,
+                format!("`runnerd --http {host}:{port}`"),
+            ),
+            false => said(
+                Verdict::Decide,
+                format!(
+                    "other machines are let in only by a server with a password, which this section is with `runnerd -c`; `runnerd --http 127.0.0.1:{port}` serves this machine"
+                ),
+            ),
+        }
+    }
+
+    fn socket(&self, section: &Section) -> Said {
+        match self.address(section) {
+            Some(ServerAddress::Unix { file, .. }) => {
+                said(Verdict::Approximated, format!("`runnerd --http {file}`"))
+            }
+            _ => said(Verdict::Dropped, "this server is not used"),
         }
     }
 
@@ -372,7 +410,7 @@ impl Reporter<'_> {
                     "stdout_logfile" => &process.stdout,
                     _ => &process.stderr,
                 };
-                if let super::super::config::LogFile::Path(path) = &stream.logfile
+                if let LogFile::Path(path) = &stream.logfile
                     && let Some((directory, _)) = path.rsplit_once('/')
                     && directory.starts_with('/')
                     && !is_directory(directory)
@@ -452,12 +490,6 @@ impl Reporter<'_> {
 fn server(kind: &str, section: &Section, entry: &Entry) -> Said {
     use Verdict::{Approximated, Decide, Dropped, Mapped};
     match (kind, entry.key.as_str()) {
-        ("unix_http_server", "file") => {
-            said(Approximated, format!("`runnerd --http {}`", entry.value))
-        }
-        ("inet_http_server", "port") => {
-            said(Approximated, format!("`runnerd --http {}`", entry.value))
-        }
         ("unix_http_server", "chmod") if values::octal(&entry.value) == Ok(0o700) => {
             said(Mapped, HOLDS_ANYWAY)
         }
