@@ -116,7 +116,7 @@ fn every_option_becomes_settings_with_its_line() {
     assert_eq!(line(SettingId::ExecStart), 7);
     assert_eq!(line(SettingId::LogBackups), 22);
     // What is not written stands where the section begins.
-    assert_eq!(line(SettingId::InheritEnvironment), 26);
+    assert_eq!(line(SettingId::InheritEnvironment), 6);
     let info = config_info(a, true).unwrap();
     assert_eq!(info.command, "sh -c \"echo 100%\"\nx");
     assert_eq!(info.exitcodes, [2, 0, 2]);
