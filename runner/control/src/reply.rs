@@ -86,9 +86,10 @@ pub struct Restarting(pub bool);
 /// Why a program cannot be run (supervisord's words follow from it).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProgramProblem {
-    /// The command line cannot be split, is empty, or names nothing that is there; the sentence.
+    /// The command line names nothing that is there; the sentence.
     NoFile(String),
-    /// It is there but is a directory or may not be executed; the sentence.
+    /// It cannot be split or is empty, or what it names is a directory or may not be executed; the
+    /// sentence.
     NotExecutable(String),
 }
 

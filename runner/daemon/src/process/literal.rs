@@ -30,9 +30,9 @@ pub struct Command {
 /// Why a command line cannot be executed; each with the whole sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Problem {
-    /// It cannot be split, is empty, or names nothing that is there.
+    /// It names nothing that is there.
     NoFile(String),
-    /// What it names is a directory or may not be executed.
+    /// It cannot be split or is empty, or what it names is a directory or may not be executed.
     NotExecutable(String),
 }
 
@@ -52,10 +52,10 @@ impl Problem {
 /// The sentence clients of supervisord's kind are told.
 pub fn find(line: &str, path: Option<&str>) -> Result<Command, Problem> {
     let words = command::split(line).map_err(|problem| {
-        Problem::NoFile(format!("can't parse command {}: {problem}", repr(line)))
+        Problem::NotExecutable(format!("can't parse command {}: {problem}", repr(line)))
     })?;
     let Some(program) = words.first() else {
-        return Err(Problem::NoFile("command is empty".to_owned()));
+        return Err(Problem::NotExecutable("command is empty".to_owned()));
     };
     let (file, found) = if program.contains('/') {
         (program.clone(), std::fs::metadata(program).ok())
@@ -207,6 +207,17 @@ mod tests {
             ),
         ] {
             assert_eq!(sentence(line, Some(&format!("{here}:/bin"))), expected);
+        }
+    }
+    #[test]
+    fn a_line_that_cannot_be_split_is_not_executable() {
+        for (line, is_there) in [("", true), ("echo 'x", true), ("/no/such", false)] {
+            let problem = find(line, None).unwrap_err();
+            assert_eq!(
+                matches!(problem, Problem::NotExecutable(_)),
+                is_there,
+                "{line}"
+            );
         }
     }
 }
