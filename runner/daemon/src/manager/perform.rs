@@ -3,15 +3,17 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, PoisonError};
 
-use engine::action::{Action, Target};
+use engine::action::{Action, Entry, MessageId, Target};
 use engine::{Change, Event};
 use nix::sys::epoll::EpollFlags;
-use units::{Definition, UnitName};
+use units::{Definition, UnitKind, UnitName};
 
 use super::poller::Source;
 use super::wake::Done;
 use super::{Manager, held};
 use crate::link::Key;
+use crate::log::own::OwnLine;
+use crate::options::LogTarget;
 use crate::socket::{self, Listeners};
 use crate::users::Accounts;
 use crate::{load, now};
@@ -78,12 +80,47 @@ impl Manager {
             }
             Action::Reply { request, answer } => self.reply(request, answer),
             Action::Publish(change) => self.publish(change),
-            Action::Log(entry) => self.logs.own(entry),
+            Action::Log(entry) => self.say(entry),
             Action::Halt { status } => self.halted = Some(status),
         }
     }
 
+    /// Says an entry of the engine, unless the main log says the same in supervisord's words.
+    fn say(&self, entry: Entry) {
+        let in_its_words = matches!(
+            entry.id,
+            MessageId::Starting
+                | MessageId::Started
+                | MessageId::Stopping
+                | MessageId::Stopped
+                | MessageId::Failed
+                | MessageId::Restarting
+                | MessageId::ProcessExited
+                | MessageId::SpawnFailed
+                | MessageId::JobFailed
+        );
+        let main_log = matches!(self.options.log_target, LogTarget::Main(_));
+        let process = entry
+            .unit
+            .as_ref()
+            .is_some_and(|unit| unit.kind() == UnitKind::Service);
+        if !(main_log && in_its_words && process) {
+            self.logs.own(entry);
+        }
+    }
+
+    /// Says a change as supervisord's main log does, where there is one.
+    fn say_change(&self, change: &Change) {
+        if !matches!(self.options.log_target, LogTarget::Main(_)) {
+            return;
+        }
+        for (level, text) in self.engine.main_log(change) {
+            self.logs.own(OwnLine::about_us(level.into(), text));
+        }
+    }
+
     fn publish(&mut self, change: Change) {
+        self.say_change(&change);
         match &change {
             Change::StartupFinished => {
                 self.about.finished = Some(now::read());
