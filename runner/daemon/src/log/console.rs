@@ -3,19 +3,23 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustix::fs::{FileType, Mode, OFlags};
 
 use super::Format;
+use super::device::Device;
 use super::lines::{Break, Piece};
 use super::trouble::Health;
+use crate::place::Place;
 
 #[derive(Debug)]
 pub(super) struct Console {
     out: Out,
     pub(super) format: Format,
+    /// It gets what services write and nothing else: it is the log file of one.
+    pub(super) plain: bool,
     /// A person looks at it: nothing that services write may control their terminal.
     terminal: bool,
     pub(super) health: Health,
@@ -31,6 +35,8 @@ enum Out {
     Standard { fd: OwnedFd, way: Way },
     /// A file, opened for appending when it is first needed.
     File { path: PathBuf, file: Option<File> },
+    /// A terminal or a pipe, opened when it is first needed and again when nobody was there.
+    Device { path: PathBuf, fd: Option<OwnedFd> },
 }
 
 /// How to write to a standard output without waiting.
@@ -91,6 +97,7 @@ impl Console {
         Ok(Console {
             out,
             format,
+            plain: false,
             terminal,
             health: Health::Well,
             carry: Vec::new(),
@@ -103,6 +110,7 @@ impl Console {
         Console {
             out: Out::File { path, file: None },
             format,
+            plain: false,
             terminal: false,
             health: Health::Well,
             carry: Vec::new(),
@@ -110,18 +118,33 @@ impl Console {
         }
     }
 
+    /// The log file of a service that is no file.
+    pub(super) fn device(device: Device) -> io::Result<Console> {
+        let mut console = match device {
+            Device::Ours(standard) => Console::on(standard.borrow(), Format::Text)?,
+            Device::Named(path) => Console {
+                out: Out::Device { path, fd: None },
+                ..Console::file(PathBuf::new(), Format::Text)
+            },
+        };
+        console.plain = true;
+        Ok(console)
+    }
+
     /// The descriptor that says when it can be written to again; a file always can.
     pub(super) fn pollable(&self) -> Option<BorrowedFd<'_>> {
         match &self.out {
             Out::Standard { fd, .. } => Some(fd.as_fd()),
-            Out::File { .. } => None,
+            Out::File { .. } | Out::Device { .. } => None,
         }
     }
 
     /// Opens the file again.
     pub(super) fn reopen(&mut self) {
-        if let Out::File { file, .. } = &mut self.out {
-            *file = None;
+        match &mut self.out {
+            Out::File { file, .. } => *file = None,
+            Out::Device { fd, .. } => *fd = None,
+            Out::Standard { .. } => {}
         }
     }
 
@@ -171,6 +194,12 @@ impl Console {
     /// Adds one line of a service to `out`.
     pub(super) fn line(&self, out: &mut Vec<u8>, time: &str, who: Speaker<'_>, piece: Piece<'_>) {
         match self.format {
+            _ if self.plain => {
+                out.extend_from_slice(piece.text);
+                if piece.ended == Break::Newline {
+                    out.push(b'\n');
+                }
+            }
             Format::Text => {
                 prefix(out, who);
                 self.text(out, piece.text);
@@ -282,8 +311,37 @@ impl Out {
                 };
                 file.write(bytes)
             }
+            Out::Device { path, fd } => {
+                let open = match fd {
+                    Some(open) => open,
+                    None => fd.insert(open_device(path)?),
+                };
+                let written = write(open.as_fd(), Way::Plain, bytes);
+                if matches!(&written, Err(error) if error.kind() != io::ErrorKind::WouldBlock) {
+                    // Whoever read it is gone; the next one finds it opened anew.
+                    *fd = None;
+                }
+                written
+            }
         }
     }
+}
+
+/// Opens a device or a pipe for writing, led astray by nobody and waiting for nobody.
+fn open_device(path: &Path) -> io::Result<OwnedFd> {
+    let place = Place::find(path)?;
+    let fd = place.open(&place.name, OFlags::WRONLY)?;
+    let found = rustix::fs::fstat(&fd)?;
+    let kind = FileType::from_raw_mode(found.st_mode);
+    if !matches!(kind, FileType::CharacterDevice | FileType::Fifo) {
+        return Err(io::Error::other("it is not a device any more"));
+    }
+    if !place.ours && found.st_nlink > 1 {
+        return Err(io::Error::other(
+            "it has several names, one of them in a directory that others can write to",
+        ));
+    }
+    Ok(fd)
 }
 
 fn write(fd: BorrowedFd<'_>, way: Way, bytes: &[u8]) -> io::Result<usize> {

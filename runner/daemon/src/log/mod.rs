@@ -37,6 +37,7 @@ mod bell;
 mod clearing;
 mod console;
 mod copied;
+mod device;
 mod file;
 mod journal;
 mod lines;

@@ -12,6 +12,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use units::UnitName;
 
 use super::console::{Console, Offered, Speaker};
+use super::device::Device;
 use super::journal::{Journal, Record};
 use super::lines::{self, Break};
 use super::main_log::Main;
@@ -36,6 +37,8 @@ pub(super) enum Screen {
     Standard,
     /// The file of `--log-target file:PATH`.
     File,
+    /// A device that is the log file of services, by number.
+    Device(usize),
 }
 
 /// A sink that says itself when it takes more.
@@ -139,6 +142,8 @@ impl Subscriber {
 pub(super) struct Outlets {
     standard: Console,
     file: Option<Console>,
+    /// They stay: there are as many as paths in unit files.
+    devices: Vec<(Device, Console)>,
     main: Option<Main>,
     pub(super) syslog: Syslog,
     pub(super) journal: Journal,
@@ -190,6 +195,7 @@ impl Outlets {
         Ok(Outlets {
             standard,
             file,
+            devices: Vec::new(),
             main,
             syslog,
             journal,
@@ -209,8 +215,26 @@ impl Outlets {
     pub(super) fn screen(&mut self, screen: Screen) -> &mut Console {
         match (screen, &mut self.file) {
             (Screen::File, Some(file)) => file,
+            (Screen::Device(number), _) => match self.devices.get_mut(number) {
+                Some((_, console)) => console,
+                None => &mut self.standard,
+            },
             (Screen::Standard | Screen::File, _) => &mut self.standard,
         }
+    }
+
+    /// The console of a device.
+    pub(super) fn device(&mut self, device: Device) -> io::Result<Screen> {
+        let known = self.devices.iter().position(|(known, _)| *known == device);
+        let number = match known {
+            Some(number) => number,
+            None => {
+                self.devices
+                    .push((device.clone(), Console::device(device)?));
+                self.devices.len() - 1
+            }
+        };
+        Ok(Screen::Device(number))
     }
 
     pub(super) fn reopen(&mut self) {

@@ -244,7 +244,12 @@ impl Source {
             return Ok(self.unpark(show, out));
         }
         let chunk = out.look(self.pipe.as_fd(), LOOK)?;
-        let step = match self.front(&chunk, waiting, out.sight()) {
+        let front = match show {
+            // As it comes: what waits for the end of its line may be a question.
+            Show::Screen(Screen::Device(_)) => Some((chunk.len(), Break::TooLong)),
+            _ => self.front(&chunk, waiting, out.sight()),
+        };
+        let step = match front {
             Some((cut, rest)) => self.show(show, &chunk[..cut], rest, out),
             None => Step::Partial,
         };
@@ -325,7 +330,11 @@ impl Source {
             }
             Offered::Refused(error) => {
                 let (advice, new) = refuse(&mut out.screen(screen).health, &error, now);
-                self.refused(advice, new, "the console", &error, chunk, rest, out)
+                let what = match screen {
+                    Screen::Device(_) => "the log file",
+                    Screen::Standard | Screen::File => "the console",
+                };
+                self.refused(advice, new, what, &error, chunk, rest, out)
             }
         };
         out.text = text;

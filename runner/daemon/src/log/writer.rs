@@ -19,6 +19,7 @@ use super::bell::Bell;
 use super::clearing;
 use super::console::Console;
 use super::copied::{Copied, Copying};
+use super::device;
 use super::file::{self, LogFile};
 use super::journal::{self, Journal};
 use super::outlets::{Outlets, Pollable, Screen, Target};
@@ -403,6 +404,9 @@ impl Writer {
     fn clear(&mut self, files: &[FileSink]) -> Result<(), String> {
         let mut result = Ok(());
         for sink in files {
+            if device::of(&sink.path).is_some() {
+                continue;
+            }
             if let Err(error) = clearing::remove(sink) {
                 let path = sink.path.display();
                 result = Err(format!("cannot delete {path}: {}", reason(&error)));
@@ -440,13 +444,15 @@ impl Writer {
         self.out.log_of(&unit).leaving = false;
         let copied = copy.and_then(|(copying, memory)| self.copy(&unit, stream, copying, memory));
         self.take_up(&unit, ring);
-        if stream == Stream::Out {
-            self.out.log_of(&unit).file = match &sink {
-                Sink::File(file) => Some(file.clone()),
-                _ => None,
-            };
-        }
+        let file = match &sink {
+            Sink::File(file) => Some(file.clone()),
+            _ => None,
+        };
         let route = self.route(sink);
+        if stream == Stream::Out {
+            let is_file = matches!(route, Route::File(_));
+            self.out.log_of(&unit).file = file.filter(|_| is_file);
+        }
         let known = pipe::identity(&read_end).ok();
         for token in self.out.sources(&unit) {
             let Some(source) = self.sources.get_mut(&token) else {
@@ -497,7 +503,23 @@ impl Writer {
 
     fn route(&mut self, sink: Sink) -> Route {
         match sink {
-            Sink::File(sink) => Route::File(self.file(sink)),
+            Sink::File(sink) => match device::of(&sink.path) {
+                None => Route::File(self.file(sink)),
+                Some(device) => match self.out.device(device) {
+                    Ok(screen) => Route::Shown(Show::Screen(screen)),
+                    Err(error) => {
+                        let path = sink.path.display();
+                        self.out.say(OwnLine::about_us(
+                            Severity::Warning,
+                            format!(
+                                "cannot write to {path}: {}; lines are kept in memory",
+                                reason(&error)
+                            ),
+                        ));
+                        Route::Shown(Show::Nobody)
+                    }
+                },
+            },
             Sink::Journal => Route::Shown(Show::Journal),
             Sink::Console => Route::Shown(Show::Screen(Screen::Standard)),
             Sink::Target => match self.out.target {

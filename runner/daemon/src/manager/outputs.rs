@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use units::{Definition, Input, Output, Owner, UnitName};
@@ -336,7 +336,9 @@ impl Outputs {
             Some(copying) => Some((copying, self.spool(link, unit, stream)?)),
             None => None,
         };
-        let ring = match sink {
+        let ring = match &sink {
+            // One that is perhaps no file: what has been written to it is in the ring then.
+            Sink::File(file) if is_perhaps_device(&file.path) => self.ring(link, unit)?,
             Sink::File(_) | Sink::Null => None,
             Sink::Journal | Sink::Console | Sink::Target | Sink::Ring => self.ring(link, unit)?,
         };
@@ -383,6 +385,11 @@ impl Outputs {
         self.rings.insert(unit.clone());
         Ok(Some(ring))
     }
+}
+
+/// Whether a log file is likely to be a terminal or our own output.
+fn is_perhaps_device(path: &Path) -> bool {
+    path.starts_with("/dev") || path.starts_with("/proc")
 }
 
 /// The read end of the pipe whose write end we have: opening it again spares us to keep a second

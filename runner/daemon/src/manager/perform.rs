@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, PoisonError};
 
-use engine::action::{Action, Entry, MessageId, Target};
+use engine::action::{Action, Entry, Level, MessageId, Target};
 use engine::{Change, Event};
 use nix::sys::epoll::EpollFlags;
 use units::{Definition, UnitKind, UnitName};
@@ -100,11 +100,13 @@ impl Manager {
                 | MessageId::JobFailed
         );
         let main_log = matches!(self.options.log_target, LogTarget::Main(_));
+        // Of other units, which it does not know, only what went wrong belongs there.
         let process = entry
             .unit
             .as_ref()
             .is_some_and(|unit| unit.kind() == UnitKind::Service);
-        if !(main_log && in_its_words && process) {
+        let harmless = !matches!(entry.level, Level::Error | Level::Warning);
+        if !(main_log && in_its_words && (process || harmless)) {
             self.logs.own(entry);
         }
     }

@@ -7,7 +7,7 @@ use super::{BUDGET, LOOK, Route, SHOWING, Show, Source, Step, Turn};
 use crate::log::copied::Copied;
 use crate::log::file::{LogFile, Room};
 use crate::log::lines::{self, Break};
-use crate::log::outlets::Outlets;
+use crate::log::outlets::{Outlets, Screen};
 use crate::log::own::{IDENTIFIER, OwnLine};
 use crate::log::pipe;
 use crate::log::trouble::Advice;
@@ -128,7 +128,11 @@ impl Source {
             return self.unpark(show, out);
         }
         let chunk = self.pending.clone().unwrap_or_default();
-        match self.front_of_pending(&chunk) {
+        let front = match show {
+            Show::Screen(Screen::Device(_)) => Some((chunk.len(), Break::TooLong)),
+            _ => self.front_of_pending(&chunk),
+        };
+        match front {
             Some((cut, rest)) => self.show(show, &chunk[..cut], rest, out),
             None => Step::Partial,
         }

@@ -232,3 +232,40 @@ fn a_copy_goes_to_syslog_and_to_the_main_log() {
         "{said}"
     );
 }
+
+#[test]
+fn a_log_file_that_is_a_pipe_gets_everything_as_it_is_and_holds_up_nobody_for_long() {
+    let dir = tempfile::tempdir().unwrap();
+    let fifo = dir.path().join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let world = World::text();
+    let (read, mut write) = std::io::pipe().unwrap();
+    world.follow("a.service", file_sink(&fifo, 10, 1), &read, None);
+    // Nobody reads it: what is written is in memory.
+    write.write_all(b"lost\n").unwrap();
+    world.flush();
+    assert_eq!(world.tail("a.service", 9), ["lost"]);
+    let reader = File::options().read(true).write(true).open(&fifo);
+    let mut reader = BufReader::new(reader.unwrap());
+    let (other_read, mut other_write) = std::io::pipe().unwrap();
+    world.follow("b.service", file_sink(&fifo, 10, 1), &other_read, None);
+    // It is tried again after a while, with what comes then.
+    let has_read = AtomicBool::new(false);
+    let got = std::thread::scope(|scope| {
+        let got = scope.spawn(|| {
+            let mut got = [0; 6];
+            let mut mark = String::new();
+            reader.read_line(&mut mark).unwrap();
+            reader.read_exact(&mut got).unwrap();
+            has_read.store(true, Ordering::Relaxed);
+            assert!(mark.contains(" of b.service missing here: "), "{mark}");
+            got
+        });
+        while !has_read.load(Ordering::Relaxed) {
+            other_write.write_all(b"prompt").unwrap();
+            world.flush();
+        }
+        got.join().unwrap()
+    });
+    assert_eq!(&got, b"prompt");
+}
