@@ -19,7 +19,7 @@ pub const DEVIATIONS: &[Deviation] = &[
     Deviation {
         name: "plug-ins",
         original: "imports the Python objects named by rpcinterface, ctlplugin and result_handler, and refuses what cannot be imported",
-        here: "knows supervisor.rpcinterface:make_main_rpcinterface and supervisor.dispatchers:default_handler; another interface or client plug-in is left out with a warning, and with another result handler every result counts as accepted",
+        here: "knows supervisor.rpcinterface:make_main_rpcinterface and supervisor.dispatchers:default_handler; another interface or client plug-in is left out with a warning, and with another result handler only `OK` is accepted, as by default",
         why: "no Python runs here, and the programs of the file are worth more than the plug-in",
     },
     Deviation {

@@ -191,7 +191,7 @@ impl<'a> Reading<'a, '_> {
                 self.notes.warn(
                     self.options.place(section, "result_handler"),
                     format!("the Python plug-in {handler} cannot be loaded here"),
-                    "every result of this listener counts as accepted",
+                    "the listener has to answer `OK`, as by default",
                 );
             }
             let events = self.events(section)?;
