@@ -229,6 +229,9 @@ impl Mapping<'_> {
                         None => "auto".to_owned(),
                     };
                     self.say(names.file, text, names.logfile);
+                    // As mkstemp makes them, wherever the directory is.
+                    self.say(names.mode, octal(0o600), names.logfile);
+                    self.own_log(names);
                 }
                 LogFile::None => self.say(names.target, "ring", names.logfile),
                 LogFile::Path(path) if path.is_empty() => {
@@ -276,6 +279,10 @@ impl Mapping<'_> {
         }
         let bits = 0o666 & !self.config.daemon.umask & 0o777;
         self.say(names.mode, octal(bits), names.logfile);
+        self.own_log(names);
+    }
+
+    fn own_log(&mut self, names: &'static OutputNames) {
         // The files are the daemon's own, whoever the program runs as.
         let can = self.purpose != Purpose::Run { is_root: false };
         if can && self.process.user.is_some() {

@@ -27,6 +27,15 @@
 //! as many bytes are spliced into the ring. A kill between the two shows one chunk again and loses
 //! none.
 //!
+//! # Outputs that are looked into
+//!
+//! What is told to event listeners, captured, stripped or copied (`log-events` and the like) goes by
+//! splice into the output's *spool*, a memfd of the keeper's as the ring is one, and from there to
+//! the log and to those who tap it. A note in the spool says how far the log is; what was written
+//! after the last note is found by comparing the end of the file. So a log file gets each line once
+//! here, too, and who taps is told positions, from which to go on after a kill. Syslog may be told a
+//! line twice.
+//!
 //! # Trouble
 //!
 //! A sink that takes nothing (a full disk, a stopped terminal, no journald) first holds up its

@@ -30,13 +30,15 @@ fn settings(set: &UnitSet, name: &str) -> Vec<String> {
         .collect()
 }
 
-const BASE: [&str; 13] = [
+const BASE: [&str; 15] = [
     "start-limit-burst=0",
     "exec-start==a",
     "working-directory=inherit",
     "standard-input=pipe",
     "log-file=auto",
+    "log-mode=0600",
     "error-log-file=auto",
+    "error-log-mode=0600",
     "restart=on-failure",
     "restart-sec=0",
     "ready-after=1s",
