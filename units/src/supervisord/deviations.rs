@@ -131,7 +131,7 @@ pub const RUNNING_DEVIATIONS: &[Deviation] = &[
     Deviation {
         name: "long names",
         original: "names have no limit",
-        here: "the names of a group and a program together have about 240 bytes; a program with a longer one is left out with an error",
+        here: "the names of a group and a program together have about 240 bytes; a program with a longer one, or with none, is left out with an error",
         why: "they become the name of a unit",
     },
     Deviation {

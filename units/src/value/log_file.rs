@@ -2,14 +2,15 @@
 
 use std::fmt;
 
-use super::{ValueProblem, absolute_path};
+use super::ValueProblem;
 
 /// Where an output is logged to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum LogFile {
     /// A file of its own with a name we choose, gone when we start the next time (`auto`).
     Auto {
-        /// Its directory; the one for temporary files where none is named.
+        /// Its directory, a relative one from where we were started; the one for temporary files
+        /// where none is named.
         directory: Option<Box<str>>,
     },
     /// A file by path; a relative one begins at the directory we were started in.
@@ -20,20 +21,24 @@ impl LogFile {
     /// Reads `auto`, `auto:DIR` or a path.
     ///
     /// # Errors
-    /// When it is empty, contains a NUL character, or the directory is not absolute.
+    /// When the path is empty or contains a NUL character.
     pub fn parse(text: &str) -> Result<LogFile, ValueProblem> {
         if text == "auto" {
             return Ok(LogFile::Auto { directory: None });
         }
-        if let Some(directory) = text.strip_prefix("auto:") {
-            return Ok(LogFile::Auto {
-                directory: Some(absolute_path(directory)?.into()),
-            });
+        let (path, is_auto) = match text.strip_prefix("auto:") {
+            Some(directory) => (directory, true),
+            None => (text, false),
+        };
+        if path.is_empty() || path.contains('\0') || path.len() >= 4096 {
+            return Err(ValueProblem::new(format!("{path:?} is no path")));
         }
-        if text.is_empty() || text.contains('\0') || text.len() >= 4096 {
-            return Err(ValueProblem::new(format!("{text:?} is no path")));
-        }
-        Ok(LogFile::Path(text.into()))
+        Ok(match is_auto {
+            true => LogFile::Auto {
+                directory: Some(path.into()),
+            },
+            false => LogFile::Path(path.into()),
+        })
     }
 }
 
@@ -57,10 +62,17 @@ mod tests {
 
     #[test]
     fn round_trips() {
-        for text in ["auto", "auto:/var/log", "/var/log/a.log", "a.log", "../a"] {
+        for text in [
+            "auto",
+            "auto:/var/log",
+            "auto:log",
+            "/var/log/a.log",
+            "a.log",
+            "../a",
+        ] {
             assert_eq!(LogFile::parse(text).unwrap().to_string(), text);
         }
-        for bad in ["", "auto:", "auto:log", "a\0b"] {
+        for bad in ["", "auto:", "auto:\0", "a\0b"] {
             assert!(LogFile::parse(bad).is_err(), "{bad}");
         }
     }
