@@ -333,3 +333,77 @@ fn generated_files_are_told_of_the_same_way() {
     }
     assert!(compared > count / 5, "{compared}");
 }
+
+/// What the daemon behind a socket tells of its programs, names of automatic log files left aside.
+fn asked(socket: &Path) -> Value {
+    let script = "import json, re, sys, xmlrpc.client
+from supervisor.xmlrpc import SupervisorTransport
+transport = SupervisorTransport(None, None, 'unix://' + sys.argv[1])
+told = xmlrpc.client.ServerProxy('http://127.0.0.1', transport=transport).supervisor.getAllConfigInfo()
+print(re.sub(r'/[^\"]*---[^\"]*\\.log', 'automatic', json.dumps(told)))";
+    let output = Command::new(tests::tool("python"))
+        .args(["-c", script])
+        .arg(socket)
+        .output()
+        .unwrap();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{complaint}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Import, run, ask: the same answer as from the real daemon on the file itself.
+#[test]
+fn imported_units_are_told_of_as_the_original_once_they_run() {
+    let configuration = "[unix_http_server]
+file=DIR/s.sock
+[supervisord]
+logfile=DIR/main.log
+pidfile=DIR/s.pid
+childlogdir=DIR
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+[group:g]
+programs=b,a
+[program:a]
+command=/bin/sleep 1000
+priority=3
+[program:b]
+command=/bin/sleep \"1000\"
+numprocs=2
+process_name=b_%(process_num)02d
+stdout_logfile=NONE
+exitcodes=2,0
+[program:cat]
+command=cat
+stdout_logfile=DIR/cat.log
+redirect_stderr=true
+stopsignal=INT
+stopwaitsecs=3
+environment=A=\"x y\"
+directory=/tmp
+[program:off]
+command=/bin/sleep 5
+autostart=false
+autorestart=true
+startsecs=0
+";
+    let peer = tests::Peer::start(tests::Kind::Real, configuration);
+    let real = asked(&peer.path("s.sock"));
+    let file = peer.path("supervisord.conf");
+    let environment = environment(&peer.path(""));
+    let around = around(&peer.path(""), &environment, &Machine);
+    let (sources, _) = disk::read(file.to_str().unwrap(), &around).unwrap();
+    let imported = import(&sources, &around).unwrap();
+    let mut world = tests::World::new();
+    for file in &imported.files {
+        world.unit(&file.name, &file.text);
+    }
+    let socket = world.path("s.sock");
+    world.arguments(&["--http", socket.to_str().unwrap()]);
+    world.start();
+    world.wait_for("g:b_01.service", "active");
+    assert_eq!(asked(&socket), real);
+    assert_eq!(real.as_array().unwrap().len(), 5);
+    world.stop();
+    peer.stop();
+}
