@@ -277,8 +277,9 @@ fn mail_server() -> (u16, Arc<Mutex<String>>) {
                         kept.push('\n');
                         continue;
                     }
-                    reading = line == "DATA";
-                    let answer: &[u8] = match line.as_str() {
+                    let word = line.to_ascii_uppercase();
+                    reading = word == "DATA";
+                    let answer: &[u8] = match word.as_str() {
                         "DATA" => b"354 go on\r\n",
                         "QUIT" => b"221 bye\r\n",
                         _ => b"250 ok\r\n",
