@@ -89,6 +89,36 @@ pub const DEVIATIONS: &[Deviation] = &[
         here: "empties them",
         why: "it is what was asked for",
     },
+    Deviation {
+        name: "listeners that do not answer",
+        original: "an event listener that has an event keeps it for ever",
+        here: "after event-timeout-sec (runner.event-timeout-sec in its section, 1 h) it is told no more events until it is started again, the log says so, and its event goes to another listener of the pool; one that does not say READY for as long while events wait is reported",
+        why: "a listener that hangs would be noticed by nobody",
+    },
+    Deviation {
+        name: "events that are rejected again and again",
+        original: "a rejected event is told again at once, for ever",
+        here: "from the sixth time on its pool waits one second, then two, four and so on up to a minute",
+        why: "one event no listener can deal with would keep the daemon and the listener busy",
+    },
+    Deviation {
+        name: "results of listeners",
+        original: "a result line and a result may have any length",
+        here: "a result line has at most 1 KiB and a result 64 KiB, more is a violation of the protocol; a result of length 0 is a rejection at once, not when more is written",
+        why: "a listener that is mistaken must not cost memory",
+    },
+    Deviation {
+        name: "large events",
+        original: "any amount of text is one event",
+        here: "output is told in pieces of 32 KiB at most, and an event that a listener's standard input cannot take, about 1 MiB, is dropped with a line in the log",
+        why: "what waits for a listener has to be bounded",
+    },
+    Deviation {
+        name: "the last event",
+        original: "SUPERVISOR_STATE_CHANGE_STOPPING may reach a listener after which nothing is left to be stopped",
+        here: "it reaches listeners while other programs are being stopped; where none runs they are stopped at once",
+        why: "stopping does not wait for the next turn of a loop",
+    },
 ];
 
 #[cfg(test)]
