@@ -78,7 +78,7 @@ fn reopened(place: &Place) -> io::Result<std::os::fd::OwnedFd> {
     )?)
 }
 
-/// Whether a name is `ANYTHING---IDENTIFIER-XXX.log` or a backup `….log.N` of one.
+/// Whether a name is `ANYTHING---IDENTIFIER-LETTERS.log` or a backup `….log.N` of one.
 fn is_chosen(name: &OsStr, identifier: &str) -> bool {
     let Some(name) = name.to_str() else {
         return false;
