@@ -111,4 +111,5 @@ scripts! {
     faults
     introspection
     configuration
+    main_log
 }
