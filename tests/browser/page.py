@@ -10,6 +10,10 @@ import os
 import sys
 
 from selenium import webdriver
+from selenium.common.exceptions import (
+    NoSuchElementException,
+    StaleElementReferenceException,
+)
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -45,7 +49,13 @@ def url(path):
 
 
 def until(driver, what, look):
-    WebDriverWait(driver, PATIENCE, poll_frequency=0.05).until(lambda _: look(), what)
+    # Rows are replaced while somebody looks at them.
+    WebDriverWait(
+        driver,
+        PATIENCE,
+        poll_frequency=0.05,
+        ignored_exceptions=[NoSuchElementException, StaleElementReferenceException],
+    ).until(lambda _: look(), what)
 
 
 def row(driver, name):
@@ -62,11 +72,22 @@ def state(driver, name):
         return ""
 
 
+def is_in(driver, name, wanted):
+    until(driver, f"{name} is {wanted}", lambda: state(driver, name) == wanted)
+
+
 def press(driver, name, label):
-    for button in row(driver, name).find_elements(By.TAG_NAME, "button"):
-        if button.text == label:
-            return button.click()
-    raise AssertionError(f"{name} has no button {label}")
+    def pressed():
+        try:
+            for button in row(driver, name).find_elements(By.TAG_NAME, "button"):
+                if button.text == label:
+                    button.click()
+                    return True
+        except Exception:  # the rows are being replaced
+            pass
+        return False
+
+    until(driver, f"{name} has a button {label}", pressed)
 
 
 def message(driver):
@@ -81,14 +102,14 @@ def control(driver):
     """Start and stop, by the buttons."""
     driver.get(url("/"))
     until(driver, "cat runs", lambda: state(driver, "cat") == "running" or driver.refresh())
-    assert state(driver, "idle") == "stopped"
+    is_in(driver, "idle", "stopped")
     press(driver, "idle", "Start")
     until(driver, "started", lambda: "Process idle started" in driver.page_source)
     assert message(driver) == "Process idle started", message(driver)
-    assert state(driver, "idle") == "running"
+    is_in(driver, "idle", "running")
     press(driver, "idle", "Stop")
     until(driver, "stopped", lambda: "Process idle stopped" in driver.page_source)
-    assert state(driver, "idle") == "stopped"
+    is_in(driver, "idle", "stopped")
     press(driver, "broken", "Start")
     until(driver, "refused", lambda: "ERROR: Process broken" in driver.page_source)
     assert "error" in driver.find_element(By.CSS_SELECTOR, ".message").get_attribute("class")
@@ -99,7 +120,7 @@ def bookmark(driver):
     driver.get(url("/index.html?action=stop&processname=cat"))
     assert "Really?" in driver.title
     driver.get(url("/"))
-    assert state(driver, "cat") == "running"
+    is_in(driver, "cat", "running")
     driver.get(url("/index.html?action=restart&processname=cat"))
     driver.find_element(By.XPATH, "//button[text()='Restart']").click()
     until(driver, "restarted", lambda: "Process cat restarted" in driver.page_source)

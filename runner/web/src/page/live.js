@@ -1,7 +1,7 @@
 "use strict";
 // Everything here can be done without it: this only spares reloading.
 
-const rows = document.querySelector("[data-live]");
+const rows = document.querySelector("tbody[data-live]");
 const filter = document.querySelector("input[type=search]");
 
 function applyFilter() {
@@ -30,6 +30,11 @@ function span(seconds) {
   return days ? days + (days === 1 ? " day, " : " days, ") + clock : clock;
 }
 
+// Without the name and password that may stand in our own address: no request may carry those.
+function here(path) {
+  return new URL(path, location.origin + location.pathname);
+}
+
 let skew = 0;
 function tick() {
   const now = Math.floor(Date.now() / 1000) - skew;
@@ -44,7 +49,7 @@ async function refresh() {
   if (asking) { again = true; return; }
   asking = true;
   try {
-    const reply = await fetch(location.pathname + location.search, { headers: { Accept: "text/html" } });
+    const reply = await fetch(here(location.search || location.pathname), { headers: { Accept: "text/html" } });
     if (reply.ok) {
       const page = new DOMParser().parseFromString(await reply.text(), "text/html");
       for (const part of document.querySelectorAll("[data-live]")) {
@@ -61,7 +66,7 @@ async function refresh() {
 }
 
 function watch() {
-  const source = new EventSource("changes");
+  const source = new EventSource(here("changes"));
   let timer = null;
   source.onmessage = () => {
     if (!timer) timer = setTimeout(() => { timer = null; refresh(); }, 150);
@@ -70,7 +75,7 @@ function watch() {
 
 async function follow(log) {
   const button = document.querySelector("[data-follow]");
-  const reply = await fetch(log.dataset.log);
+  const reply = await fetch(here(log.dataset.log));
   if (!reply.ok) return;
   log.textContent = "";
   if (button) button.hidden = true;
@@ -90,7 +95,7 @@ if (filter) {
   filter.addEventListener("input", applyFilter);
   filter.form.addEventListener("submit", (event) => event.preventDefault());
 }
-if (rows) watch();
+watch();
 setInterval(tick, 1000);
 const log = document.querySelector("pre[data-log]");
 if (log) {

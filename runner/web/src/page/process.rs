@@ -173,7 +173,11 @@ impl Process<'_> {
             detail
                 .dependencies
                 .iter()
-                .filter(move |(found, _)| *found == word)
+                // That targets come after what they are made of goes without saying.
+                .filter(move |(found, unit)| {
+                    *found == word
+                        && !(word == Dependency::Before && unit.kind() == UnitKind::Target)
+                })
                 .map(|(_, unit)| unit)
         };
         let any = SHOWN

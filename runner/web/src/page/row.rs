@@ -64,6 +64,8 @@ fn last_end(view: &ProcessView) -> String {
     }
     match (view.stop, view.exit_status) {
         (None, _) => String::new(),
+        // It has been started since, and then the status of the end before is not told any more.
+        (stop, _) if view.start > stop => String::new(),
         (Some(_), -1) => "ended by a signal".to_owned(),
         (Some(_), code) => format!("exit status {code}"),
     }
