@@ -71,13 +71,10 @@ impl LogFiles {
     /// The path of a log file.
     pub(super) fn path(&self, unit: &UnitName, stream: Stream, file: &LogFile) -> PathBuf {
         match file {
-            // The working directory cannot be asked for: the path is as good as it is.
-            LogFile::Path(path) => {
-                std::path::absolute(&**path).unwrap_or_else(|_| PathBuf::from(&**path))
-            }
+            LogFile::Path(path) => absolute(Path::new(&**path)),
             LogFile::Auto { directory } => {
                 let directory = directory.as_deref().map_or(&*self.directory, Path::new);
-                directory.join(self.auto_name(unit, stream))
+                absolute(directory).join(self.auto_name(unit, stream))
             }
         }
     }
@@ -162,11 +159,9 @@ impl LogFiles {
         let mut directories: Vec<PathBuf> = definitions
             .flat_map(|definition| [definition.log_file(), definition.error_log_file()])
             .filter_map(|file| match file? {
-                LogFile::Auto { directory } => Some(
-                    directory
-                        .as_deref()
-                        .map_or_else(|| self.directory.clone(), PathBuf::from),
-                ),
+                LogFile::Auto { directory } => Some(absolute(
+                    directory.as_deref().map_or(&*self.directory, Path::new),
+                )),
                 LogFile::Path(_) => None,
             })
             .chain(self.chosen.then(|| self.directory.clone()))
@@ -175,6 +170,11 @@ impl LogFiles {
         directories.dedup();
         directories
     }
+}
+
+/// A path from where we were started. Where that cannot be asked for it is as good as it is.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Whether a service has a file whose name we choose.
@@ -254,5 +254,9 @@ mod tests {
             files(runtime.path(), true).path(&unit, Stream::Out, &file),
             std::env::current_dir().unwrap().join("logs/a.log")
         );
+        let auto = LogFile::parse("auto:logs").unwrap();
+        let path = files(runtime.path(), true).path(&unit, Stream::Out, &auto);
+        let directory = std::env::current_dir().unwrap().join("logs");
+        assert_eq!(path.parent(), Some(&*directory));
     }
 }
