@@ -164,7 +164,7 @@ impl LogFiles {
                 )),
                 LogFile::Path(_) => None,
             })
-            .chain(self.chosen.then(|| self.directory.clone()))
+            .chain(self.chosen.then(|| absolute(&self.directory)))
             .collect();
         directories.sort();
         directories.dedup();
