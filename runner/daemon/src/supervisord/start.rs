@@ -94,7 +94,11 @@ impl Start {
         let options = self.native.as_ref().unwrap_or(&plain);
         let mut settled = Settled::of(&config, file.clone(), self.given.clone(), options);
         let daemon = &config.daemon;
-        let mut remarks = Vec::new();
+        let of = |level, texts: &[String]| -> Vec<(Level, String)> {
+            texts.iter().map(|text| (level, text.clone())).collect()
+        };
+        let mut remarks = of(Level::Warning, &config.warnings);
+        remarks.extend(of(Level::Info, &config.infos));
 
         let owner = daemon.user.as_ref().and_then(|user| user.uid.zip(user.gid));
         let runtime_dir = self.runtime_dir(&file, owner)?;
@@ -109,6 +113,8 @@ impl Start {
         user(daemon, &mut remarks)?;
         let raised = privileges::raise_limits(daemon.minfds, daemon.minprocs)?;
         remarks.extend(raised.into_iter().map(|text| (Level::Info, text)));
+        // What comes later stands in the order in which it happens.
+        remarks.sort_by_key(|(level, _)| *level as u8);
         if let Some(path) = settled
             .conf
             .as_ref()
@@ -121,12 +127,6 @@ impl Start {
             into_background(daemon, &mut remarks)?;
         }
 
-        let of = |level, texts: &[String]| -> Vec<(Level, String)> {
-            texts.iter().map(|text| (level, text.clone())).collect()
-        };
-        remarks.extend(of(Level::Warning, &config.warnings));
-        remarks.extend(of(Level::Info, &config.infos));
-        remarks.sort_by_key(|(level, _)| *level as u8);
         if let Some(conf) = &mut settled.conf {
             conf.remarks = remarks;
         }
