@@ -61,7 +61,7 @@ impl Ground {
         command
             .args(words)
             .current_dir(self.directory.path())
-            .env("RUNNER_RUNTIME_DIR", self.path("run"))
+            .env("RUNNER_RUNTIME_DIR", self.path("run/here"))
             .stdin(Stdio::null());
         command
     }
@@ -78,7 +78,10 @@ impl Ground {
         let out = self.call(&["-c", "s.conf"]);
         assert!(out.status.success(), "{}", said(&out));
         self.until("there is a pidfile", || self.pid().is_some());
-        self.pid().unwrap()
+        let daemon = self.pid().unwrap();
+        let line = format!("supervisord started with pid {}\n", daemon.pid);
+        self.until("it has said so", || self.log().contains(&line));
+        daemon
     }
 
     fn pid(&self) -> Option<Process> {
@@ -264,7 +267,7 @@ fn two_daemons_on_one_socket() {
     ground.until("there is a pidfile", || ground.pid().is_some());
     let daemon = ground.pid().unwrap();
     ground.write("other.conf", &BASE.replace("DIR/s.pid", "DIR/other.pid"));
-    for (file, runtime) in [("s.conf", "run"), ("other.conf", "elsewhere")] {
+    for (file, runtime) in [("s.conf", "run/here"), ("other.conf", "run/elsewhere")] {
         let program = ground.path("supervisord");
         let out = ground
             .command(&program, &["-c", file])
@@ -319,7 +322,9 @@ fn another_user() {
     );
     ground.end(&daemon);
     assert!(!ground.path("s.pid").exists());
-    // The next one may be root's.
+    // Again, in the directory that is this user's by now; the next one may be root's.
+    let daemon = ground.start();
+    ground.end(&daemon);
     ground.write("s.conf", BASE);
     let daemon = ground.start();
     assert!(ground.log().contains("CRIT Supervisor is running as root."));
@@ -381,7 +386,7 @@ fn a_restart_reads_everything_again() {
     ground.until("the log says where the error is", || {
         let log = ground.log();
         log.contains("WARN received SIGHUP indicating restart request")
-            && log.contains("s.conf:18:")
+            && log.contains("s.conf:17:")
             && log.contains("invalid literal for int() with base 10: 'many'")
     });
     ground.write("s.conf", &with(second, "new"));

@@ -17,6 +17,26 @@ pub struct RuntimeDir {
     pub path: PathBuf,
     /// It was made for this run only: nobody knows it unless it is told.
     pub fresh: bool,
+    /// Uid and gid of whom root has taken it over from, until the lock is had.
+    pub taken_from: Option<(u32, u32)>,
+}
+
+impl RuntimeDir {
+    fn of(path: PathBuf) -> RuntimeDir {
+        RuntimeDir {
+            path,
+            fresh: false,
+            taken_from: None,
+        }
+    }
+
+    /// The lock is somebody else's, and so is the directory.
+    pub fn give_back(&self) {
+        if let Some((uid, gid)) = self.taken_from {
+            // Who has the lock lives with what there is.
+            let _ = std::os::unix::fs::lchown(&self.path, Some(uid), Some(gid));
+        }
+    }
 }
 
 /// What the choice depends on.
@@ -85,17 +105,11 @@ pub fn prepare_for(
     conf: &Path,
     owner: Option<(u32, u32)>,
 ) -> Result<RuntimeDir, String> {
-    let owner = owner.filter(|(uid, _)| *uid != circumstances.uid);
+    let uid = owner.map_or(circumstances.uid, |(uid, _)| uid);
     if circumstances.asked.is_some() || circumstances.variable.is_some() {
-        return match owner {
-            None => prepare(circumstances),
-            Some((uid, _)) => {
-                let (candidates, _) = circumstances.candidates();
-                let path = candidates.into_iter().next().unwrap_or_default();
-                let path = make_for(&path, uid)?;
-                Ok(RuntimeDir { path, fresh: false })
-            }
-        };
+        let (candidates, _) = circumstances.candidates();
+        let path = candidates.into_iter().next().unwrap_or_default();
+        return make_for(&path, uid);
     }
     let base = prepare(circumstances)?;
     if base.fresh {
@@ -103,29 +117,52 @@ pub fn prepare_for(
     }
     let canonical = conf.canonicalize().unwrap_or_else(|_| conf.to_owned());
     let name = units::disk::supervisord::runtime_name(&canonical);
-    let path = base.path.join(name);
-    let path = match owner {
-        None => make_for(&path, circumstances.uid)?,
-        Some((uid, _)) => make_for(&path, uid)?,
-    };
-    Ok(RuntimeDir { path, fresh: false })
+    make_for(&base.path.join(name), uid)
 }
 
-/// Makes a directory that is, or is going to be, of user `uid`. Root takes one over that another
-/// user's daemon left.
-fn make_for(path: &Path, uid: u32) -> Result<PathBuf, String> {
-    let is_root = rustix::process::geteuid().is_root();
-    let left_behind = path
+/// Makes a directory for user `uid`. Root makes it its own first, if it is that user's already, or
+/// if another user's daemon left it in a directory of root: nobody may change what is in it while we
+/// look.
+fn make_for(path: &Path, uid: u32) -> Result<RuntimeDir, String> {
+    let own = rustix::process::geteuid();
+    let other = path
         .symlink_metadata()
         .ok()
-        .filter(|found| is_root && found.is_dir() && found.uid() != uid);
-    if left_behind.is_some() {
-        let own = Some(0);
-        std::os::unix::fs::lchown(path, own, own)
+        .filter(|found| own.is_root() && found.is_dir() && found.uid() != 0)
+        .filter(|found| found.uid() == uid || lies_safely(path))
+        .map(|found| (found.uid(), found.gid()));
+    if other.is_some() {
+        std::os::unix::fs::lchown(path, Some(0), Some(0))
             .map_err(|error| format!("cannot use runtime directory {}: {error}", path.display()))?;
+        // Root writes into the lock: it must not be another name of something else.
+        let lock = path.join("lock");
+        let strange = |found: &std::fs::Metadata| !found.is_file() || found.nlink() != 1;
+        if lock.symlink_metadata().is_ok_and(|found| strange(&found)) {
+            let _ = std::fs::remove_file(&lock);
+        }
     }
-    make(path, rustix::process::geteuid().as_raw())
+    let made = RuntimeDir {
+        taken_from: other,
+        ..RuntimeDir::of(path.to_owned())
+    };
+    match make(path, own.as_raw()) {
+        Ok(path) => Ok(RuntimeDir { path, ..made }),
+        Err(sentence) => {
+            made.give_back();
+            Err(sentence)
+        }
+    }
 }
+
+/// Whether only root can put another directory in the place of this one.
+fn lies_safely(path: &Path) -> bool {
+    path.parent()
+        .and_then(|parent| parent.metadata().ok())
+        .is_some_and(|parent| parent.uid() == 0 && parent.permissions().mode() & 0o022 == 0)
+}
+
+/// What a daemon makes in its runtime directory, beside the lock. Nothing else there is touched.
+const LEFT_BEHIND: [&str; 5] = ["bus", "supervisor.sock", "pid", "notify", "log-names"];
 
 /// Gives a runtime directory, whose lock we have, to the user that we are going to become, and takes
 /// away what an earlier daemon of another user left in it.
@@ -134,12 +171,13 @@ fn make_for(path: &Path, uid: u32) -> Result<PathBuf, String> {
 /// A sentence with the path.
 pub fn give(path: &Path, lock: &OwnedFd, uid: u32, gid: u32) -> Result<(), String> {
     let (user, group) = (Uid::from_raw(uid), Gid::from_raw(gid));
-    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
-    for entry in entries.filter(|entry| entry.file_name() != "lock") {
+    for name in LEFT_BEHIND {
+        let entry = path.join(name);
         // What cannot be removed is in somebody's way later, and is named then.
-        let _ = match entry.file_type() {
-            Ok(kind) if kind.is_dir() => std::fs::remove_dir_all(entry.path()),
-            _ => std::fs::remove_file(entry.path()),
+        let _ = match entry.symlink_metadata() {
+            Ok(found) if found.is_dir() => std::fs::remove_dir_all(entry),
+            Ok(_) => std::fs::remove_file(entry),
+            Err(_) => Ok(()),
         };
     }
     let given = rustix::fs::fchown(lock, Some(user), Some(group))
@@ -162,7 +200,7 @@ pub fn prepare(circumstances: &Circumstances) -> Result<RuntimeDir, String> {
     let mut refused = None;
     for path in candidates {
         match make(&path, circumstances.uid) {
-            Ok(path) => return Ok(RuntimeDir { path, fresh: false }),
+            Ok(path) => return Ok(RuntimeDir::of(path)),
             Err(sentence) => refused = Some(sentence),
         }
     }
@@ -205,7 +243,12 @@ fn make_fresh(parent: &Path, uid: u32) -> Result<RuntimeDir, String> {
     for attempt in 0..1_000 {
         let path = parent.join(format!("runner-{uid}-{own}-{attempt}"));
         match DirBuilder::new().mode(0o700).create(&path) {
-            Ok(()) => return Ok(RuntimeDir { path, fresh: true }),
+            Ok(()) => {
+                return Ok(RuntimeDir {
+                    fresh: true,
+                    ..RuntimeDir::of(path)
+                });
+            }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => {
                 return Err(format!(

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use rustix::fs::{Mode, OFlags};
@@ -21,7 +21,7 @@ use crate::link::Key;
 use crate::options::Options;
 use crate::place::Place;
 use crate::reason::reason;
-use crate::runtime_dir::{self, Circumstances};
+use crate::runtime_dir::{self, Circumstances, RuntimeDir};
 use crate::store::Store;
 
 /// The exit status of a start that came to nothing.
@@ -102,11 +102,17 @@ impl Start {
 
         let owner = daemon.user.as_ref().and_then(|user| user.uid.zip(user.gid));
         let runtime_dir = self.runtime_dir(&file, owner)?;
-        let lock = keeper::take_lock(&runtime_dir);
+        let lock = keeper::take_lock(&runtime_dir.path);
         // Two daemons on one file: the original's clients know the message of the servers, which
         // comes first there.
-        let lock = lock.map_err(|sentence| in_use(&settled).unwrap_or(sentence))?;
-        if let Some((uid, gid)) = owner.filter(|_| nix::unistd::getuid().is_root()) {
+        let lock = lock.map_err(|sentence| {
+            runtime_dir.give_back();
+            in_use(&settled).unwrap_or(sentence)
+        })?;
+        let changes_hands = owner.is_some() || runtime_dir.taken_from.is_some();
+        let runtime_dir = runtime_dir.path;
+        if changes_hands && nix::unistd::getuid().is_root() {
+            let (uid, gid) = owner.unwrap_or((0, 0));
             runtime_dir::give(&runtime_dir, &lock, uid, gid)?;
         }
 
@@ -151,7 +157,7 @@ impl Start {
             })
     }
 
-    fn runtime_dir(&self, file: &str, owner: Option<(u32, u32)>) -> Result<PathBuf, Refusal> {
+    fn runtime_dir(&self, file: &str, owner: Option<(u32, u32)>) -> Result<RuntimeDir, Refusal> {
         let asked = self
             .native
             .as_ref()
@@ -163,7 +169,7 @@ impl Start {
             let path = found.path.display();
             let _ = writeln!(io::stderr(), "runtime directory: {path}");
         }
-        Ok(found.path)
+        Ok(found)
     }
 
     /// Of keeper and managers. Under the name of the original they stay what they were, so that
