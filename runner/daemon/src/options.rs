@@ -15,13 +15,14 @@ all of them cleanly. Stays in the foreground; SIGTERM or ctrl-C stop in order,
 a second one hurries.
 
 PATH is a directory of unit files, a unit file (NAME.toml), or a
-supervisord.conf. Units of paths named here count as enabled. Without PATH the search path is read:
+supervisord.conf. Units of paths named here count as enabled. Without PATH the
+search path is read:
 /etc/runner/units, /run/runner/units, /usr/local/lib/runner/units,
 /usr/lib/runner/units; the XDG directories when not root.
 
   -c, --configuration FILE
-                       run this supervisord.conf: as PATH, whatever is in it; see
-                       runner-supervisord(7)
+                       run this supervisord.conf: as PATH, whatever is in
+                       it; see runner-supervisord(7)
   --runtime-dir DIR    sockets, lock and pidfile live here (default: /run/runner
                        for root, else $XDG_RUNTIME_DIR/runner; the variable
                        RUNNER_RUNTIME_DIR says the same)
@@ -37,8 +38,8 @@ supervisord.conf. Units of paths named here count as enabled. Without PATH the s
                        HOST:PORT or a port on a loopback address, or the path of
                        a socket for our own user; may be said several times
   --pidfile FILE       write our pid there as well
-  --identifier NAME    the name of this instance, in the answers to supervisord's
-                       clients and in the names of automatic log files
+  --identifier NAME    the name of this instance, in the answers to clients of
+                       supervisord and in the names of automatic log files
   --check              load all units, say what is wrong with them, and exit:
                        0 if nothing is
   -h, --help           print this

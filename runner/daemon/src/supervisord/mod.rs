@@ -18,7 +18,7 @@ pub mod settled;
 pub mod start;
 
 /// The version clients of supervisord's kind are told: the one whose behaviour is ours.
-pub const VERSION: &str = "4.3.0";
+pub use web::rpc::SUPERVISOR_VERSION as VERSION;
 
 /// Prints what was asked for, and ends well if that can be printed.
 #[must_use]
