@@ -336,3 +336,68 @@ impl Findings<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Surroundings, load_texts};
+
+    /// What there is to say about a service with these settings.
+    fn said(settings: &str) -> String {
+        let text = format!("[service]\nexec-start = '/a'\n{settings}");
+        let (_, found) = load_texts(&[("a.toml", &text)], &Surroundings::example());
+        let lines: Vec<String> = found.iter().map(ToString::to_string).collect();
+        lines.join("\n")
+    }
+
+    #[test]
+    fn settings_of_supervisords_kind_fit_together() {
+        for (settings, wanted) in [
+            (
+                "type = 'notify'\nready-after = '1s'",
+                "warning: `ready-after` does nothing",
+            ),
+            (
+                "ready-after = 'infinity'",
+                "error: `ready-after` is infinite",
+            ),
+            (
+                "start-retry-sec = '1s'",
+                "warning: `start-retry-sec` does nothing",
+            ),
+            (
+                "event-types = ['TICK_5']\nerror-log-file = '/e'",
+                "error: `event-types` makes a.service an event listener",
+            ),
+            (
+                "event-types = ['TICK_5']\nstandard-input = 'pipe'",
+                "error: an event listener answers on its standard output",
+            ),
+            (
+                "event-buffer-size = 5",
+                "warning: `event-buffer-size` does nothing",
+            ),
+            (
+                "sockets = ['b.socket']",
+                "error: `sockets` names b.socket, and there is no such unit",
+            ),
+            (
+                "sockets = ['b.service']",
+                "error: `sockets` names b.service, which is no socket",
+            ),
+            (
+                "[socket]\nlisten-stream = '/s'\nactivates = false\nservice = 'a.service'",
+                "error: `service` names what a connection starts",
+            ),
+        ] {
+            let found = said(settings);
+            assert!(found.contains(wanted), "{settings}: {found}");
+        }
+        for settings in [
+            "ready-after = '1s'\nstart-retries = 3\nstart-retry-sec = '1s'",
+            "event-types = ['EVENT']\nstandard-input = 'pipe'\nerror-log-file = '/e'",
+            "sockets = ['a.socket']\n[socket]\nlisten-stream = '/s'\nactivates = false",
+        ] {
+            assert_eq!(said(settings), "", "{settings}");
+        }
+    }
+}

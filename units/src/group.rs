@@ -289,6 +289,117 @@ fn text_of_escape(text: &[u8]) -> Option<u8> {
 mod tests {
     use super::*;
 
+    use crate::{Surroundings, load_texts};
+
+    fn set(files: &[(&str, &str)]) -> UnitSet {
+        let (set, diagnostics) = load_texts(files, &Surroundings::example());
+        assert!(diagnostics.is_empty(), "{diagnostics:?}");
+        set
+    }
+
+    fn unit(name: &str) -> UnitName {
+        UnitName::parse(name).unwrap()
+    }
+
+    const POOL: &str = "[service.'pool:b']
+exec-start = '/b'
+sockets = ['pool.socket']
+group-priority = 5
+[service.'pool:a']
+exec-start = '/a'
+group-position = 1
+group-priority = 5
+[socket]
+listen-stream = '/run/pool'
+activates = false
+";
+
+    #[test]
+    fn groups_are_told_apart_as_supervisord_does() {
+        let cat = "[service]\nexec-start = '/cat'\nlog-file = 'auto'\nlog-mode = '0600'\n";
+        let old = set(&[("pool.toml", POOL), ("cat.toml", cat), ("dog.toml", cat)]);
+        assert_eq!(old.diff_groups(&old.clone()), GroupDifference::default());
+        // A log file of our own choice is as good as any; the order of members counts.
+        let swapped = POOL
+            .replace("group-position = 1", "")
+            .replace("exec-start = '/b'", "exec-start = '/b'\ngroup-position = 1");
+        let named = cat
+            .replace("'auto'", "'/var/log/cat'")
+            .replace("0600", "0644");
+        let new = set(&[
+            ("pool.toml", &swapped),
+            ("cat.toml", &named),
+            ("ant.toml", cat),
+        ]);
+        let expected = GroupDifference {
+            added: vec!["ant".to_owned()],
+            changed: vec!["pool".to_owned()],
+            removed: vec!["dog".to_owned()],
+        };
+        assert_eq!(old.diff_groups(&new), expected);
+        // Other addresses of its socket change a group, and so does its priority.
+        for (from, to) in [
+            ("/run/pool", "/run/other"),
+            ("priority = 5", "priority = 6"),
+        ] {
+            let new = set(&[
+                ("pool.toml", &POOL.replace(from, to)),
+                ("cat.toml", cat),
+                ("dog.toml", cat),
+            ]);
+            assert_eq!(old.diff_groups(&new).changed, ["pool"], "{to}");
+        }
+        // Which output goes where is no matter of names.
+        let joined = format!("{cat}error-log-file = 'auto'\n");
+        let apart = format!("{cat}standard-error = 'inherit'\n");
+        let (old, new) = (set(&[("cat.toml", &joined)]), set(&[("cat.toml", &apart)]));
+        assert_eq!(old.diff_groups(&new).changed, ["cat"]);
+    }
+
+    #[test]
+    fn a_group_comes_and_goes_with_its_sockets() {
+        let web = "[service]\nexec-start = '/web'\n[socket]\nlisten-stream = '/run/web'\n";
+        let empty = set(&[("web.toml", web)]);
+        let full = set(&[("web.toml", web), ("pool.toml", POOL)]);
+        let with = empty.with_group(&full, "pool");
+        let names = |set: &UnitSet| -> Vec<UnitName> {
+            set.iter().map(|unit| unit.name().clone()).collect()
+        };
+        assert_eq!(names(&with), names(&full));
+        assert_eq!(with.diff(&full), []);
+        let group = with.group("pool").unwrap();
+        assert_eq!(
+            group.services,
+            [unit("pool:b.service"), unit("pool:a.service")]
+        );
+        assert_eq!(group.sockets, [unit("pool.socket")]);
+        assert_eq!(names(&with.without_group("pool")), names(&empty));
+        assert!(with.without_group("web").get(&unit("web.socket")).is_none());
+        assert_eq!(names(&with.with_group(&empty, "nothing")), names(&with));
+        // A socket that another group needs stays.
+        let also = "[service]\nexec-start = '/also'\nsockets = ['pool.socket']\n";
+        let shared = set(&[("pool.toml", POOL), ("also.toml", also)]);
+        assert!(
+            shared
+                .without_group("pool")
+                .get(&unit("pool.socket"))
+                .is_some()
+        );
+    }
+
+    #[test]
+    fn a_named_socket_is_wanted_and_comes_first() {
+        let set = set(&[("pool.toml", POOL)]);
+        let (service, socket) = (unit("pool:b.service"), unit("pool.socket"));
+        let pulled: Vec<&UnitName> = set
+            .with_effect(&service, Effect::PullInStartIgnored)
+            .collect();
+        assert_eq!(pulled, [&socket]);
+        let first: Vec<&UnitName> = set.with_effect(&service, Effect::OrderAfter).collect();
+        assert_eq!(first, [&socket]);
+        assert_eq!(set.with_effect(&socket, Effect::Trigger).count(), 0);
+    }
+
     #[test]
     fn names_go_both_ways() {
         for (group, process, unit) in [

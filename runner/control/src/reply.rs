@@ -88,8 +88,8 @@ pub struct Restarting(pub bool);
 pub enum ProgramProblem {
     /// The command line names nothing that is there; the sentence.
     NoFile(String),
-    /// It cannot be split or is empty, or what it names is a directory or may not be executed; the
-    /// sentence.
+    /// The command line cannot be split or is empty, or what it names is a directory or may not be
+    /// executed; the sentence.
     NotExecutable(String),
 }
 

@@ -4,6 +4,9 @@
 //! has a file in `verb/`. `render/` turns values into text for people. Everything that can be done
 //! without a running runnerd (`check`) needs nothing but the `units` crate; all other verbs speak to
 //! the manager over the private socket in the runtime directory.
+//!
+//! The same binary is supervisor's client and two of its small programs, told by the name it is
+//! called by (`called_as`): `supervisorctl/`, `pidproxy`, `sample_conf`.
 
 mod called_as;
 pub mod cli;
@@ -17,6 +20,8 @@ mod sample_conf;
 mod supervisorctl;
 mod terminal;
 mod verb;
+
+pub use supervisorctl::DEVIATIONS;
 
 use std::process::ExitCode;
 

@@ -84,6 +84,7 @@ impl Value {
             Value::Size(v) => vec![v.to_string()],
             Value::Mode(v) => vec![v.to_string()],
             Value::Signal(v) => vec![v.to_string()],
+            Value::Exits(v) if **v == ExitSet::default() => Vec::new(),
             Value::Exits(v) => vec![v.to_string()],
             Value::Limit(v) => vec![v.to_string()],
             Value::Name(v) => vec![v.to_string()],

@@ -9,6 +9,7 @@ mod address;
 mod completion;
 pub(crate) mod config_file;
 mod controller;
+mod deviations;
 mod exit;
 mod failure;
 mod getopt;
@@ -28,6 +29,8 @@ use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+pub use deviations::DEVIATIONS;
 
 use controller::Controller;
 use failure::Failure;

@@ -170,7 +170,7 @@ pub(crate) fn parse(bytes: &[u8], limits: &Limits) -> Result<Head, Unreadable> {
     if length.is_none() && method == Method::Post {
         return Err(Unreadable {
             status: 411,
-            why: "a POST has a Content-Length",
+            why: "Length Required",
         });
     }
     let connection: Vec<String> = all("connection")

@@ -279,6 +279,16 @@ mod tests {
     }
 
     #[test]
+    fn the_manual_has_every_verb() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../man/supervisorctl.1");
+        let page = std::fs::read_to_string(page).unwrap();
+        for verb in VERBS {
+            let tag = format!("\n.B {}", verb.name);
+            assert!(page.contains(&tag), "{} is not in the manual", verb.name);
+        }
+    }
+
+    #[test]
     fn a_last_column_may_be_short() {
         assert_eq!(columns(&["a", "bb", "c"], 6), "a   c\nbb\n");
         assert_eq!(columns(&["one"], 79), "one\n");
