@@ -20,6 +20,7 @@ pub(crate) fn page(root: &Path) -> Result<String, String> {
             ("reading", differences(DEVIATIONS)),
             ("running", differences(RUNNING_DEVIATIONS)),
             ("serving", differences(web::deviations::DEVIATIONS)),
+            ("client", differences(runnerctl::DEVIATIONS)),
         ],
     )
 }
