@@ -257,10 +257,11 @@ where
     }
 }
 
-/// The message of an event, followed by its other fields.
+/// The message of an event, followed by its other fields; an audit record says first that it is one.
 fn sentence(event: &Event<'_>) -> OwnLine {
     #[derive(Default)]
     struct Words {
+        kind: String,
         message: String,
         fields: String,
     }
@@ -269,6 +270,7 @@ fn sentence(event: &Event<'_>) -> OwnLine {
             // Writing to a string cannot fail.
             let _ = match field.name() {
                 "message" => write!(self.message, "{value:?}"),
+                "audit" => write!(self.kind, "audit: "),
                 name => write!(self.fields, " {name}={value:?}"),
             };
         }
@@ -277,7 +279,7 @@ fn sentence(event: &Event<'_>) -> OwnLine {
     event.record(&mut words);
     OwnLine {
         level: event.metadata().level().into(),
-        text: words.message + &words.fields,
+        text: words.kind + &words.message + &words.fields,
         unit: None,
         message_id: None,
     }
