@@ -191,6 +191,23 @@ impl Console {
         lost
     }
 
+    /// Whether a line that was given up in its middle still lacks its end.
+    pub(super) fn has_rest(&self) -> bool {
+        self.parked.is_none() && !self.carry.is_empty()
+    }
+
+    /// Writes the end of such a line, as far as there is room: whoever reads may wait for it, and
+    /// nothing else may come for long.
+    pub(super) fn finish_line(&mut self) {
+        if self.has_rest()
+            && let Err(error) = self.settle()
+            && error.kind() != io::ErrorKind::WouldBlock
+        {
+            // Nobody reads any more: what comes next begins a line of its own.
+            self.carry.clear();
+        }
+    }
+
     /// Adds one line of a service to `out`.
     pub(super) fn line(&self, out: &mut Vec<u8>, time: &str, who: Speaker<'_>, piece: Piece<'_>) {
         match self.format {
@@ -468,6 +485,28 @@ mod tests {
         assert_eq!(console.abandon(), 2);
         assert_eq!(console.carry, b"rest of one\n");
         assert_eq!(lines::count(&console.carry), 1);
+    }
+
+    #[test]
+    fn a_line_given_up_in_its_middle_gets_its_end() {
+        let (mut read, write) = io::pipe().unwrap();
+        let mut console = Console::on(write.as_fd(), Format::Text).unwrap();
+        console.carry = b"end of one\ntwo\n".to_vec();
+        console.parked = Some(1);
+        assert!(!console.has_rest());
+        console.abandon();
+        console.parked = None;
+        assert!(console.has_rest());
+        console.finish_line();
+        assert!(!console.has_rest());
+        let mut buffer = [0; 64];
+        let length = read.read(&mut buffer).unwrap();
+        assert_eq!(&buffer[..length], b"end of one\n");
+        // With nobody there the rest is no reason to try for ever.
+        drop(read);
+        console.carry = b"end\n".to_vec();
+        console.finish_line();
+        assert!(!console.has_rest());
     }
 
     #[test]

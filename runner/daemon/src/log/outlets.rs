@@ -258,7 +258,10 @@ impl Outlets {
     /// A sink may take more now.
     pub(super) fn unblocked(&mut self, sink: Pollable) {
         match sink {
-            Pollable::Standard => self.standard.health.stirred(self.now),
+            Pollable::Standard => {
+                self.standard.health.stirred(self.now);
+                self.standard.finish_line();
+            }
             Pollable::Journal => self.journal.health.stirred(self.now),
         }
     }
@@ -432,6 +435,11 @@ impl Outlets {
     /// Whether there are own lines to say.
     pub(super) fn has_own(&self) -> bool {
         !self.own.is_empty() || self.own_is_parked()
+    }
+
+    /// Whether our standard output has the beginning of a line whose end nobody waits to write.
+    pub(super) fn has_rest(&self) -> bool {
+        self.standard.has_rest()
     }
 
     fn own_is_parked(&self) -> bool {

@@ -595,7 +595,7 @@ impl Writer {
 
     /// Sinks are looked at only while somebody waits for them.
     fn watch_sinks(&mut self) {
-        if self.waiting.is_empty() && !self.out.has_own() {
+        if self.waiting.is_empty() && !self.out.has_own() && !self.out.has_rest() {
             return;
         }
         for (token, sink) in SINKS {
