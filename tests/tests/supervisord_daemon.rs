@@ -389,6 +389,10 @@ fn a_restart_reads_everything_again() {
             && log.contains("s.conf:17:")
             && log.contains("invalid literal for int() with base 10: 'many'")
     });
+    let log = ground.log();
+    for once in ["s.conf:17:", "nothing is restarted"] {
+        assert_eq!(log.matches(once).count(), 1, "{log}");
+    }
     ground.write("s.conf", &with(second, "new"));
     assert_eq!(said(&ground.ctl(&["pid", "old"])), before);
 
@@ -403,6 +407,75 @@ fn a_restart_reads_everything_again() {
     });
     assert_eq!(said(&ground.ctl(&["pid"])), format!("{}\n", daemon.pid));
     ground.end(&daemon);
+}
+
+/// A restart keeps its logs as the file says then: another main log, another level, another
+/// identifier, and automatic logs in another directory, those of before cleared away.
+#[test]
+fn a_restart_keeps_its_logs_anew() {
+    let ground = Ground::new();
+    std::fs::create_dir(ground.path("logs")).unwrap();
+    let program = "[program:said]\ncommand=sh -c \"echo hello; exec sleep 1000\"\nstartsecs=0\n";
+    ground.write("s.conf", &format!("{BASE}{program}"));
+    let daemon = ground.start();
+    let log_file = || {
+        let question = "import sys, xmlrpc.client as x; from supervisor.xmlrpc import SupervisorTransport as T; \
+                        print(x.ServerProxy('http://s', T(None, None, sys.argv[1])).supervisor.getProcessInfo('said')['stdout_logfile'])";
+        let asked = Command::new(tests::tool("python"))
+            .args(["-c", question])
+            .arg(format!("unix://{}", ground.path("s.sock").display()))
+            .output()
+            .unwrap();
+        PathBuf::from(said(&asked).trim())
+    };
+    ground.until("it has said something", || {
+        std::fs::read_to_string(log_file()).is_ok_and(|text| text == "hello\n")
+    });
+    let (old, old_main) = (log_file(), ground.log());
+    assert!(!old_main.contains(" DEBG "), "{old_main}");
+    // One of an earlier run of the daemon that is to be.
+    let stale = ground.path("logs/said-stdout---other-12345678.log");
+    std::fs::write(&stale, "old").unwrap();
+
+    let changed = BASE
+        .replace(
+            "DIR/s.log",
+            "DIR/logs/main.log\nloglevel=debug\nidentifier=other",
+        )
+        .replace("childlogdir=DIR", "childlogdir=DIR/logs");
+    ground.write("s.conf", &format!("{changed}{program}"));
+    assert!(daemon.signal(libc::SIGHUP));
+    let main = || std::fs::read_to_string(ground.path("logs/main.log")).unwrap_or_default();
+    ground.until("the new main log tells of the new start", || {
+        main().contains("INFO spawned: 'said' with pid ")
+    });
+    // What the program writes is shown at this level.
+    ground.until("it has said something again", || {
+        let file = log_file();
+        file.starts_with(ground.path("logs"))
+            && std::fs::read_to_string(&file).is_ok_and(|text| text == "hello\n")
+    });
+    ground.until("its output is in the main log", || {
+        main().contains("'said' stdout output:\nhello")
+    });
+    let name = log_file();
+    let name = name.file_name().unwrap().to_str().unwrap();
+    assert!(name.starts_with("said-stdout---other-"), "{name}");
+    assert!(!stale.exists(), "what an earlier run left was kept");
+    let ended = ground.log();
+    assert!(
+        ended.contains("WARN received SIGHUP") && ended.contains("stopped: said"),
+        "{ended}"
+    );
+    assert!(
+        !ended
+            .get(old_main.len()..)
+            .unwrap_or_default()
+            .contains("spawned")
+    );
+    assert!(old.exists(), "the log in the old directory is another's");
+    assert!(daemon.signal(libc::SIGTERM));
+    assert!(daemon.gone_within(PATIENCE), "{}", main());
 }
 
 /// Under its own name the program runs the same file in the foreground, found by `-c` or by what is

@@ -31,6 +31,24 @@ impl Main {
         }
     }
 
+    /// Is kept in another way from now on. A line that the old file has the beginning of begins
+    /// again in another one.
+    pub(super) fn change(&mut self, wanted: MainLog, now: Instant) {
+        let same = match (&self.file, &wanted.file) {
+            (Some(file), Some(sink)) => file.sink == *sink,
+            (None, None) => true,
+            _ => false,
+        };
+        if same {
+            self.level = wanted.level;
+            self.on_stdout = wanted.on_stdout;
+            self.syslog = wanted.syslog;
+        } else {
+            *self = Main::new(wanted);
+            self.prepare(now);
+        }
+    }
+
     /// Whether such lines are written at all.
     pub(super) fn takes(&self, level: Severity) -> bool {
         level <= self.level

@@ -267,6 +267,7 @@ enum Command {
         reply: oneshot::Sender<()>,
     },
     Reopen,
+    MainLog(own::MainLog),
     Make(Vec<FileSink>),
     CleanUp {
         directory: PathBuf,
@@ -401,6 +402,11 @@ impl Logs {
     /// Opens all log files again, after somebody moved them away.
     pub fn reopen(&self) {
         self.send(Command::Reopen);
+    }
+
+    /// Keeps the main log in another way from now on, where there is one.
+    pub fn keep_main_log(&self, wanted: own::MainLog) {
+        self.send(Command::MainLog(wanted));
     }
 
     /// Makes log files that are not there.

@@ -16,7 +16,7 @@ use super::device::Device;
 use super::journal::{Journal, Record};
 use super::lines::{self, Break};
 use super::main_log::Main;
-use super::own::{self, OwnLine, Severity};
+use super::own::{self, MainLog, OwnLine, Severity};
 use super::pipe::{Scratch, open_null};
 use super::ring::Ring;
 use super::syslog::Syslog;
@@ -573,6 +573,15 @@ impl Outlets {
         }
         if let Some(file) = &mut self.file {
             file.reopen();
+        }
+    }
+
+    /// Keeps the main log in another way. What waits for the old one is said to it first, as far as
+    /// it takes it.
+    pub(super) fn keep_main_log(&mut self, wanted: MainLog) {
+        self.say_own();
+        if let Some(main) = &mut self.main {
+            main.change(wanted, self.now);
         }
     }
 

@@ -9,8 +9,10 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Subscriber};
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{Registry, reload};
 use units::UnitName;
 
 use super::{FileSink, LogTarget, Logs, journal};
@@ -166,6 +168,9 @@ fn catalog_id(id: MessageId) -> Option<&'static str> {
     }
 }
 
+/// Changes how grave the daemon's `tracing` events have to be to be looked at.
+pub type LevelHandle = reload::Handle<LevelFilter, Registry>;
+
 /// Makes the daemon's `tracing` events, those of at least `level`, appear on the log target. To the
 /// journal they go with all their fields; everything else gets the sentence. To be called once.
 ///
@@ -175,17 +180,20 @@ pub fn install(
     logs: &Logs,
     target: &LogTarget,
     level: tracing::Level,
-) -> Result<(), tracing::subscriber::SetGlobalDefaultError> {
+) -> Result<LevelHandle, tracing::subscriber::SetGlobalDefaultError> {
     let journal = match target {
         LogTarget::Journal => journal_layer(),
         LogTarget::Console(_) | LogTarget::File(..) | LogTarget::Main(_) => None,
     };
-    let filter = tracing_subscriber::filter::LevelFilter::from_level(level);
+    let (filter, handle) = reload::Layer::new(LevelFilter::from_level(level));
     let layer = OwnLayer {
         logs: logs.clone(),
         journal,
     };
-    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(filter).with(layer))
+    tracing::subscriber::set_global_default(
+        tracing_subscriber::registry().with(filter).with(layer),
+    )?;
+    Ok(handle)
 }
 
 fn journal_layer() -> Option<JournalLayer> {

@@ -266,6 +266,7 @@ impl Writer {
                     file.borrow_mut().reopen();
                 }
             }
+            Command::MainLog(wanted) => self.out.keep_main_log(wanted),
             Command::Make(files) => {
                 for sink in files {
                     if let Err(error) = file::make(&sink) {

@@ -110,7 +110,7 @@ impl Manager {
         let logs =
             Logs::start(target.clone(), log_sender).map_err(told("cannot start the log writer"))?;
         // Only a test could have set one before, and then that one is wanted.
-        let _ = log::own::install(&logs, &target, level(&target));
+        let log_level = log::own::install(&logs, &target, level(&target)).ok();
         match recovery {
             Some(sentence) => tracing::warn!("{sentence}"),
             None => remark(&logs, &settled, keeper_pid),
@@ -210,6 +210,7 @@ impl Manager {
             ranks: HashMap::new(),
             empties: HashMap::new(),
             logs,
+            log_level,
             log_events,
             happenings: begun.happenings,
             outputs: outputs::Outputs::new(files, in_main_log),
@@ -312,7 +313,7 @@ fn open_bus(path: &Path) -> io::Result<OwnedFd> {
     Ok(listener.into())
 }
 
-fn log_target(options: &Options) -> log::LogTarget {
+pub(super) fn log_target(options: &Options) -> log::LogTarget {
     let format = match options.log_format {
         LogFormat::Text => log::Format::Text,
         LogFormat::Json => log::Format::Json,
@@ -329,7 +330,7 @@ fn log_target(options: &Options) -> log::LogTarget {
 }
 
 /// How grave our own events have to be to be looked at.
-fn level(target: &log::LogTarget) -> tracing::Level {
+pub(super) fn level(target: &log::LogTarget) -> tracing::Level {
     match target {
         log::LogTarget::Main(main) if main.level == log::own::Severity::Debug => {
             tracing::Level::DEBUG
@@ -338,7 +339,7 @@ fn level(target: &log::LogTarget) -> tracing::Level {
     }
 }
 
-fn target_word(target: &log::LogTarget) -> String {
+pub(super) fn target_word(target: &log::LogTarget) -> String {
     match target {
         log::LogTarget::Console(_) => "console".to_owned(),
         log::LogTarget::Journal => "journal".to_owned(),

@@ -8,15 +8,15 @@ use control::{
 };
 use engine::command::Whom;
 use tokio::sync::mpsc;
+use tracing_subscriber::filter::LevelFilter;
 use units::UnitName;
 
-use super::Manager;
-use super::delivery;
-use super::log_files::has_auto;
+use super::log_files::{LogFiles, has_auto};
 use super::log_text;
 use super::wake::Done;
+use super::{Manager, boot, delivery};
 use crate::link::Stream;
-use crate::log::FileSink;
+use crate::log::{self, FileSink};
 use crate::options::LogTarget;
 use crate::process::literal;
 
@@ -216,6 +216,23 @@ impl Manager {
                 }
             })
             .collect()
+    }
+
+    /// Everything has ended and starts anew: logs are kept as the configuration says now.
+    pub(super) fn renew_logs(&mut self) {
+        let target = boot::log_target(&self.options);
+        let level = boot::level(&target);
+        if let Some(handle) = &self.log_level {
+            // It is gone only with the program.
+            let _ = handle.reload(LevelFilter::from_level(level));
+        }
+        self.about.log_target = boot::target_word(&target);
+        if let log::LogTarget::Main(wanted) = target {
+            self.logs.keep_main_log(wanted);
+        }
+        let files = LogFiles::new(&self.options, &self.runtime, true);
+        self.outputs.renew(files, level == tracing::Level::DEBUG);
+        self.clear_old_logs();
     }
 
     /// Clears away the files that earlier runs chose the names of: at a first start.

@@ -39,12 +39,13 @@ use std::sync::{Arc, Mutex};
 
 use control::{Answerer, Door};
 use engine::ticket::{BatchId, ConnectionId, RequestId};
-use engine::{Engine, Event, Ticket};
+use engine::{Action, Change, Engine, Event, Ticket};
 use tokio::sync::mpsc::UnboundedReceiver;
 use units::{Definition, UnitName};
 
 use crate::cgroup::Cgroups;
 use crate::link::{Exit, Key, Link, Message};
+use crate::log::own::LevelHandle;
 use crate::log::{LogEvent, Logs};
 use crate::memory;
 use crate::notify::fd_store::FdStore;
@@ -105,6 +106,8 @@ struct Manager {
     happenings: happenings::Happenings,
 
     logs: Logs,
+    /// How much of what we have to say ourselves is looked at.
+    log_level: Option<LevelHandle>,
     log_events: UnboundedReceiver<LogEvent>,
     outputs: outputs::Outputs,
     inputs: input::Inputs,
@@ -198,6 +201,9 @@ impl Manager {
     /// performed. One write serves them all: when many units stop at once, writes were most of it.
     fn decide(&mut self) {
         let mut actions = Vec::new();
+        // The first wish of those with which everything starts anew.
+        let mut anew = None;
+        let was_closing = self.engine.closing().is_some();
         while let Some(event) = self.events.pop_front() {
             let may_be_the_end = outer::may_be_the_end(&event);
             actions.append(&mut self.engine.handle(now::read(), event));
@@ -207,14 +213,23 @@ impl Manager {
         }
         if self.engine.take_definitions_changed() {
             self.write_definitions();
-            self.make_auto_logs();
+            // Only what was to be started anew comes back from there.
+            if was_closing && self.engine.closing().is_none() {
+                anew = Some(actions.iter().position(is_new_job).unwrap_or_default());
+            } else {
+                self.make_auto_logs();
+            }
         }
         self.write_records(&actions);
         if actions.len() > BURST {
             memory::used_much();
         }
         self.logs.hold();
-        for action in actions {
+        for (number, action) in actions.into_iter().enumerate() {
+            if anew == Some(number) {
+                self.renew_logs();
+                self.make_auto_logs();
+            }
             self.perform(action);
         }
         self.logs.release();
@@ -265,4 +280,8 @@ impl Manager {
         self.numbers += 1;
         self.numbers
     }
+}
+
+fn is_new_job(action: &Action) -> bool {
+    matches!(action, Action::Publish(Change::JobNew { .. }))
 }

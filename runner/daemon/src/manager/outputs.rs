@@ -232,6 +232,13 @@ impl Outputs {
         }
     }
 
+    /// Everything starts anew: log files are named anew as well, and those that start from now on
+    /// are in the main log or not.
+    pub(super) fn renew(&mut self, files: LogFiles, in_main_log: bool) {
+        self.files = files;
+        self.in_main_log = in_main_log;
+    }
+
     /// How log files are named.
     pub(super) fn files(&self) -> &LogFiles {
         &self.files

@@ -15,7 +15,7 @@ use units::UnitName;
 use units::value::Signal;
 
 use super::poller::Source;
-use super::{Manager, Wake, recover};
+use super::{Manager, Wake};
 use crate::link::{Exit, Key, Message, SignalMask};
 use crate::load::Reading;
 use crate::log::LogEvent;
@@ -395,10 +395,8 @@ impl Manager {
             Some(answerer) => answerer.answer(answer.map(Reply::Answer)),
             // A signal asked.
             None => match answer {
-                Err(Refusal::ReloadRefused(diagnostics)) => {
-                    recover::report(&diagnostics);
-                    tracing::error!("unit files are broken: nothing was changed");
-                }
+                // The engine has said what is wrong with the files.
+                Err(Refusal::ReloadRefused(_)) => {}
                 Err(refusal) => tracing::error!("{refusal}"),
                 Ok(_) => {}
             },
