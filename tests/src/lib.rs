@@ -30,6 +30,7 @@ mod journal;
 mod peer;
 mod place;
 mod process;
+pub mod rpc;
 mod world;
 
 pub use board::{Ended, Event};

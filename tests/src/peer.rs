@@ -38,10 +38,21 @@ impl Peer {
     /// and waits until `s.sock` there takes connections.
     #[track_caller]
     pub fn start(kind: Kind, configuration: &str) -> Peer {
+        Peer::start_with(kind, configuration, |_| ()).0
+    }
+
+    /// As [`Peer::start`], after preparing its directory.
+    #[track_caller]
+    pub fn start_with<T>(
+        kind: Kind,
+        configuration: &str,
+        prepare: impl FnOnce(&Path) -> T,
+    ) -> (Peer, T) {
         let directory = tempfile::Builder::new()
             .prefix("sv-")
             .tempdir()
             .expect("a temporary directory");
+        let prepared = prepare(directory.path());
         let path = directory.path().display().to_string();
         let file = directory.path().join("supervisord.conf");
         std::fs::write(&file, configuration.replace("DIR", &path)).expect("the configuration");
@@ -96,7 +107,7 @@ impl Peer {
         peer.wait_until("it listens", |peer| {
             UnixStream::connect(peer.path("s.sock")).is_ok()
         });
-        peer
+        (peer, prepared)
     }
 
     /// A path in its directory.
