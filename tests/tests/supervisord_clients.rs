@@ -356,3 +356,31 @@ fn a_reload_with_a_broken_file_ends_nothing() {
     });
     ended_well(peer);
 }
+
+/// The example that the README names: the workers wait for what they depend on.
+#[test]
+fn the_example() {
+    let text = std::fs::read_to_string(
+        tests::repository().join("contrib/examples/supervisord/supervisord.conf"),
+    )
+    .unwrap();
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let text = text
+        .replace("%(here)s/supervisor.sock", "DIR/s.sock")
+        .replace("childlogdir=/tmp", "childlogdir=DIR")
+        .replace("127.0.0.1:9001\n", &format!("127.0.0.1:{port}\n"));
+    let peer = Peer::start(Kind::Ours, &text);
+    peer.wait_until("everything runs", |peer| {
+        said(&ctl(peer, &["status"])).matches("RUNNING").count() == 3
+    });
+    let log = std::fs::read_to_string(peer.path("supervisord.log")).unwrap();
+    let at = |words: &str| log.find(words).unwrap_or_else(|| panic!("{words}: {log}"));
+    assert!(at("success: db") < at("spawned: 'worker_00'"), "{log}");
+    let said = said(&ctl(&peer, &["tail", "worker:worker_01"]));
+    assert_eq!(said, "worker 1 is up\n\n");
+    ended_well(peer);
+}
