@@ -93,6 +93,8 @@ pub struct Engine {
     waiters: BTreeMap<JobId, Vec<RequestId>>,
     /// Who waits for the unit files to be read, and for what.
     readings: BTreeMap<Ticket, Reading>,
+    /// The last reading that is done: what an earlier one brings now is older than that.
+    last_read: Option<Ticket>,
     /// Commands that wait until the candidate is read again after a recovery.
     deferred: Vec<(RequestId, Command)>,
     /// Groups that are to be removed once they are quite down.
@@ -158,6 +160,7 @@ impl Engine {
             tokens: BTreeMap::new(),
             waiters: BTreeMap::new(),
             readings: BTreeMap::new(),
+            last_read: None,
             deferred: Vec::new(),
             removals: Vec::new(),
             next: None,

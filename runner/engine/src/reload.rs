@@ -44,7 +44,17 @@ impl Engine {
         units: Arc<UnitSet>,
         diagnostics: Arc<Vec<Diagnostic>>,
     ) {
-        match self.readings.remove(&ticket) {
+        let reading = self.readings.remove(&ticket);
+        if let Some(reading) = reading
+            && self.last_read.is_some_and(|last| ticket < last)
+        {
+            // A later one was quicker: this is what the files said before.
+            return self.read_units(reading);
+        }
+        if reading.is_some() {
+            self.last_read = Some(ticket);
+        }
+        match reading {
             Some(Reading::Reload {
                 request,
                 keep_going,
