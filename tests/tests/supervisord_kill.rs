@@ -503,6 +503,7 @@ fn kills_under_load() {
         });
         scene.peer.console()
     };
+    assert!(!console.contains("cannot make log file"), "{console}");
     let mut expected = 0;
     for line in console.lines() {
         let Some((_, number)) = line.rsplit_once("shown ") else {

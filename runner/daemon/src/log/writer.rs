@@ -268,7 +268,9 @@ impl Writer {
             }
             Command::MainLog(wanted) => self.out.keep_main_log(wanted),
             Command::Make(files) => {
-                for sink in files {
+                // A terminal or a pipe is there or is not: nobody makes it.
+                let is_file = |sink: &FileSink| device::of(&sink.path).is_none();
+                for sink in files.into_iter().filter(is_file) {
                     if let Err(error) = file::make(&sink) {
                         let path = sink.path.display();
                         self.out.say(OwnLine::about_us(
