@@ -368,7 +368,11 @@ impl<'a> World<'a> {
                 let asked = self.waiting.remove(&request);
                 assert!(asked.is_some(), "L2: {request:?} is answered twice");
                 match &answer {
-                    Ok(Answer::Staged { .. }) => self.staged = true,
+                    // The files may say something else by now than when they were read for this.
+                    Ok(Answer::Staged { .. }) => {
+                        let candidate = self.engine.as_ref().unwrap().candidate();
+                        self.staged = Arc::ptr_eq(candidate, &self.files.units);
+                    }
                     Ok(Answer::Reloaded(_)) => self.staged = false,
                     Err(Refusal::NoSuchGroup(group)) => self.group_is_unknown(asked, group),
                     _ => {}
