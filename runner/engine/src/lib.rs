@@ -64,7 +64,7 @@ use machine::{Move, Wish};
 use order::Order;
 use reload::Reading;
 use state::State;
-use ticket::{ConnectionId, RequestId};
+use ticket::{ConnectionId, Invocation, RequestId};
 use view::systemd::{JobView, SystemState, UnitView};
 
 /// The owner of all state.
@@ -233,17 +233,30 @@ impl Engine {
 
     /// All loaded units, in order of name.
     pub fn units(&self) -> Vec<UnitView> {
+        let names = self.names();
+        names.into_iter().map(|name| self.view(name)).collect()
+    }
+
+    /// The names of all loaded units, in order.
+    fn names(&self) -> BTreeSet<&UnitName> {
         let defined = self
             .definitions
             .set()
             .iter()
             .map(|definition| definition.name());
-        let names: BTreeSet<&UnitName> = defined
+        defined
             .chain(self.definitions.kept().keys())
             .chain(self.state.units().keys())
             .filter(|name| !name.is_template())
-            .collect();
-        names.into_iter().map(|name| self.view(name)).collect()
+            .collect()
+    }
+
+    /// The units that have a main process, with the run it belongs to.
+    pub fn live_runs(&self) -> impl Iterator<Item = (&UnitName, Invocation)> {
+        self.state.units().iter().filter_map(|(name, state)| {
+            let main = state.service()?.main.as_ref()?;
+            main.pid().map(|_| (name, state.invocation))
+        })
     }
 
     /// All queued and running jobs, in order of number.

@@ -127,6 +127,7 @@ impl Engine {
                             service::Phase::StartPre { .. } | service::Phase::Start { .. }
                         );
                     let job = state.job;
+                    let before = service.clone();
                     let count = stored.get(name).copied().unwrap_or_default();
                     let count = u32::try_from(count).unwrap_or(u32::MAX);
                     let differs = service.stored != count;
@@ -137,12 +138,16 @@ impl Engine {
                     if differs {
                         self.service_step(name, ServiceEvent::Stored(count));
                     }
-                    self.step(name, true, |cx, machine| match machine {
+                    self.step(name, false, |cx, machine| match machine {
                         Machine::Service(state) => {
                             Machine::Service(Box::new(service::resume(cx, *state, trace)))
                         }
                         other @ (Machine::Socket(_) | Machine::Target(_)) => other,
                     });
+                    // Mostly nothing was different, and its record says so already.
+                    if self.state.unit(name).and_then(UnitState::service) != Some(&*before) {
+                        self.state.unit_mut(name);
+                    }
                     if let Some(main) = handed_over {
                         self.connection_handed_over(main);
                     }

@@ -14,7 +14,6 @@ use crate::job::{JobKind, JobMode};
 use crate::machine::Closing;
 use crate::reload::Reading;
 use crate::service::{Phase, ServiceEvent};
-use crate::state::UnitState;
 use crate::ticket::RequestId;
 use crate::view::systemd::ActiveState;
 
@@ -174,8 +173,8 @@ impl Engine {
 
     /// Everything is stopped, and is to start again.
     fn begin_anew(&mut self) -> bool {
-        let failed = |state: &UnitState| state.active() == ActiveState::Failed;
-        if self.state.units().values().any(failed) {
+        let mut states = self.state.units().values();
+        if states.any(|state| state.active() == ActiveState::Failed) {
             // Who watches is told that these are no more what they were.
             let _ = self.reset_failed(None);
             return true;

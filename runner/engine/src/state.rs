@@ -2,8 +2,10 @@
 //! be computed again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use units::{UnitKind, UnitName};
 
@@ -22,7 +24,8 @@ use crate::view::systemd::{ActiveState, SubState};
 #[derive(Debug, Default)]
 pub(crate) struct State {
     /// Sparse: units that never did anything are not here.
-    units: BTreeMap<UnitName, UnitState>,
+    /// In boxes: nodes of a tree are half empty where units come in the order of their names.
+    units: BTreeMap<UnitName, Box<UnitState>>,
     jobs: BTreeMap<JobId, Job>,
     /// Jobs that ended lately and that somebody may still ask about.
     ended: BTreeMap<JobId, EndedJob>,
@@ -41,8 +44,7 @@ pub(crate) enum Key {
 }
 
 /// All that is known of one unit.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub(crate) struct UnitState {
     pub(crate) machine: Machine,
     /// Its job; kept with the jobs.
@@ -63,6 +65,41 @@ pub(crate) struct UnitState {
     /// Fields of a newer version.
     #[serde(flatten)]
     pub(crate) unread: BTreeMap<String, Value>,
+}
+
+/// By hand: what derives from `flatten` lays everything aside first to see what is left over, and
+/// a recovery reads one of these for each unit before it answers anybody.
+impl<'de> Deserialize<'de> for UnitState {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<UnitState, D::Error> {
+        deserializer.deserialize_map(Fields)
+    }
+}
+
+struct Fields;
+
+impl<'de> Visitor<'de> for Fields {
+    type Value = UnitState;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the state of a unit")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<UnitState, A::Error> {
+        let mut unit = UnitState::default();
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "machine" => unit.machine = map.next_value()?,
+                "invocation" => unit.invocation = map.next_value()?,
+                "times" => unit.times = map.next_value()?,
+                "starts" => unit.starts = map.next_value()?,
+                "start_limit_hit" => unit.start_limit_hit = map.next_value()?,
+                "started_by" => unit.started_by = map.next_value()?,
+                "connection" => unit.connection = map.next_value()?,
+                _ => drop(unit.unread.insert(key, map.next_value()?)),
+            }
+        }
+        Ok(unit)
+    }
 }
 
 /// An accepted connection and its instance.
@@ -240,12 +277,12 @@ pub(crate) struct Meta {
 }
 
 impl State {
-    pub(crate) fn units(&self) -> &BTreeMap<UnitName, UnitState> {
+    pub(crate) fn units(&self) -> &BTreeMap<UnitName, Box<UnitState>> {
         &self.units
     }
 
     pub(crate) fn unit(&self, name: &UnitName) -> Option<&UnitState> {
-        self.units.get(name)
+        self.units.get(name).map(|unit| &**unit)
     }
 
     /// The unit's state, to be changed. Made if there is none yet.
@@ -253,17 +290,17 @@ impl State {
         self.changed.insert(Key::Unit(name.clone()));
         self.units
             .entry(name.clone())
-            .or_insert_with(|| UnitState::new(name.kind()))
+            .or_insert_with(|| Box::new(UnitState::new(name.kind())))
     }
 
     /// The same, for changes that no record holds.
     pub(crate) fn unit_unrecorded(&mut self, name: &UnitName) -> &mut UnitState {
         self.units
             .entry(name.clone())
-            .or_insert_with(|| UnitState::new(name.kind()))
+            .or_insert_with(|| Box::new(UnitState::new(name.kind())))
     }
 
-    pub(crate) fn remove_unit(&mut self, name: &UnitName) -> Option<UnitState> {
+    pub(crate) fn remove_unit(&mut self, name: &UnitName) -> Option<Box<UnitState>> {
         self.changed.insert(Key::Unit(name.clone()));
         self.units.remove(name)
     }
@@ -299,7 +336,7 @@ impl State {
         let id = JobId(meta.last_job);
         self.units
             .entry(job.unit.clone())
-            .or_insert_with(|| UnitState::new(job.unit.kind()))
+            .or_insert_with(|| Box::new(UnitState::new(job.unit.kind())))
             .job = Some(id);
         self.jobs.insert(id, job);
         self.changed.insert(Key::Job(id));
@@ -360,12 +397,13 @@ impl State {
             Record::Meta(meta) => self.meta = *meta,
             Record::Unit(name, unit) => {
                 let job = self.units.get(&name).and_then(|unit| unit.job);
-                self.units.insert(name, UnitState { job, ..*unit });
+                self.units
+                    .insert(name, Box::new(UnitState { job, ..*unit }));
             }
             Record::Job(id, job) => {
                 self.units
                     .entry(job.unit.clone())
-                    .or_insert_with(|| UnitState::new(job.unit.kind()))
+                    .or_insert_with(|| Box::new(UnitState::new(job.unit.kind())))
                     .job = Some(id);
                 self.jobs.insert(id, job);
             }

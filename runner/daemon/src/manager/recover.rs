@@ -336,14 +336,8 @@ impl Manager {
                     .restore(child.instance, child.unit, child.pid, pidfd);
             }
         }
-        for view in self.engine.units() {
-            if view
-                .service
-                .as_ref()
-                .is_some_and(|service| service.main_pid.is_some())
-            {
-                self.processes.mark(&view.name, view.invocation);
-            }
+        for (unit, invocation) in self.engine.live_runs() {
+            self.processes.mark(unit, invocation);
         }
         self.recover_listeners(taken.listeners);
         for (unit, number, fd) in taken.connections {

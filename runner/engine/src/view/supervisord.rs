@@ -348,9 +348,9 @@ impl Engine {
     #[must_use]
     pub fn processes(&self) -> Vec<ProcessView> {
         let mut views: Vec<ProcessView> = self
-            .units()
-            .iter()
-            .filter_map(|view| self.process(&view.name))
+            .names()
+            .into_iter()
+            .filter_map(|name| self.process(name))
             .collect();
         views.sort_by(|a, b| (&a.group, &a.name).cmp(&(&b.group, &b.name)));
         views
