@@ -167,6 +167,42 @@ pub enum UpgradeFailure {
     Errno(i32),
 }
 
+/// Gives the keeper descriptors to hold, from any thread.
+#[derive(Debug, Clone)]
+pub struct Holder {
+    socket: Arc<OwnedFd>,
+}
+
+impl Holder {
+    /// As [`Link::put`].
+    ///
+    /// # Errors
+    /// As [`channel::send`].
+    pub fn put(&self, key: &Key, fd: BorrowedFd<'_>) -> io::Result<()> {
+        let record = Record::about(Kind::Put, &key.to_string());
+        channel::send(self.socket.as_fd(), &record, Some(fd), Wait::Block)
+    }
+
+    /// As [`Link::delete`].
+    ///
+    /// # Errors
+    /// As [`channel::send`].
+    pub fn delete(&self, key: &Key) -> io::Result<()> {
+        let record = Record::about(Kind::Delete, &key.to_string());
+        channel::send(self.socket.as_fd(), &record, None, Wait::Block)
+    }
+}
+
+#[cfg(test)]
+impl Holder {
+    /// One that speaks to whoever has the other end.
+    pub(crate) fn on(socket: OwnedFd) -> Holder {
+        Holder {
+            socket: Arc::new(socket),
+        }
+    }
+}
+
 impl Link {
     /// Introduces this process to the keeper that started it and takes over what it holds.
     ///
@@ -254,7 +290,7 @@ impl Link {
     /// # Errors
     /// As [`channel::send`].
     pub fn put(&self, key: &Key, fd: BorrowedFd<'_>) -> io::Result<()> {
-        self.send(&Record::about(Kind::Put, &key.to_string()), Some(fd))
+        self.holder().put(key, fd)
     }
 
     /// As [`Link::put`], but what is held already stays, and [`Message::PutFailed`] says so.
@@ -270,7 +306,7 @@ impl Link {
     /// # Errors
     /// As [`channel::send`].
     pub fn delete(&self, key: &Key) -> io::Result<()> {
-        self.send(&Record::about(Kind::Delete, &key.to_string()), None)
+        self.holder().delete(key)
     }
 
     /// The exit `seq`, and that one only, is dealt with, and the state that says so is written.
@@ -297,6 +333,14 @@ impl Link {
             ..Record::new(Kind::AcknowledgeSignals)
         };
         self.send(&record, None)
+    }
+
+    /// For another thread that has something to be held.
+    #[must_use]
+    pub fn holder(&self) -> Holder {
+        Holder {
+            socket: Arc::clone(&self.socket),
+        }
     }
 
     /// Asks the keeper to know its child `pid` as `instance` of `unit`. Answered by

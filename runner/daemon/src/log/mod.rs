@@ -77,6 +77,7 @@ use tokio::sync::mpsc::{Receiver, UnboundedSender};
 use tokio::sync::oneshot;
 use units::UnitName;
 
+use crate::link::Holder;
 pub use crate::link::Stream;
 pub use ring::{CAPACITY as RING_CAPACITY, create as create_ring};
 
@@ -156,8 +157,8 @@ pub struct Follow {
     pub read_end: OwnedFd,
     /// Where it goes.
     pub sink: Sink,
-    /// The unit's ring, from [`create_ring`], held by the keeper. A unit whose outputs all go to
-    /// files or nowhere needs none.
+    /// The unit's ring from before a recovery. Without one it is made when something is to be put
+    /// into it.
     pub ring: Option<OwnedFd>,
     /// What is done with it beside that. Its spool is a memfd from [`create_ring`], held by the
     /// keeper; only where the writer has it already there is none.
@@ -306,12 +307,17 @@ impl Drop for Inner {
 }
 
 impl Logs {
-    /// Starts the log writer with nothing to follow. What it finds out is sent to `events`.
+    /// Starts the log writer with nothing to follow. What it finds out is sent to `events`. It gives
+    /// `holder` the rings that have to outlive it.
     ///
     /// # Errors
     /// When the thread or its descriptors cannot be made.
-    pub fn start(target: LogTarget, events: UnboundedSender<LogEvent>) -> io::Result<Logs> {
-        Logs::start_with(writer::Surroundings::new(target), events)
+    pub fn start(
+        target: LogTarget,
+        holder: Option<Holder>,
+        events: UnboundedSender<LogEvent>,
+    ) -> io::Result<Logs> {
+        Logs::start_with(writer::Surroundings::new(target, holder), events)
     }
 
     fn start_with(

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -18,10 +18,11 @@ use super::lines::{self, Break};
 use super::main_log::Main;
 use super::own::{self, MainLog, OwnLine, Severity};
 use super::pipe::{Scratch, open_null};
-use super::ring::Ring;
+use super::ring::{self, Ring};
 use super::syslog::Syslog;
 use super::trouble::{Advice, Health, refuse};
 use super::{FileSink, Format, Heard, Line, LogTarget, Stream, tail};
+use crate::link::{Holder, Key};
 
 /// So many own lines wait for a target that takes none.
 const OWN_QUEUE: usize = 1000;
@@ -75,14 +76,6 @@ pub(super) struct UnitLog {
 }
 
 impl UnitLog {
-    /// The ring; one of our own where the keeper holds none.
-    pub(super) fn ring(&mut self) -> io::Result<&mut Ring> {
-        match &mut self.ring {
-            Some(ring) => Ok(ring),
-            empty => Ok(empty.insert(Ring::private()?)),
-        }
-    }
-
     /// Takes up the ring that the keeper holds, unless there is one.
     pub(super) fn take_up(&mut self, memory: OwnedFd) -> io::Result<()> {
         if self.ring.is_none() {
@@ -149,8 +142,11 @@ pub(super) struct Outlets {
     pub(super) journal: Journal,
     pub(super) target: Target,
     pub(super) null: File,
-    units: HashMap<UnitName, UnitLog>,
+    /// In boxes: a table keeps room for more than are in it.
+    units: HashMap<UnitName, Box<UnitLog>>,
     subscribers: Vec<Subscriber>,
+    /// Who keeps rings over our end.
+    pub(super) holder: Option<Holder>,
     scratch: Scratch,
     own: VecDeque<OwnLine>,
     own_missing: u64,
@@ -203,6 +199,7 @@ impl Outlets {
             null: open_null()?,
             units: HashMap::new(),
             subscribers: Vec::new(),
+            holder: None,
             scratch: Scratch::new()?,
             own: VecDeque::new(),
             own_missing: 0,
@@ -268,7 +265,7 @@ impl Outlets {
 
     pub(super) fn log_of(&mut self, unit: &UnitName) -> &mut UnitLog {
         if !self.units.contains_key(unit) {
-            self.units.insert(unit.clone(), UnitLog::default());
+            self.units.insert(unit.clone(), Box::default());
         }
         self.units.entry(unit.clone()).or_default()
     }
@@ -286,7 +283,34 @@ impl Outlets {
     }
 
     pub(super) fn forget(&mut self, unit: &UnitName) {
-        self.units.remove(unit);
+        let log = self.units.remove(unit);
+        if log.is_some_and(|log| log.ring.is_some())
+            && let Some(holder) = &self.holder
+        {
+            // A keeper that is gone holds nothing.
+            let _ = holder.delete(&Key::Ring { unit: unit.clone() });
+        }
+    }
+
+    /// The ring of a unit, if anything was ever put into one.
+    pub(super) fn ring_if_any(&mut self, unit: &UnitName) -> Option<&mut Ring> {
+        self.units.get_mut(unit)?.ring.as_mut()
+    }
+
+    /// The ring of a unit, made now if there is none. Most units that never say a word have none.
+    pub(super) fn ring(&mut self, unit: &UnitName) -> io::Result<&mut Ring> {
+        let Outlets { units, holder, .. } = self;
+        match &mut units.entry(unit.clone()).or_default().ring {
+            Some(ring) => Ok(ring),
+            empty => {
+                let memory = ring::create(unit.as_str())?;
+                if let Some(holder) = holder {
+                    // One that could not be held is gone when we are. Nothing is put into it before.
+                    let _ = holder.put(&Key::Ring { unit: unit.clone() }, memory.as_fd());
+                }
+                Ok(empty.insert(Ring::open(memory)?))
+            }
+        }
     }
 
     /// The last lines of a unit.

@@ -477,14 +477,14 @@ impl Source {
     fn move_to_ring(&mut self, bytes: usize, out: &mut Outlets) -> usize {
         if let Some(pending) = &mut self.pending {
             let bytes = bytes.min(pending.len());
-            if let Ok(ring) = out.log_of(&self.unit).ring() {
+            if let Ok(ring) = out.ring(&self.unit) {
                 // No memory for the ring: the sink has it, only `runnerctl logs` will not.
                 let _ = ring.put(&pending[..bytes]);
             }
             pending.drain(..bytes);
             return bytes;
         }
-        let kept = match out.log_of(&self.unit).ring() {
+        let kept = match out.ring(&self.unit) {
             Ok(ring) => ring.take(self.pipe.as_fd(), bytes),
             Err(error) => Err(error),
         };
@@ -511,7 +511,7 @@ impl Source {
                 }
             }
             Route::Shown(_) => {
-                if let Ok(ring) = out.log_of(&self.unit).ring() {
+                if let Some(ring) = out.ring_if_any(&self.unit) {
                     // Only the look of a line is at stake.
                     let _ = ring.end_line();
                 }

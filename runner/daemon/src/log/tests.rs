@@ -17,6 +17,9 @@ use super::console::Console;
 use super::own::Severity;
 use super::writer::Surroundings;
 use super::*;
+use crate::keeper::channel::{self, Wait};
+use crate::keeper::wire::Kind;
+use crate::link::Key;
 
 fn unit(name: &str) -> UnitName {
     UnitName::parse(name).unwrap()
@@ -69,6 +72,22 @@ impl World {
         World::new(LogTarget::Console(Format::Text))
     }
 
+    /// One that gives its rings to `holder`.
+    fn held_by(holder: Holder) -> World {
+        let (console, write) = std::io::pipe().unwrap();
+        let (logs, events) = start_with(
+            LogTarget::Console(Format::Text),
+            PathBuf::from("/nonexistent/journal"),
+            write,
+            Some(holder),
+        );
+        World {
+            logs,
+            events,
+            console: BufReader::new(console),
+        }
+    }
+
     fn follow(&self, name: &str, sink: Sink, read: &PipeReader, ring: Option<&OwnedFd>) {
         self.logs.follow(Follow {
             unit: unit(name),
@@ -109,6 +128,15 @@ fn start(
     journal: PathBuf,
     console: PipeWriter,
 ) -> (Logs, UnboundedReceiver<LogEvent>) {
+    start_with(target, journal, console, None)
+}
+
+fn start_with(
+    target: LogTarget,
+    journal: PathBuf,
+    console: PipeWriter,
+    holder: Option<Holder>,
+) -> (Logs, UnboundedReceiver<LogEvent>) {
     let format = match &target {
         LogTarget::Console(format) => *format,
         _ => Format::Text,
@@ -121,6 +149,7 @@ fn start(
         syslog: PathBuf::from("/nonexistent/syslog"),
         standard,
         pid: 42,
+        holder,
     };
     (Logs::start_with(surroundings, sender).unwrap(), events)
 }
@@ -151,6 +180,53 @@ fn assert_numbers(text: &str, numbers: std::ops::Range<u64>) {
         );
     }
     assert_eq!(expected.next(), None);
+}
+
+#[test]
+fn a_ring_is_made_and_held_when_there_is_something_for_it_and_let_go_with_its_unit() {
+    let (ours, keepers) = rustix::net::socketpair(
+        rustix::net::AddressFamily::UNIX,
+        rustix::net::SocketType::SEQPACKET,
+        rustix::net::SocketFlags::CLOEXEC,
+        None,
+    )
+    .unwrap();
+    let key = Key::Ring {
+        unit: unit("a.service"),
+    }
+    .to_string();
+    let mut world = World::held_by(Holder::on(ours));
+    let told = || channel::receive(keepers.as_fd(), Wait::Never);
+    let (read, mut write) = std::io::pipe().unwrap();
+    world.follow("a.service", Sink::Ring, &read, None);
+    drop(read);
+    world.flush();
+    assert_eq!(told().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+
+    write.write_all(b"first\n").unwrap();
+    world.flush();
+    let packet = told().unwrap().unwrap();
+    assert_eq!(
+        (packet.record.kind, packet.record.key),
+        (Kind::Put, key.clone())
+    );
+    let held = File::from(packet.fd.unwrap());
+    write.write_all(b"second\n").unwrap();
+    world.flush();
+    let mut text = [0; 64];
+    let length = std::os::unix::fs::FileExt::read_at(&held, &mut text, 0).unwrap();
+    assert_eq!(&text[..length], b"first\nsecond\n");
+    assert_eq!(told().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+
+    // What its last process still writes is read first.
+    world.logs.forget(unit("a.service"));
+    world.flush();
+    assert_eq!(told().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    drop(write);
+    let drained = world.events.blocking_recv().unwrap();
+    assert!(matches!(drained, LogEvent::Drained { .. }), "{drained:?}");
+    let packet = told().unwrap().unwrap();
+    assert_eq!((packet.record.kind, packet.record.key), (Kind::Delete, key));
 }
 
 #[test]

@@ -31,6 +31,7 @@ use super::source::{Route, Show, Source, Turn};
 use super::syslog::{self, Syslog};
 use super::trouble::RETRY;
 use super::{Command, FileSink, Follow, INTRODUCTION, LogEvent, LogTarget, Losses, Sink, Stream};
+use crate::link::Holder;
 use crate::reason::reason;
 
 /// What epoll says for the command queue.
@@ -54,16 +55,19 @@ pub(super) struct Surroundings {
     pub(super) standard: Option<Console>,
     /// The pid that the world knows us by: the keeper's, our parent's.
     pub(super) pid: u32,
+    /// Who keeps rings over our end.
+    pub(super) holder: Option<Holder>,
 }
 
 impl Surroundings {
-    pub(super) fn new(target: LogTarget) -> Surroundings {
+    pub(super) fn new(target: LogTarget, holder: Option<Holder>) -> Surroundings {
         Surroundings {
             target,
             journal: PathBuf::from(journal::SOCKET),
             syslog: PathBuf::from(syslog::SOCKET),
             standard: None,
             pid: std::os::unix::process::parent_id(),
+            holder,
         }
     }
 }
@@ -75,7 +79,8 @@ struct Writer {
     epoll: Epoll,
     bell: Arc<Bell>,
     out: Outlets,
-    sources: HashMap<u64, Source>,
+    /// In boxes: a table keeps room for more than are in it, and these are large.
+    sources: HashMap<u64, Box<Source>>,
     next: u64,
     /// Outputs that may have something to move.
     ready: VecDeque<u64>,
@@ -123,6 +128,7 @@ pub(super) fn start(
         Syslog::new(surroundings.syslog),
         surroundings.pid,
     )?;
+    out.holder = surroundings.holder;
     out.prepare();
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
     epoll.add(&*bell, EpollEvent::new(EpollFlags::EPOLLIN, WAKE))?;
@@ -422,7 +428,7 @@ impl Writer {
             let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLET;
             self.epoll
                 .add(&source.pipe, EpollEvent::new(flags, token))?;
-            Ok(source)
+            Ok(Box::new(source))
         });
         match added {
             Ok(mut source) => {
@@ -564,7 +570,7 @@ impl Writer {
                     self.copied.retain(|(whose, _), _| *whose != source.unit);
                 }
                 if !source.replaced {
-                    let Source { unit, stream, .. } = source;
+                    let Source { unit, stream, .. } = *source;
                     // The loop that does not listen any more is about to end.
                     let _ = self.events.send(LogEvent::Drained { unit, stream });
                 }
@@ -589,7 +595,7 @@ impl Writer {
             Some(at) if now >= at => {
                 let sources = &mut self.sources;
                 self.grown
-                    .retain(|token| sources.get_mut(token).is_some_and(Source::shrink));
+                    .retain(|token| sources.get_mut(token).is_some_and(|source| source.shrink()));
                 self.shrink_at = (!self.grown.is_empty()).then_some(now + SHRINK_AFTER);
             }
             Some(_) => {}

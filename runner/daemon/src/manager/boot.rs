@@ -107,8 +107,8 @@ impl Manager {
         let surroundings = Arc::new(surroundings::here());
         let target = log_target(&options);
         let (log_sender, log_events) = unbounded_channel();
-        let logs =
-            Logs::start(target.clone(), log_sender).map_err(told("cannot start the log writer"))?;
+        let logs = Logs::start(target.clone(), Some(link.holder()), log_sender)
+            .map_err(told("cannot start the log writer"))?;
         // Only a test could have set one before, and then that one is wanted.
         let log_level = log::own::install(&logs, &target, level(&target)).ok();
         match recovery {

@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use units::{Definition, Input, Output, Owner, UnitName};
@@ -25,9 +25,8 @@ const MOST_CAPTURED: usize = 16 * 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct Outputs {
     files: LogFiles,
-    pipes: HashMap<(UnitName, Stream), Pipe>,
-    /// Units whose ring the keeper and the log writer have.
-    rings: HashSet<UnitName>,
+    /// In boxes: a table keeps room for more than are in it.
+    pipes: HashMap<(UnitName, Stream), Box<Pipe>>,
     /// Outputs whose spool the keeper and the log writer have.
     spools: HashSet<(UnitName, Stream)>,
     /// All that programs write is said in the main log too.
@@ -226,7 +225,6 @@ impl Outputs {
         Outputs {
             files,
             pipes: HashMap::new(),
-            rings: HashSet::new(),
             spools: HashSet::new(),
             in_main_log,
         }
@@ -315,12 +313,12 @@ impl Outputs {
         let write_end = Arc::new(write_end);
         self.pipes.insert(
             key,
-            Pipe {
+            Box::new(Pipe {
                 write_end: write_end.clone(),
                 sink,
                 copying,
                 released: false,
-            },
+            }),
         );
         Ok(write_end)
     }
@@ -343,18 +341,12 @@ impl Outputs {
             Some(copying) => Some((copying, self.spool(link, unit, stream)?)),
             None => None,
         };
-        let ring = match &sink {
-            // One that is perhaps no file: what has been written to it is in the ring then.
-            Sink::File(file) if is_perhaps_device(&file.path) => self.ring(link, unit)?,
-            Sink::File(_) | Sink::Null => None,
-            Sink::Journal | Sink::Console | Sink::Target | Sink::Ring => self.ring(link, unit)?,
-        };
         logs.follow(Follow {
             unit: unit.clone(),
             stream,
             read_end,
             sink,
-            ring,
+            ring: None,
             copy,
             pid: None,
         });
@@ -381,22 +373,6 @@ impl Outputs {
         self.spools.insert(output);
         Ok(Some(spool))
     }
-
-    /// The unit's ring if the log writer does not have it yet.
-    fn ring(&mut self, link: &Link, unit: &UnitName) -> io::Result<Option<OwnedFd>> {
-        if self.rings.contains(unit) {
-            return Ok(None);
-        }
-        let ring = log::create_ring(unit.as_str())?;
-        link.put(&Key::Ring { unit: unit.clone() }, ring.as_fd())?;
-        self.rings.insert(unit.clone());
-        Ok(Some(ring))
-    }
-}
-
-/// Whether a log file is likely to be a terminal or our own output.
-fn is_perhaps_device(path: &Path) -> bool {
-    path.starts_with("/dev") || path.starts_with("/proc")
 }
 
 /// The read end of the pipe whose write end we have: opening it again spares us to keep a second
@@ -423,7 +399,6 @@ impl Outputs {
         definition: impl Fn(&UnitName) -> Option<Arc<Definition>>,
     ) {
         let mut rings: HashMap<UnitName, OwnedFd> = found.rings.into_iter().collect();
-        self.rings = rings.keys().cloned().collect();
         let mut write_ends: HashMap<(UnitName, Stream), OwnedFd> =
             found.write_ends.into_iter().collect();
         let mut spools: HashMap<(UnitName, Stream), OwnedFd> = found.spools.into_iter().collect();
@@ -465,12 +440,12 @@ impl Outputs {
             if let Some(write_end) = write_ends.remove(&(unit.clone(), stream)) {
                 self.pipes.insert(
                     (unit, stream),
-                    Pipe {
+                    Box::new(Pipe {
                         write_end: Arc::new(write_end),
                         sink,
                         copying,
                         released: false,
-                    },
+                    }),
                 );
             }
         }
@@ -540,9 +515,6 @@ impl Outputs {
                 let unit = unit.clone();
                 forget_key(link, &Key::Spool { unit, stream });
             }
-        }
-        if self.rings.remove(unit) {
-            forget_key(link, &Key::Ring { unit: unit.clone() });
         }
         logs.forget(unit.clone());
     }

@@ -35,7 +35,8 @@ pub struct Processes {
     cgroups: Option<Arc<Cgroups>>,
     watch: Watch,
     instances: HashMap<Ticket, Instance>,
-    units: HashMap<UnitName, Unit>,
+    /// In boxes: a table keeps room for more than are in it.
+    units: HashMap<UnitName, Box<Unit>>,
     /// `/proc` as it was at a moment; good for the signals of one turn of the loop.
     seen: Option<Arc<Seen>>,
 }
@@ -191,6 +192,8 @@ impl Processes {
         let pidfd = Arc::new(pidfd);
         let entry = self.units.entry(unit.clone()).or_default();
         entry.others.retain(|other| other.pid != pid);
+        // Mostly there is one, and a list makes room for four.
+        entry.leaders.reserve_exact(1);
         entry.leaders.push(Leader {
             ticket,
             pid,

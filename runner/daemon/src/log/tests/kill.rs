@@ -26,7 +26,7 @@ fn follow_until_killed() {
         [(); 6].map(|()| open().unwrap());
     let path = PathBuf::from(told.next().unwrap());
     let (sender, _events) = tokio::sync::mpsc::unbounded_channel();
-    let logs = Logs::start(LogTarget::Console(Format::Text), sender).unwrap();
+    let logs = Logs::start(LogTarget::Console(Format::Text), None, sender).unwrap();
     let follow = |name: &str, read_end, sink, ring| {
         let (unit, stream) = (unit(name), Stream::Out);
         logs.follow(Follow {
