@@ -147,6 +147,17 @@ impl World<'_> {
             .is_some_and(|service| service.main_pid == Some(process.pid))
     }
 
+    /// The answer that is really next where this one was chosen: one thread reads unit files, in the
+    /// order in which it was asked.
+    fn in_order(&self, chosen: usize) -> usize {
+        let is_reading = |event: &Event| matches!(event, Event::UnitsRead { .. });
+        let mut answers = self.manager.answers.iter();
+        match self.manager.answers.get(chosen) {
+            Some(event) if is_reading(event) => answers.position(is_reading).unwrap_or(chosen),
+            _ => chosen,
+        }
+    }
+
     /// Something happens, perhaps something bad.
     fn turmoil(&mut self) {
         match self.dice.below(100) {
@@ -157,6 +168,7 @@ impl World<'_> {
                     self.go_on();
                 } else {
                     let at = self.dice.below(many);
+                    let at = self.in_order(at);
                     let event = self.manager.answers.remove(at).unwrap();
                     if self.dice.percent(5) && !matches!(event, Event::Requested { .. }) {
                         self.manager.answers.push_back(event.clone());
