@@ -17,8 +17,15 @@ A script has one step a line:
     wait NAME STATE       until the process is in this state; answers nothing
     wait-pid NAME         until the process has another pid than at the last `note-pid NAME`
     note-pid NAME         remembers the pid
+    feed NAME PATH [LOG]  writes a file to a process's standard input, line by line, and waits for each
+                          in LOG and its rotated files; answers nothing
     file PATH TEXT        writes a file below the directory; \\n is a line's end
     sh COMMAND            runs a shell command in the directory
+    until COMMAND         runs one again and again until it succeeds; answers nothing
+    bytes TEXT            sends this to the HTTP server, with \\r and \\n, and reads until it hangs up:
+                          the lines that do not differ from run to run, sorted
+    cgi ADDRESS           connects to `tcp:PORT` or to a path below the directory, and says what the
+                          program there answers
 """
 import json
 import os
@@ -154,6 +161,44 @@ def until(what, look):
     return {"timeout": what}
 
 
+def shell(command):
+    return subprocess.run(
+        command, shell=True, cwd=DIRECTORY, capture_output=True, text=True, timeout=PATIENCE
+    )
+
+
+def sent(text):
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.settimeout(PATIENCE)
+        peer.connect(SOCKET)
+        peer.sendall(text.replace("\\r", "\r").replace("\\n", "\n").encode())
+        answer = b""
+        while more := peer.recv(65536):
+            answer += more
+    lines = normal(answer.decode()).splitlines()
+    # Without what runs change, and what ours says beyond the original; fields may be in any order.
+    said = r"(?i)(date|last-modified|connection: close|x-)"
+    return sorted(line for line in lines if not re.match(said, line))
+
+
+def cgi(address):
+    """One connection, as a web server makes it: a request, and all that is answered."""
+    kind, _, port = address.partition(":")
+    if kind == "tcp":
+        peer = socket.create_connection(("127.0.0.1", int(port)), PATIENCE)
+    else:
+        peer = socket.socket(socket.AF_UNIX)
+        peer.settimeout(PATIENCE)
+        peer.connect(os.path.join(DIRECTORY, address))
+    with peer:
+        peer.sendall(b"request\n")
+        peer.shutdown(socket.SHUT_WR)
+        answer = b""
+        while more := peer.recv(65536):
+            answer += more
+    return {"value": normal(answer.decode())}
+
+
 def values(text):
     """The JSON values of a line, one after another."""
     decoder, found, at = json.JSONDecoder(), [], 0
@@ -190,14 +235,30 @@ def step(line):
         return None
     if word == "wait-pid":
         return until(rest, lambda: info(rest)["pid"] not in (0, pids[rest]))
+    if word == "feed":
+        name, path, *log = rest.split()
+        with open(os.path.join(DIRECTORY, path)) as lines:
+            for line in lines:
+                server().supervisor.sendProcessStdin(name, line)
+                # So that each is read, and written, by itself.
+                missing = log and until(line, lambda: shell(f"grep -qF '{line.strip()}' {log[0]}*").returncode == 0)
+                if missing:
+                    return missing
+        return None
     if word == "file":
         path, _, text = rest.partition(" ")
         with open(os.path.join(DIRECTORY, path), "w") as out:
             out.write(text.replace("\\n", "\n").replace("DIR", DIRECTORY))
         return None
     if word == "sh":
-        done = subprocess.run(rest, shell=True, cwd=DIRECTORY, capture_output=True, text=True, timeout=PATIENCE)
+        done = shell(rest)
         return {"out": normal(done.stdout), "err": normal(done.stderr), "code": done.returncode}
+    if word == "until":
+        return until(rest, lambda: shell(rest).returncode == 0)
+    if word == "bytes":
+        return {"lines": sent(rest)}
+    if word == "cgi":
+        return cgi(rest)
     raise SystemExit(f"no such step: {line}")
 
 

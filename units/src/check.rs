@@ -161,11 +161,11 @@ impl Findings<'_> {
     fn listener(&mut self) {
         let unit = self.definition;
         if unit.event_types().is_empty() {
-            if unit.is_set(SettingId::EventBufferSize) {
-                self.warn(
-                    SettingId::EventBufferSize,
-                    "`event-buffer-size` does nothing without `event-types`",
-                );
+            for id in [SettingId::EventBufferSize, SettingId::EventResults] {
+                if unit.is_set(id) {
+                    let key = id.key();
+                    self.warn(id, format!("`{key}` does nothing without `event-types`"));
+                }
             }
             return;
         }
@@ -371,6 +371,10 @@ mod tests {
             (
                 "event-types = ['TICK_5']\nstandard-input = 'pipe'",
                 "error: an event listener answers on its standard output",
+            ),
+            (
+                "event-results = \"any\"",
+                "warning: `event-results` does nothing without `event-types`",
             ),
             (
                 "event-buffer-size = 5",

@@ -11,8 +11,9 @@ use super::{Section, Setting};
 use crate::definition::Definition;
 use crate::name::UnitName;
 use crate::value::{
-    Assignment, EnvironmentFile, ExecLine, ExitSet, Input, KillMode, Limit, ListenAddress, LogFile,
-    Mode, NotifyAccess, Output, Owner, Restart, ServiceType, Signal, Size, Span, WorkingDirectory,
+    Assignment, EnvironmentFile, EventResults, ExecLine, ExitSet, Input, KillMode, Limit,
+    ListenAddress, LogFile, Mode, NotifyAccess, Output, Owner, Restart, ServiceType, Signal, Size,
+    Span, WorkingDirectory,
 };
 
 macro_rules! settings {
@@ -538,6 +539,14 @@ settings! {
     /// When one more comes the oldest is dropped, and the log says so.
     EventBufferSize: Service "event-buffer-size" = ours,
         pub event_buffer_size -> u32 as Count, default "10";
+
+    /// Which results of the service accept an event.
+    ///
+    /// A listener answers `RESULT`, a length and a text. `OK` accepts the event, and any other text
+    /// rejects it: it is told again. With `any` every text accepts it, for listeners that were
+    /// written for a result handler of their own.
+    EventResults: Service "event-results" = ours,
+        pub event_results -> EventResults as Results, default "ok";
 
     /// How long the service may take over an event.
     ///

@@ -2,8 +2,9 @@
 
 use crate::name::UnitName;
 use crate::value::{
-    Assignment, EnvironmentFile, ExecLine, ExitSet, Input, KillMode, Limit, ListenAddress, LogFile,
-    Mode, NotifyAccess, Output, Owner, Restart, ServiceType, Signal, Size, Span, WorkingDirectory,
+    Assignment, EnvironmentFile, EventResults, ExecLine, ExitSet, Input, KillMode, Limit,
+    ListenAddress, LogFile, Mode, NotifyAccess, Output, Owner, Restart, ServiceType, Signal, Size,
+    Span, WorkingDirectory,
 };
 
 /// The value of a setting.
@@ -61,6 +62,8 @@ pub enum Value {
     KillMode(KillMode),
     /// Whose messages count.
     NotifyAccess(NotifyAccess),
+    /// Which answers accept an event.
+    EventResults(EventResults),
     /// Addresses to listen on.
     Addresses(Box<[ListenAddress]>),
 }
@@ -100,6 +103,7 @@ impl Value {
             Value::Restart(v) => vec![v.to_string()],
             Value::KillMode(v) => vec![v.to_string()],
             Value::NotifyAccess(v) => vec![v.to_string()],
+            Value::EventResults(v) => vec![v.to_string()],
             Value::Addresses(v) => each(v),
         }
     }

@@ -3,9 +3,10 @@
 use super::value::Value;
 use crate::name::UnitName;
 use crate::value::{
-    Assignment, EnvironmentFile, ExecLine, ExitSet, Input, KillMode, Limit, ListenAddress,
-    ListenKind, LogFile, Mode, NotifyAccess, Output, Owner, Restart, ServiceType, Signal, Size,
-    Span, ValueProblem, WorkingDirectory, absolute_path, check_account, parse_count, parse_integer,
+    Assignment, EnvironmentFile, EventResults, ExecLine, ExitSet, Input, KillMode, Limit,
+    ListenAddress, ListenKind, LogFile, Mode, NotifyAccess, Output, Owner, Restart, ServiceType,
+    Signal, Size, Span, ValueProblem, WorkingDirectory, absolute_path, check_account, parse_count,
+    parse_integer,
 };
 
 /// What TOML may stand for a value.
@@ -455,6 +456,19 @@ value_types! {
             }
         }),
         lend: { Value::NotifyAccess(word) => *word },
+    }
+    Results -> EventResults {
+        name: "accepted results",
+        grammar: "one word",
+        words: EventResults::WORDS, meanings: EventResults::MEANINGS,
+        shape: Text, list: false,
+        read: |items, expand| scalar(items, expand, |text| {
+            match EventResults::from_word(text) {
+                Some(word) => Ok(Value::EventResults(word)),
+                None => Err(ValueProblem::unknown_word("accepted result", text, EventResults::WORDS)),
+            }
+        }),
+        lend: { Value::EventResults(word) => *word },
     }
     Streams -> &'a [ListenAddress] {
         name: "list of addresses",

@@ -269,7 +269,7 @@ pub enum GroupKind {
         /// How many events wait for a free listener; at least 1.
         buffer_size: i64,
         /// The Python function that judges results, where it is not supervisord's own. None can be
-        /// called here: results are judged as by default, `OK` or not.
+        /// called here: every result accepts the event then.
         result_handler: Option<String>,
     },
     /// `[fcgi-program:…]`.

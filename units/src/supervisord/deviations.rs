@@ -19,7 +19,7 @@ pub const DEVIATIONS: &[Deviation] = &[
     Deviation {
         name: "plug-ins",
         original: "imports the Python objects named by rpcinterface, ctlplugin and result_handler, and refuses what cannot be imported",
-        here: "knows supervisor.rpcinterface:make_main_rpcinterface and supervisor.dispatchers:default_handler; another interface or client plug-in is left out with a warning, and with another result handler only `OK` is accepted, as by default",
+        here: "knows supervisor.rpcinterface:make_main_rpcinterface and supervisor.dispatchers:default_handler; another interface or client plug-in is left out with a warning, and with another result handler every result accepts the event (event-results)",
         why: "no Python runs here, and the programs of the file are worth more than the plug-in",
     },
     Deviation {
@@ -139,6 +139,24 @@ pub const RUNNING_DEVIATIONS: &[Deviation] = &[
         original: "of two groups with one name both are listed and the first one runs",
         here: "only the one that runs is there, and a warning names the other",
         why: "clients could not tell them apart",
+    },
+    Deviation {
+        name: "groups without processes",
+        original: "numprocs=0 and a [group:] without programs make a group that no client is shown, and that listeners are told of",
+        here: "there is no such group",
+        why: "a group is what its processes say",
+    },
+    Deviation {
+        name: "sizes of log files",
+        original: "rotates a log file after the write that made it maxbytes long or longer, wherever the text ends",
+        here: "rotates before it would become longer than maxbytes, between two lines",
+        why: "a limit is a limit, and no line is in two files",
+    },
+    Deviation {
+        name: "the mark of a run",
+        original: "programs get four variables of its own at most, whose names begin with SUPERVISOR_",
+        here: "INVOCATION_ID and SYSTEMD_EXEC_PID besides, as from systemd",
+        why: "processes that leave the group and the session of their program are found by the one",
     },
     Deviation {
         name: "umask",

@@ -191,7 +191,7 @@ impl<'a> Reading<'a, '_> {
                 self.notes.warn(
                     self.options.place(section, "result_handler"),
                     format!("the Python plug-in {handler} cannot be loaded here"),
-                    "the listener has to answer `OK`, as by default",
+                    "every result of the listener accepts the event (`event-results = \"any\"`)",
                 );
             }
             let events = self.events(section)?;

@@ -198,8 +198,7 @@ impl Mapping<'_> {
             GroupKind::EventPool {
                 events,
                 buffer_size,
-                // Python is not run; the reader has said so.
-                result_handler: _,
+                result_handler,
             } => {
                 self.say(S::StandardInput, "pipe", "");
                 self.list(S::EventTypes, events.clone(), "events");
@@ -208,6 +207,11 @@ impl Mapping<'_> {
                     count(*buffer_size).to_string(),
                     "buffer_size",
                 );
+                // Python is not run, and what another handler would make of a result nobody
+                // knows: the reader has said so.
+                if result_handler.is_some() {
+                    self.say(S::EventResults, "any", "result_handler");
+                }
             }
             GroupKind::Fcgi(_) => {
                 self.say(S::StandardInput, "socket", "socket");

@@ -216,8 +216,8 @@ pub static OPTIONS: &[OptionMeaning] = &[
     },
     OptionMeaning {
         option: "result_handler",
-        settings: &[],
-        meaning: "Python code, which nothing here can run: answers are `OK` or `FAIL`, as by default",
+        settings: &[S::EventResults],
+        meaning: "`event-results`: supervisord's own handler is `ok`; any other is Python code, which nothing here can run, and makes it `any`: every result accepts the event",
     },
     OptionMeaning {
         option: "depends_on",

@@ -28,7 +28,7 @@ pub use listen::{ListenAddress, ListenKind};
 pub use log_file::LogFile;
 pub use mode::Mode;
 pub use owner::{Owner, check_account};
-pub use policy::{KillMode, NotifyAccess, Restart, ServiceType};
+pub use policy::{EventResults, KillMode, NotifyAccess, Restart, ServiceType};
 pub use quoting::{quote, split_words};
 pub use signal::Signal;
 pub use size::Size;

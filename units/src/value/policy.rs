@@ -63,3 +63,13 @@ super::words! {
         All = "all",
     }
 }
+
+super::words! {
+    /// Which answers of an event listener accept the event.
+    pub enum EventResults {
+        /// only `OK`; any other result rejects the event, which is told again
+        Ok = "ok",
+        /// every result, whatever it is
+        Any = "any",
+    }
+}

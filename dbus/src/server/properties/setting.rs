@@ -134,6 +134,7 @@ pub(super) fn value(definition: Option<&Definition>, id: SettingId) -> Variant<'
         Value::ServiceType(value) => text(value.as_str()),
         Value::Restart(value) => text(value.as_str()),
         Value::KillMode(value) => text(value.as_str()),
+        Value::EventResults(value) => text(value.as_str()),
         Value::NotifyAccess(value) => text(value.as_str()),
         Value::Addresses(values) => texts(values.iter()),
     }

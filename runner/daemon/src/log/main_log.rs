@@ -54,7 +54,7 @@ impl Main {
         level <= self.level
     }
 
-    /// Opens the path again at the next line.
+    /// Opens the path again at the next line, or when it is prepared.
     pub(super) fn reopen(&mut self) {
         if let Some(file) = &mut self.file {
             file.reopen();

@@ -237,6 +237,7 @@ impl Outlets {
     pub(super) fn reopen(&mut self) {
         if let Some(main) = &mut self.main {
             main.reopen();
+            main.prepare(self.now);
         }
         if let Some(file) = &mut self.file {
             file.reopen();

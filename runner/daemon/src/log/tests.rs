@@ -393,6 +393,9 @@ fn a_file_emptied_by_others_is_written_on_from_its_start() {
     assert_numbers(&std::fs::read_to_string(&path).unwrap(), 1_000..2_000);
     std::fs::rename(&path, dir.path().join("moved")).unwrap();
     world.logs.reopen();
+    // Also where nobody writes.
+    world.flush();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "");
     write_numbers(&mut write, 2_000..3_000);
     world.flush();
     assert_numbers(&std::fs::read_to_string(&path).unwrap(), 2_000..3_000);

@@ -269,7 +269,11 @@ impl Writer {
             Command::Reopen => {
                 self.out.reopen();
                 for file in self.files.values().filter_map(Weak::upgrade) {
-                    file.borrow_mut().reopen();
+                    let mut file = file.borrow_mut();
+                    file.reopen();
+                    // Who moved it away finds a new one at once. What is wrong with it shows at the
+                    // next line.
+                    let _ = file.takes_all(0, self.out.now);
                 }
             }
             Command::MainLog(wanted) => self.out.keep_main_log(wanted),

@@ -254,13 +254,12 @@ impl Manager {
 /// What a socket unit listens on, its owners looked up. May ask `getent`: not for the loop's thread.
 fn listeners_of(definition: &Definition) -> Result<Listeners, String> {
     let accounts = Accounts::default();
-    let uid = match definition.socket_user() {
+    let user = match definition.socket_user() {
         Some(name) => Some(
             accounts
                 .user(name)
                 .map_err(|error| format!("cannot look up user {name}: {error}"))?
-                .ok_or_else(|| format!("no such user: {name}"))?
-                .uid,
+                .ok_or_else(|| format!("no such user: {name}"))?,
         ),
         None => None,
     };
@@ -272,7 +271,8 @@ fn listeners_of(definition: &Definition) -> Result<Listeners, String> {
                 .ok_or_else(|| format!("no such group: {name}"))?
                 .gid,
         ),
-        None => None,
+        None => user.as_ref().map(|user| user.gid),
     };
+    let uid = user.map(|user| user.uid);
     Ok(Listeners::of(definition, uid, gid))
 }

@@ -47,7 +47,7 @@ pub(super) struct Script {
     pub gid: u32,
     pub uid: u32,
     pub umask: u32,
-    /// The working directory, and whether `/` will do instead.
+    /// The working directory, null for the one we are in, and whether `/` will do instead.
     pub directory: *const c_char,
     pub directory_optional: bool,
     /// Places in the environment that take the pid of the child, each [`PID_ROOM`] bytes long.
@@ -147,7 +147,8 @@ fn steps(script: &mut Script) -> Result<Never, Step> {
     }
     sys!(libc::SYS_umask, script.umask);
     become_user(script)?;
-    if sys!(libc::SYS_chdir, script.directory) < 0
+    if !script.directory.is_null()
+        && sys!(libc::SYS_chdir, script.directory) < 0
         && !(script.directory_optional && sys!(libc::SYS_chdir, c"/".as_ptr()) == 0)
     {
         return Err(Step::Directory);

@@ -34,7 +34,8 @@ pub(super) struct Plan {
     limits: Vec<(c_int, libc::rlimit64)>,
     identity: Identity,
     umask: u32,
-    directory: CString,
+    /// `None`: where we are.
+    directory: Option<CString>,
     directory_optional: bool,
     cgroup: Option<OwnedFd>,
     /// The keeper's socket and the record for it; `None` makes the child our own.
@@ -128,12 +129,14 @@ impl Plan {
             .map(|word| c_string(word, "an argument"))
             .collect::<Result<Vec<CString>, SpawnFailure>>()?;
         let (directory, directory_optional) = match definition.working_directory() {
-            None => ("/".to_owned(), false),
-            Some(WorkingDirectory::Path { path, missing_ok }) => (path.to_string(), *missing_ok),
-            // A child begins where we are.
-            Some(WorkingDirectory::Inherit) => (".".to_owned(), false),
-            Some(WorkingDirectory::Below(path)) => (path.to_string(), false),
-            Some(WorkingDirectory::Home) => (home(&identity, &settings.accounts)?, false),
+            None => (Some("/".to_owned()), false),
+            Some(WorkingDirectory::Path { path, missing_ok }) => {
+                (Some(path.to_string()), *missing_ok)
+            }
+            // A child begins where we are, also where its user could not go.
+            Some(WorkingDirectory::Inherit) => (None, false),
+            Some(WorkingDirectory::Below(path)) => (Some(path.to_string()), false),
+            Some(WorkingDirectory::Home) => (Some(home(&identity, &settings.accounts)?), false),
         };
         Ok(Plan {
             path,
@@ -150,7 +153,9 @@ impl Plan {
             )],
             identity,
             umask: definition.umask().bits(),
-            directory: c_string(directory, "the working directory")?,
+            directory: directory
+                .map(|directory| c_string(directory, "the working directory"))
+                .transpose()?,
             directory_optional,
             cgroup: cgroup(order, settings)?,
             register: None,
@@ -211,7 +216,10 @@ impl Plan {
             gid: gid.unwrap_or(u32::MAX),
             uid: user.map_or(u32::MAX, |user| user.uid),
             umask: self.umask,
-            directory: self.directory.as_ptr(),
+            directory: self
+                .directory
+                .as_ref()
+                .map_or(std::ptr::null(), |directory| directory.as_ptr()),
             directory_optional: self.directory_optional,
             pid_places: pid_places.as_ptr(),
             pid_place_count: pid_places.len(),
@@ -253,6 +261,11 @@ impl Plan {
         Err(Failed::Step(literal::failure(failure)))
     }
 
+    fn directory(&self) -> std::borrow::Cow<'_, str> {
+        let directory = self.directory.as_deref().unwrap_or(c".");
+        directory.to_string_lossy()
+    }
+
     /// What could not be done in `step`, as supervisord writes it into the program's log.
     fn complaint(&self, step: Step, errno: c_int) -> String {
         let code = nix::errno::Errno::from_raw(errno);
@@ -260,7 +273,7 @@ impl Plan {
             Step::Group => "couldn't setuid: Could not set groups of effective user".to_owned(),
             Step::User => format!("couldn't setuid: {code:?}"),
             Step::Directory => {
-                let directory = self.directory.to_string_lossy();
+                let directory = self.directory();
                 format!("couldn't chdir to {directory}: {code:?}")
             }
             _ => {
@@ -303,10 +316,7 @@ impl Plan {
             },
             Step::User => format!("cannot become user {user:?}"),
             Step::Directory => {
-                format!(
-                    "cannot change to directory {}",
-                    self.directory.to_string_lossy()
-                )
+                format!("cannot change to directory {}", self.directory())
             }
             Step::Mask => "cannot unblock signals".to_owned(),
             Step::Execute => {

@@ -6,6 +6,7 @@ use control::Happening;
 use engine::change::ProcessMoved;
 use engine::clock::Monotonic;
 use engine::view::supervisord::ProcessState;
+use units::value::EventResults;
 use units::{UnitName, UnitSet};
 
 use super::event::{self, Channel, Event, Kind, Period};
@@ -260,7 +261,13 @@ impl Machine {
             member.pid = pid;
         }
         let before = member.protocol.state;
-        let said = member.protocol.push(bytes);
+        let accepts_any = member.definition.results == EventResults::Any;
+        let mut said = member.protocol.push(bytes);
+        for one in &mut said {
+            if accepts_any && *one == Said::Rejected {
+                *one = Said::Processed;
+            }
+        }
         let name = member.definition.process.clone();
         if let Some(waiting) = returned {
             self.take_back(now, index, waiting);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use engine::clock::Monotonic;
 use serde::{Deserialize, Serialize};
 use units::UnitName;
-use units::value::Span;
+use units::value::{EventResults, Span};
 
 use super::event::{Channel, Event};
 use super::machine::{Machine, Stage};
@@ -73,6 +73,9 @@ struct KeptMember {
     unit: UnitName,
     process: String,
     patience_usec: u64,
+    /// `event-results = "any"`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    accepts_any: bool,
     protocol: Protocol,
     event: Option<KeptWaiting>,
     pid: u32,
@@ -288,6 +291,7 @@ impl KeptMember {
             unit: member.definition.unit.clone(),
             process: member.definition.process.clone(),
             patience_usec: member.definition.patience.as_micros(),
+            accepts_any: member.definition.results == EventResults::Any,
             protocol: member.protocol.clone(),
             event: member.event.as_ref().map(KeptWaiting::of),
             pid: member.pid,
@@ -305,6 +309,10 @@ impl KeptMember {
                 unit: self.unit,
                 process: self.process,
                 patience: Span::from_micros(self.patience_usec),
+                results: match self.accepts_any {
+                    true => EventResults::Any,
+                    false => EventResults::Ok,
+                },
             },
             event: self.event.and_then(|event| event.take_up(events)),
             protocol: self.protocol,

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use engine::clock::Monotonic;
-use units::value::Span;
+use units::value::{EventResults, Span};
 use units::{Definition, UnitName, UnitSet};
 
 use super::event::{Event, Kind};
@@ -36,6 +36,8 @@ pub(super) struct MemberDefinition {
     pub(super) process: String,
     /// How long it may take over an event.
     pub(super) patience: Span,
+    /// Which of its results accept an event.
+    pub(super) results: EventResults,
 }
 
 impl PoolDefinition {
@@ -86,6 +88,7 @@ impl MemberDefinition {
             unit,
             process,
             patience: definition.event_timeout_sec(),
+            results: definition.event_results(),
         }
     }
 }

@@ -351,8 +351,9 @@ impl Reporter<'_> {
                 return said(Verdict::Mapped, format!("{}{more}", first.join(", ")));
             }
             "result_handler" if self.has_handler(section) => {
-                let text = "this is Python code, and no Python runs in runnerd";
-                return said(Verdict::Dropped, text);
+                let text = "event-results = \"any\"; this is Python code, and no Python runs in \
+                            runnerd: every result of the listener accepts the event";
+                return said(Verdict::Approximated, text);
             }
             "environment" => {
                 if let Some(name) = self.lost_variable(section) {

@@ -184,9 +184,32 @@ fn groups_pools_and_sockets() {
     let listener = settings(&set, "l.service");
     assert!(listener.contains(&"event-types=TICK_5 PROCESS_STATE".to_owned()));
     assert!(listener.contains(&"event-buffer-size=3".to_owned()));
+    assert!(
+        !listener
+            .iter()
+            .any(|line| line.starts_with("event-results"))
+    );
     for unit in set.iter() {
         assert!(unit.is_loaded(), "{:?}", unit.load_state());
     }
+}
+
+/// `supervisor_stdout` and the like print what a listener answers, and reject nothing.
+#[test]
+fn another_result_handler_accepts_every_result() {
+    let (set, found) = load_text(
+        "[supervisord]\n[eventlistener:out]\ncommand=supervisor_stdout\nevents=PROCESS_LOG\n\
+         result_handler=supervisor_stdout:event_handler\n\
+         [eventlistener:own]\ncommand=own\nevents=PROCESS_LOG\n\
+         result_handler=supervisor.dispatchers:default_handler\n",
+    );
+    let any = "event-results=any".to_owned();
+    assert!(settings(&set, "out.service").contains(&any));
+    assert!(!settings(&set, "own.service").contains(&any));
+    let warned = found
+        .iter()
+        .any(|one| one.to_string().contains("supervisor_stdout:event_handler"));
+    assert!(warned, "{found:?}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use control::Happening;
 use engine::change::ProcessMoved;
 use engine::clock::Monotonic;
 use engine::view::supervisord::ProcessState;
+use units::value::EventResults;
 use units::{UnitName, UnitSet};
 
 use super::event::Channel;
@@ -475,4 +476,27 @@ fn long_output_is_told_in_pieces_that_are_text() {
         stage.out("p:l.service", 5, "RESULT 2\nOKREADY\n");
     }
     assert!(heard == text);
+}
+
+#[test]
+fn a_listener_may_have_every_result_accepted() {
+    let mut stage = Stage::new(&["p:a.service"], &["REMOTE_COMMUNICATION"], 10);
+    let member = &mut stage.machine.pools[0].members[0];
+    assert_eq!(member.definition.results, EventResults::Ok);
+    member.definition.results = EventResults::Any;
+    stage.up("p:a.service", 5);
+    stage.remote("x");
+    assert_eq!(stage.deeds(), ["p:a.service <- 0"]);
+    // What supervisor_stdout's listener answers is what is to be printed.
+    stage.out("p:a.service", 5, "RESULT 5\nx | yREADY\n");
+    stage.remote("y");
+    assert_eq!(stage.deeds(), ["p:a.service <- 1"]);
+    stage.kill();
+    stage.out("p:a.service", 5, "RESULT 4\nFAILREADY\n");
+    assert_eq!(stage.deeds(), [""; 0]);
+    // A violation of the protocol stays one.
+    stage.remote("z");
+    stage.machine.take_deeds();
+    stage.out("p:a.service", 5, "nonsense\n");
+    assert_eq!(stage.deeds().len(), 2);
 }
