@@ -217,8 +217,16 @@ impl Engine {
             let waits_in_vain = state
                 .service()
                 .is_some_and(|service| matches!(service.phase, Phase::AutoRestart { timer: None }));
+            // Its job was to start it again, and ended otherwise.
+            let holds_in_vain = is_down
+                && state
+                    .service()
+                    .is_some_and(|service| service.kept_for_restart);
+            if (waits_in_vain || holds_in_vain) && !has_job {
+                self.service_step(unit, ServiceEvent::RestartDropped(UnitResult::Success));
+            }
             if waits_in_vain && !has_job {
-                return self.service_step(unit, ServiceEvent::RestartDropped(UnitResult::Success));
+                return;
             }
             self.tell_sockets(unit);
         }

@@ -97,6 +97,9 @@ pub(crate) struct Service {
     pub(crate) status_text: String,
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) status_errno: i32,
+    /// What belongs to a run was kept for the one that was to follow.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) kept_for_restart: bool,
     /// Something was put into the fd store.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) uses_store: bool,

@@ -172,6 +172,12 @@ impl Run<'_> {
 
     /// The restart job came to nothing: nobody will take the service out of this state.
     pub(super) fn restart_dropped(&mut self, result: UnitResult) {
+        if matches!(self.s.phase, Phase::Dead { .. } | Phase::Failed { .. }) {
+            if self.s.kept_for_restart {
+                self.let_go();
+            }
+            return;
+        }
         if !matches!(self.s.phase, Phase::AutoRestart { timer: None }) {
             return;
         }

@@ -22,6 +22,7 @@ impl Run<'_> {
         self.s.forbid_restart = false;
         self.s.reload_failed = false;
         self.s.lives_as_group = false;
+        self.s.kept_for_restart = false;
         self.s.told = None;
         self.s.status_text.clear();
         self.s.status_errno = 0;

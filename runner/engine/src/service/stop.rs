@@ -490,6 +490,7 @@ impl Run<'_> {
     /// Gives back what belongs to a run, and what is kept between runs unless one follows.
     pub(super) fn let_go(&mut self) {
         let unit = self.cx.name.clone();
+        self.s.kept_for_restart = self.cx.restarting;
         if self.s.uses_store && !self.cx.restarting {
             self.s.uses_store = false;
             self.cx.actions.push(Action::Unstore {
