@@ -2,14 +2,17 @@
 //! [`Definition`](crate::definition::Definition), the manual, the schema and the D-Bus properties
 //! all come from it.
 
+#[macro_use]
+mod row;
 mod table;
 mod value;
 mod value_type;
 
 pub use table::SettingId;
-pub(crate) use table::default_of;
 pub use value::Value;
 pub use value_type::{Shape, ValueType};
+
+use std::sync::LazyLock;
 
 use crate::name::UnitKind;
 
@@ -89,6 +92,20 @@ impl Setting {
     pub fn is_list(&self) -> bool {
         self.value.is_list
     }
+}
+
+/// What `id` is where nobody sets it.
+pub(crate) fn default_of(id: SettingId) -> &'static Value {
+    static DEFAULTS: LazyLock<Box<[Value]>> = LazyLock::new(|| {
+        // A test reads every default, so none of them is replaced here.
+        let read = |row: &Setting| {
+            row.value
+                .read_literally(row.default)
+                .unwrap_or(Value::Nothing)
+        };
+        table::ROWS.iter().map(read).collect()
+    });
+    &DEFAULTS[id as usize]
 }
 
 /// Every setting, in the order it is documented.

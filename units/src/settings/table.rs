@@ -3,9 +3,6 @@
 //!
 //! `Id: section "key" = "SystemdName" (or `ours`), [pub] accessor -> type it lends as value type, default "text";`
 
-use std::sync::LazyLock;
-
-use super::value::Value;
 use super::value_type::{Typed, types};
 use super::{Section, Setting};
 use crate::definition::Definition;
@@ -15,41 +12,6 @@ use crate::value::{
     ListenAddress, LogFile, Mode, NotifyAccess, Output, Owner, Restart, ServiceType, Signal, Size,
     Span, WorkingDirectory,
 };
-
-macro_rules! settings {
-    (@twin ours) => { None };
-    (@twin $name:literal) => { Some($name) };
-    ($(
-        $(#[doc = $doc:literal])+
-        $id:ident: $section:ident $key:literal = $twin:tt,
-            $visibility:vis $accessor:ident -> $lent:ty as $type:ident, default $default:literal;
-    )+) => {
-        /// A setting. The order is that of the manual and says nothing else.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[repr(u8)]
-        pub enum SettingId {
-            $($(#[doc = $doc])+ $id,)+
-        }
-
-        pub(super) static ROWS: &[Setting] = &[$(Setting {
-            id: SettingId::$id,
-            section: Section::$section,
-            key: $key,
-            systemd: settings!(@twin $twin),
-            value: &<types::$type as Typed>::TYPE,
-            default: $default,
-            doc: &[$($doc),+],
-        },)+];
-
-        /// The settings, each falling back to its default where the unit does not set it.
-        impl Definition {
-            $($(#[doc = $doc])+
-            $visibility fn $accessor(&self) -> $lent {
-                <types::$type as Typed>::lend(self.value(SettingId::$id))
-            })+
-        }
-    };
-}
 
 settings! {
     /// What the unit is, for people.
@@ -692,18 +654,4 @@ settings! {
     /// As `wanted-by`, with the meaning of `requires`.
     RequiredBy: Install "required-by" = "RequiredBy",
         pub required_by -> &[UnitName] as Units, default "";
-}
-
-/// What `id` is where nobody sets it.
-pub(crate) fn default_of(id: SettingId) -> &'static Value {
-    static DEFAULTS: LazyLock<Box<[Value]>> = LazyLock::new(|| {
-        // A test reads every default, so none of them is replaced here.
-        let read = |row: &Setting| {
-            row.value
-                .read_literally(row.default)
-                .unwrap_or(Value::Nothing)
-        };
-        ROWS.iter().map(read).collect()
-    });
-    &DEFAULTS[id as usize]
 }
