@@ -336,14 +336,15 @@ fn a_reload_with_a_broken_file_ends_nothing() {
     }
     // SIGHUP cannot answer: the log says it, with the place.
     let line = good.lines().count() + 1;
+    let read = |peer: &Peer| std::fs::read_to_string(peer.path("main.log")).unwrap_or_default();
+    let before = read(&peer).len();
     nix::sys::signal::kill(
         nix::unistd::Pid::from_raw(peer.pid()),
         nix::sys::signal::Signal::SIGHUP,
     )
     .unwrap();
     peer.wait_until("the log names the place", |peer| {
-        let log = std::fs::read_to_string(peer.path("main.log")).unwrap_or_default();
-        log.contains(&format!("supervisord.conf:{line}"))
+        read(peer)[before..].contains(&format!("supervisord.conf:{line}"))
     });
     std::fs::write(&conf, &good).unwrap();
     assert_eq!(said(&ctl(&peer, &["pid", "app"])), pid, "it still runs");

@@ -519,7 +519,10 @@ fn by_our_own_name() {
     ground.until("it serves", || {
         std::os::unix::net::UnixStream::connect(&socket).is_ok()
     });
-    let text = std::fs::read_to_string(&pid_file).unwrap();
+    // It is written after the servers are there, as the original does.
+    let read = || std::fs::read_to_string(&pid_file).unwrap_or_default();
+    ground.until("the pid file is whole", || read().ends_with('\n'));
+    let text = read();
     assert_eq!(text, format!("{}\n", child.id()));
     assert_eq!(said(&ground.ctl(&["pid"])), text);
     let url = format!("unix://{}", socket.display());
