@@ -307,7 +307,15 @@ fn generated_files_are_told_of_the_same_way() {
         // A few files only we refuse; `ini_oracle` says which may be.
         let ours = disk::read(path, &around)
             .and_then(|(sources, _)| units::supervisord::read(&sources, &around));
-        if ours.is_err() || has_equal_groups(path, &around) {
+        let Ok((config, _)) = ours else { continue };
+        // `%(process_num)c` can make a zero byte, which no program can be given: no command of ours
+        // holds one.
+        let has_zero = config
+            .groups
+            .iter()
+            .flat_map(|group| &group.processes)
+            .any(|process| process.command.contains('\0'));
+        if has_zero || has_equal_groups(path, &around) {
             continue;
         }
         let found = compare(path, answer, &around, true);
