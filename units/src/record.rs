@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use crate::definition::{Definition, Item, LoadState, Origin, UnknownEntry};
 use crate::diagnostic::{Diagnostic, Place, Severity};
-use crate::name::UnitName;
+use crate::name::{UnitKind, UnitName};
 use crate::resolve::{self, Merged};
 use crate::settings;
 use crate::surroundings::Surroundings;
@@ -125,7 +125,7 @@ impl Definition {
         record: &str,
         around: &Surroundings,
     ) -> Result<Definition, RecordProblem> {
-        let mut reader = Reader::default();
+        let mut reader = Reader::new(name.kind());
         for (at, line) in record.lines().enumerate() {
             reader.line(line).map_err(|message| RecordProblem {
                 line: at + 1,
@@ -169,8 +169,8 @@ impl UnitSet {
     }
 }
 
-#[derive(Default)]
 struct Reader {
+    kind: UnitKind,
     files: Vec<Arc<str>>,
     origin: Origin,
     drop_ins: Vec<Arc<str>>,
@@ -181,6 +181,19 @@ struct Reader {
 }
 
 impl Reader {
+    fn new(kind: UnitKind) -> Reader {
+        Reader {
+            kind,
+            files: Vec::new(),
+            origin: Origin::default(),
+            drop_ins: Vec::new(),
+            state: LoadState::default(),
+            diagnostics: Vec::new(),
+            known: BTreeMap::new(),
+            unknown: Vec::new(),
+        }
+    }
+
     fn line(&mut self, line: &str) -> Result<(), String> {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         match word {
@@ -248,7 +261,7 @@ impl Reader {
     }
 
     fn item(&mut self, key: &str, item: Item) {
-        match settings::by_key(key) {
+        match settings::by_key(self.kind, key) {
             Some(row) => self.known.entry(row.id).or_default().push(item),
             None => match self.unknown.iter_mut().find(|entry| *entry.key == *key) {
                 Some(entry) => {

@@ -8,7 +8,7 @@ use toml::de::{DeString, DeTable, DeValue};
 use crate::definition::Item;
 use crate::diagnostic::{Diagnostic, Place, nearest};
 use crate::name::{UnitKind, UnitName};
-use crate::settings::{self, Section, Setting, SettingId};
+use crate::settings::{self, Setting, SettingId};
 
 mod shape;
 
@@ -165,8 +165,8 @@ impl Reader<'_> {
         let mut install = None;
         for (key, value) in in_order(table) {
             let word = text_of(key);
-            let top = settings::by_key(word).filter(|row| TOP_LEVEL.contains(&row.id));
-            if let Some(row) = top {
+            let top = TOP_LEVEL.iter().find(|id| id.key() == word);
+            if let Some(row) = top.map(|id| id.row()) {
                 match shape::items(row, value, self.positions) {
                     Ok(items) => self
                         .file
@@ -197,12 +197,8 @@ impl Reader<'_> {
             format!("setting `{word}`")
         };
         let problem = Diagnostic::error(self.place(key), format!("unknown {what}"));
-        if let Some(row) = settings::by_key(word) {
-            let table = match row.section {
-                Section::Unit | Section::Service => "service",
-                Section::Socket => "socket",
-                Section::Install => "install",
-            };
+        if let Some(row) = settings::named(word).next() {
+            let table = tables(row)[0];
             return Diagnostic {
                 message: format!("`{word}` cannot stand at the top level of a file"),
                 ..problem
@@ -338,7 +334,7 @@ impl Reader<'_> {
             return;
         };
         for (key, value) in in_order(table) {
-            let row = settings::by_key(text_of(key)).filter(|row| row.section == Section::Install);
+            let row = settings::of_install().find(|row| row.key == text_of(key));
             self.read_setting(unit, row, "[install]", key, value);
         }
     }
@@ -365,30 +361,36 @@ impl Reader<'_> {
     fn unknown_setting(&self, kind: UnitKind, table: &str, key: &Key<'_>) -> Diagnostic {
         let word = text_of(key);
         let place = self.place(key);
-        if let Some(row) = settings::by_key(word) {
-            let home = match row.section {
-                Section::Unit => "a unit's own table",
-                Section::Service => "[service]",
-                Section::Socket => "[socket]",
-                Section::Install => "[install]",
-            };
+        if let Some(row) = settings::named(word).next() {
+            let homes: Vec<String> = tables(row).iter().map(|t| format!("[{t}]")).collect();
             return Diagnostic::error(place, format!("`{word}` is no setting of {table}"))
-                .with_hint(format!("it belongs in {home}"));
+                .with_hint(format!("it belongs in {}", homes.join(" or ")));
         }
         let problem = Diagnostic::error(place, format!("unknown setting `{word}` in {table}"));
-        if let Some(row) = settings::all().iter().find(|row| row.systemd == Some(word)) {
+        if let Some(row) = settings::all().find(|row| row.systemd == Some(word)) {
             return problem.with_hint(format!("it is written `{}` here", row.key));
         }
         let in_install = table == "[install]";
-        let here = settings::all().iter().filter(|row| match in_install {
-            true => row.section == Section::Install,
-            false => row.section.is_in_table_of(kind),
+        let here = settings::all().filter(|row| match in_install {
+            true => row.is_install(),
+            false => row.is_in_table_of(kind),
         });
         match nearest(word, here.map(|row| row.key)) {
             Some(near) => problem.with_hint(format!("did you mean `{near}`?")),
             None => problem.with_hint("runner.unit(5) lists the settings"),
         }
     }
+}
+
+/// The tables of a file that a setting can stand in; never none.
+fn tables(row: &Setting) -> Vec<&'static str> {
+    if row.is_install() {
+        return vec!["install"];
+    }
+    let kinds = UnitKind::ALL
+        .iter()
+        .filter(|kind| row.is_in_table_of(**kind));
+    kinds.map(|kind| kind.as_str()).collect()
 }
 
 /// The name of the unit in the table of `kind`, or its sub-table, in the file `stem`.toml.

@@ -49,7 +49,7 @@ fn check(bytes: &[u8]) {
 
 /// Text that looks like a unit file: right keys with right and wrong values.
 fn unit_file() -> impl Strategy<Value = String> {
-    let keys: Vec<&'static str> = settings::all().iter().map(|row| row.key).collect();
+    let keys: Vec<&'static str> = settings::all().map(|row| row.key).collect();
     let value = prop_oneof![
         Just("true".to_owned()),
         any::<u32>().prop_map(|n| n.to_string()),
@@ -106,8 +106,8 @@ proptest! {
 
     /// Values print as they are read, whatever the setting.
     #[test]
-    fn values_read_back(index in 0..settings::all().len(), text in "[a-zA-Z0-9%@/:.= -]{1,20}") {
-        let row = &settings::all()[index];
+    fn values_read_back(index in 0..settings::all().count(), text in "[a-zA-Z0-9%@/:.= -]{1,20}") {
+        let row = settings::all().nth(index).unwrap();
         if let Ok(value) = row.value.read_literally(&text) {
             for shown in value.texts() {
                 let again = row.value.read_literally(&shown);

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use units::UnitKind;
-use units::settings::{self, Section, Setting, Shape};
+use units::settings::{self, Setting, Shape};
 
 /// The schema as text.
 ///
@@ -42,10 +42,7 @@ fn schema() -> Value {
         named.insert("install".to_owned(), json!({ "$ref": "#/$defs/install" }));
         definitions.insert(name, table(&format!("settings of one {kind}"), named));
     }
-    let install = settings::all()
-        .iter()
-        .filter(|row| row.section == Section::Install);
-    let install = install
+    let install = settings::of_install()
         .map(|row| (row.key.to_owned(), setting(row)))
         .collect();
     definitions.insert("install".to_owned(), table("what starts the unit", install));

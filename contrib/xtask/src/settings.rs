@@ -18,6 +18,8 @@ pub(crate) fn page(root: &Path) -> Result<String, String> {
         &[
             ("unit-settings", chapter(Section::Unit)),
             ("service-settings", chapter(Section::Service)),
+            ("exec-settings", chapter(Section::Exec)),
+            ("kill-settings", chapter(Section::Kill)),
             ("socket-settings", chapter(Section::Socket)),
             ("install-settings", chapter(Section::Install)),
         ],
@@ -26,10 +28,7 @@ pub(crate) fn page(root: &Path) -> Result<String, String> {
 
 fn chapter(section: Section) -> String {
     let mut roff = Roff::default();
-    for setting in settings::all()
-        .iter()
-        .filter(|setting| setting.section == section)
-    {
+    for setting in settings::all().filter(|setting| setting.sections.first() == Some(&section)) {
         roff.entry(&format!("`{}`", setting.key), &description(setting));
     }
     roff.finish()

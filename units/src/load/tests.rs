@@ -636,7 +636,7 @@ fn differences() {
         [
             (
                 name("a.service"),
-                Difference::Changed(vec![SettingId::User, SettingId::Restart])
+                Difference::Changed(vec![SettingId::Restart, SettingId::User])
             ),
             (name("b.service"), Difference::Removed),
             (name("d.service"), Difference::Added),

@@ -8,7 +8,6 @@ mod table;
 mod value;
 mod value_type;
 
-pub use table::SettingId;
 pub use value::Value;
 pub use value_type::{Shape, ValueType};
 
@@ -16,13 +15,17 @@ use std::sync::LazyLock;
 
 use crate::name::UnitKind;
 
-/// The table of a unit file a setting stands in.
+/// Where settings stand: a chapter of systemd's manual, and the tables of a unit file it belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Section {
     /// Any kind's table; systemd's `[Unit]`.
     Unit,
     /// `[service]`
     Service,
+    /// How commands are run (systemd.exec(5)).
+    Exec,
+    /// How processes are stopped (systemd.kill(5)).
+    Kill,
     /// `[socket]`
     Socket,
     /// `[install]`
@@ -30,35 +33,29 @@ pub enum Section {
 }
 
 impl Section {
-    /// systemd's name for it.
-    pub const fn systemd_name(self) -> &'static str {
-        match self {
-            Section::Unit => "Unit",
-            Section::Service => "Service",
-            Section::Socket => "Socket",
-            Section::Install => "Install",
-        }
-    }
-
     /// Whether a unit of `kind` may have settings of this section in its own table.
     pub const fn is_in_table_of(self, kind: UnitKind) -> bool {
         match self {
             Section::Unit => true,
-            Section::Service => matches!(kind, UnitKind::Service),
+            Section::Service | Section::Exec | Section::Kill => matches!(kind, UnitKind::Service),
             Section::Socket => matches!(kind, UnitKind::Socket),
             Section::Install => false,
         }
     }
 }
 
+/// A setting; settings are ordered as the manual has them, which says nothing else.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SettingId(u16);
+
 /// One row: all there is to know about a setting.
 #[derive(Debug)]
 pub struct Setting {
     /// Its identity in this build; never written anywhere.
     pub id: SettingId,
-    /// Where it stands.
-    pub section: Section,
-    /// Its key in a unit file and in records.
+    /// Where it stands; it is documented with the first.
+    pub sections: &'static [Section],
+    /// Its key in a unit file and in records. No two settings of one kind of unit have the same.
     pub key: &'static str,
     /// systemd's name for the same; `None` where systemd has no such setting.
     pub systemd: Option<&'static str>,
@@ -88,6 +85,18 @@ impl Setting {
         lines.join("\n")
     }
 
+    /// Whether a unit of `kind` may have it in its own table.
+    pub fn is_in_table_of(&self, kind: UnitKind) -> bool {
+        self.sections
+            .iter()
+            .any(|section| section.is_in_table_of(kind))
+    }
+
+    /// Whether it stands in `[install]`.
+    pub fn is_install(&self) -> bool {
+        self.sections.contains(&Section::Install)
+    }
+
     /// Whether several values add up (a drop-in appends; an empty value starts over).
     pub fn is_list(&self) -> bool {
         self.value.is_list
@@ -103,37 +112,51 @@ pub(crate) fn default_of(id: SettingId) -> &'static Value {
                 .read_literally(row.default)
                 .unwrap_or(Value::Nothing)
         };
-        table::ROWS.iter().map(read).collect()
+        table::rows().map(read).collect()
     });
-    &DEFAULTS[id as usize]
+    &DEFAULTS[usize::from(id.0)]
 }
 
 /// Every setting, in the order it is documented.
-pub fn all() -> &'static [Setting] {
-    table::ROWS
+pub fn all() -> impl Iterator<Item = &'static Setting> {
+    table::rows()
 }
 
 /// The settings a unit of `kind` can have in its own table.
 pub fn of_kind(kind: UnitKind) -> impl Iterator<Item = &'static Setting> {
-    all()
-        .iter()
-        .filter(move |row| row.section.is_in_table_of(kind))
+    all().filter(move |row| row.is_in_table_of(kind))
 }
 
-/// The setting a record's `key` names.
-pub fn by_key(key: &str) -> Option<&'static Setting> {
-    all().iter().find(|row| row.key == key)
+/// The settings of `[install]`.
+pub fn of_install() -> impl Iterator<Item = &'static Setting> {
+    all().filter(|row| row.is_install())
+}
+
+/// The setting that `key` is for a unit of `kind`, in its own table or in its `[install]`.
+pub fn by_key(kind: UnitKind, key: &str) -> Option<&'static Setting> {
+    all().find(|row| row.key == key && (row.is_in_table_of(kind) || row.is_install()))
+}
+
+/// Every setting of this key, whatever the kind of unit.
+pub fn named(key: &str) -> impl Iterator<Item = &'static Setting> {
+    all().filter(move |row| row.key == key)
 }
 
 impl SettingId {
     /// Its row.
     pub fn row(self) -> &'static Setting {
-        &table::ROWS[self as usize]
+        table::row(self)
     }
 
     /// Its key.
     pub fn key(self) -> &'static str {
         self.row().key
+    }
+}
+
+impl std::fmt::Debug for SettingId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.key())
     }
 }
 
@@ -152,9 +175,21 @@ mod tests {
     #[test]
     fn the_table_is_whole() {
         let mut keys = BTreeSet::new();
-        for (at, row) in all().iter().enumerate() {
-            assert_eq!(row.id as usize, at, "{}", row.key);
-            assert!(keys.insert(row.key), "{} stands twice", row.key);
+        for (at, row) in all().enumerate() {
+            assert_eq!(usize::from(row.id.0), at, "{}", row.key);
+            assert_eq!(row.id.row().key, row.key);
+            assert!(!row.sections.is_empty(), "{} stands nowhere", row.key);
+            for kind in UnitKind::ALL
+                .iter()
+                .filter(|kind| row.is_in_table_of(**kind))
+            {
+                assert!(
+                    keys.insert((kind.as_str(), row.key)),
+                    "{} stands twice",
+                    row.key
+                );
+            }
+            assert!(!row.is_install() || keys.insert(("install", row.key)));
             assert!(
                 !row.summary().is_empty() && row.documentation().len() > 60,
                 "{}",

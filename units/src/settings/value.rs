@@ -2,9 +2,8 @@
 
 use crate::name::UnitName;
 use crate::value::{
-    Assignment, EnvironmentFile, EventResults, ExecLine, ExitSet, Input, KillMode, Limit,
-    ListenAddress, LogFile, Mode, NotifyAccess, Output, Owner, Restart, ServiceType, Signal, Size,
-    Span, WorkingDirectory,
+    Assignment, EnvironmentFile, ExecLine, ExitSet, Input, Limit, ListenAddress, LogFile, Mode,
+    Output, Owner, Signal, Size, Span, WorkingDirectory,
 };
 
 /// The value of a setting.
@@ -54,16 +53,8 @@ pub enum Value {
     LogFile(Box<LogFile>),
     /// The owner of a file.
     Owner(Box<Owner>),
-    /// A service type.
-    ServiceType(ServiceType),
-    /// A restart policy.
-    Restart(Restart),
-    /// A way to kill.
-    KillMode(KillMode),
-    /// Whose messages count.
-    NotifyAccess(NotifyAccess),
-    /// Which answers accept an event.
-    EventResults(EventResults),
+    /// One of a few words, as the table has it.
+    Word(&'static str),
     /// Addresses to listen on.
     Addresses(Box<[ListenAddress]>),
 }
@@ -99,11 +90,7 @@ impl Value {
             Value::Output(v) => vec![v.to_string()],
             Value::Input(v) => vec![v.to_string()],
             Value::Owner(v) => vec![v.to_string()],
-            Value::ServiceType(v) => vec![v.to_string()],
-            Value::Restart(v) => vec![v.to_string()],
-            Value::KillMode(v) => vec![v.to_string()],
-            Value::NotifyAccess(v) => vec![v.to_string()],
-            Value::EventResults(v) => vec![v.to_string()],
+            Value::Word(v) => vec![(*v).to_owned()],
             Value::Addresses(v) => each(v),
         }
     }

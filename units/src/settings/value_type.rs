@@ -86,6 +86,12 @@ pub(super) trait Typed {
     fn lend(value: &Value) -> Self::Lent<'_>;
 }
 
+/// Markers: one for each value type of the table.
+pub(super) mod types {
+    pub(in crate::settings) use super::markers::*;
+    pub(in crate::settings) use super::word_markers::*;
+}
+
 const NO_WORDS: &[&str] = &[];
 
 /// Reads a scalar: its one item, specifiers expanded, by `parse`.
@@ -145,8 +151,7 @@ macro_rules! value_types {
         read: $read:expr,
         lend: { $($pattern:pat => $out:expr),+ $(,)? },
     })+) => {
-        /// Markers: one for each value type of the table.
-        pub(super) mod types {
+        mod markers {
             $(pub(in crate::settings) struct $marker;)+
         }
 
@@ -405,71 +410,6 @@ value_types! {
         read: |items, expand| scalar(items, expand, |t| Input::parse(t).map(|i| Value::Input(i.into()))),
         lend: { Value::Input(input) => input },
     }
-    Type -> ServiceType {
-        name: "service type",
-        grammar: "one word",
-        words: ServiceType::WORDS, meanings: ServiceType::MEANINGS,
-        shape: Text, list: false,
-        read: |items, expand| scalar(items, expand, |text| {
-            match ServiceType::from_word(text) {
-                Some(word) => Ok(Value::ServiceType(word)),
-                None => Err(ValueProblem::unknown_word("service type", text, ServiceType::WORDS)),
-            }
-        }),
-        lend: { Value::ServiceType(word) => *word },
-    }
-    RestartPolicy -> Restart {
-        name: "restart policy",
-        grammar: "one word",
-        words: Restart::WORDS, meanings: Restart::MEANINGS,
-        shape: Text, list: false,
-        read: |items, expand| scalar(items, expand, |text| {
-            match Restart::from_word(text) {
-                Some(word) => Ok(Value::Restart(word)),
-                None => Err(ValueProblem::unknown_word("restart policy", text, Restart::WORDS)),
-            }
-        }),
-        lend: { Value::Restart(word) => *word },
-    }
-    Killing -> KillMode {
-        name: "kill mode",
-        grammar: "one word",
-        words: KillMode::WORDS, meanings: KillMode::MEANINGS,
-        shape: Text, list: false,
-        read: |items, expand| scalar(items, expand, |text| {
-            match KillMode::from_word(text) {
-                Some(word) => Ok(Value::KillMode(word)),
-                None => Err(ValueProblem::unknown_word("kill mode", text, KillMode::WORDS)),
-            }
-        }),
-        lend: { Value::KillMode(word) => *word },
-    }
-    Notifiers -> NotifyAccess {
-        name: "notify access",
-        grammar: "one word",
-        words: NotifyAccess::WORDS, meanings: NotifyAccess::MEANINGS,
-        shape: Text, list: false,
-        read: |items, expand| scalar(items, expand, |text| {
-            match NotifyAccess::from_word(text) {
-                Some(word) => Ok(Value::NotifyAccess(word)),
-                None => Err(ValueProblem::unknown_word("notify access", text, NotifyAccess::WORDS)),
-            }
-        }),
-        lend: { Value::NotifyAccess(word) => *word },
-    }
-    Results -> EventResults {
-        name: "accepted results",
-        grammar: "one word",
-        words: EventResults::WORDS, meanings: EventResults::MEANINGS,
-        shape: Text, list: false,
-        read: |items, expand| scalar(items, expand, |text| {
-            match EventResults::from_word(text) {
-                Some(word) => Ok(Value::EventResults(word)),
-                None => Err(ValueProblem::unknown_word("accepted result", text, EventResults::WORDS)),
-            }
-        }),
-        lend: { Value::EventResults(word) => *word },
-    }
     Streams -> &'a [ListenAddress] {
         name: "list of addresses",
         grammar: "`PORT`, `A.B.C.D:PORT`, `[v6]:PORT`, `/path` or `@abstract-name`, or an array of them",
@@ -502,6 +442,51 @@ value_types! {
         read: |items, expand| read_addresses(ListenKind::Fifo, items, expand),
         lend: { Value::Nothing => &[], Value::Addresses(addresses) => addresses },
     }
+}
+
+/// Markers for settings that are one of a few words.
+macro_rules! word_types {
+    ($($marker:ident -> $enum:ident: $name:literal;)+) => {
+        mod word_markers {
+            $(pub(in crate::settings) struct $marker;)+
+        }
+
+        $(
+            impl Typed for types::$marker {
+                type Lent<'a> = $enum;
+                const TYPE: ValueType = ValueType {
+                    name: $name,
+                    grammar: "one word",
+                    words: $enum::WORDS,
+                    meanings: $enum::MEANINGS,
+                    shape: Shape::Text,
+                    is_list: false,
+                    read: |items, expand| scalar(items, expand, |text| {
+                        match $enum::from_word(text) {
+                            Some(word) => Ok(Value::Word(word.as_str())),
+                            None => Err(ValueProblem::unknown_word($name, text, $enum::WORDS)),
+                        }
+                    }),
+                };
+
+                fn lend(value: &Value) -> Self::Lent<'_> {
+                    match value {
+                        Value::Word(word) => $enum::from_word(word)
+                            .unwrap_or_else(|| mismatch(value)),
+                        other => mismatch(other),
+                    }
+                }
+            }
+        )+
+    };
+}
+
+word_types! {
+    Type -> ServiceType: "service type";
+    RestartPolicy -> Restart: "restart policy";
+    Killing -> KillMode: "kill mode";
+    Notifiers -> NotifyAccess: "notify access";
+    Results -> EventResults: "accepted results";
 }
 
 static NO_EXITS: std::sync::LazyLock<ExitSet> = std::sync::LazyLock::new(ExitSet::default);

@@ -14,7 +14,7 @@ use crate::diagnostic::{Diagnostic, Place, nearest};
 use crate::group::service_of;
 use crate::name::{NameProblem, UnitKind, UnitName};
 use crate::resolve::Merged;
-use crate::settings::{self, Section, SettingId};
+use crate::settings::{self, SettingId};
 use crate::surroundings::Surroundings;
 use crate::unit_set::UnitSet;
 
@@ -298,13 +298,7 @@ fn items(row: &settings::Setting, extension: &Extension) -> Vec<Item> {
 
 /// The setting an extension means.
 fn setting(extension: &Extension) -> Result<&'static settings::Setting, Diagnostic> {
-    let is_ours = |row: &&settings::Setting| {
-        matches!(
-            row.section,
-            Section::Unit | Section::Service | Section::Install
-        )
-    };
-    if let Some(row) = settings::by_key(&extension.key).filter(is_ours) {
+    if let Some(row) = settings::by_key(UnitKind::Service, &extension.key) {
         return Ok(row);
     }
     let message = format!(
@@ -312,8 +306,8 @@ fn setting(extension: &Extension) -> Result<&'static settings::Setting, Diagnost
         extension.key
     );
     let problem = Diagnostic::warning(extension.place.clone(), message);
-    let keys = settings::all().iter().filter(is_ours).map(|row| row.key);
-    Err(match nearest(&extension.key, keys) {
+    let known = settings::of_kind(UnitKind::Service).chain(settings::of_install());
+    Err(match nearest(&extension.key, known.map(|row| row.key)) {
         Some(near) => problem.with_hint(format!("did you mean `runner.{near}`?")),
         None => problem.with_hint("runner.unit(5) lists the settings"),
     })

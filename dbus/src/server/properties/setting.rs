@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use units::settings::{self, Section, Setting};
 use units::value::{ExecLine, Span};
-use units::{Definition, SettingId, Value};
+use units::{Definition, SettingId, UnitKind, Value};
 use zbus::Variant;
 
 use super::{Access, Emits, Getter, Property, service, text, texts};
@@ -17,33 +17,39 @@ const RENAMED: &[(SettingId, &str)] = &[(SettingId::EnvironmentFile, "Environmen
 /// value in force where that is not the one written.
 pub(super) fn add(table: &mut Vec<Property>) {
     for setting in settings::all() {
-        let (interface, access) = match setting.section {
-            Section::Unit => (UNIT, Access::State),
-            Section::Service => (SERVICE, Access::Detail),
-            Section::Socket => (SOCKET, Access::Detail),
-            // What an installation did is told by the dependencies it led to.
-            Section::Install => continue,
-        };
-        let name = name(setting);
-        // Four settings in a file are one list here: `Listen`.
-        let listens = setting.section == Section::Socket && name.starts_with("Listen");
-        if listens
-            || table
-                .iter()
-                .any(|row| row.interface == interface && row.name == name)
-        {
-            continue;
+        for (interface, access) in homes(setting) {
+            let name = name(setting);
+            // Four settings in a file are one list here: `Listen`.
+            let listens = interface == SOCKET && name.starts_with("Listen");
+            let has_row = |row: &Property| row.interface == interface && row.name == name;
+            if listens || table.iter().any(has_row) {
+                continue;
+            }
+            table.push(Property {
+                interface,
+                name: Cow::Owned(name),
+                signature: signature(setting),
+                access,
+                emits: Emits::Silent,
+                doc: Cow::Owned(format!("Setting `{}`: {}", setting.key, setting.summary())),
+                getter: Getter::Setting(setting.id),
+            });
         }
-        table.push(Property {
-            interface,
-            name: Cow::Owned(name),
-            signature: signature(setting),
-            access,
-            emits: Emits::Silent,
-            doc: Cow::Owned(format!("Setting `{}`: {}", setting.key, setting.summary())),
-            getter: Getter::Setting(setting.id),
-        });
     }
+}
+
+/// The interfaces a setting is a property of, and who may see it. None has the settings of
+/// `[install]`: what an installation did is told by the dependencies it led to.
+fn homes(setting: &Setting) -> Vec<(&'static str, Access)> {
+    if setting.sections.contains(&Section::Unit) {
+        return vec![(UNIT, Access::State)];
+    }
+    let kinds = [(UnitKind::Service, SERVICE), (UnitKind::Socket, SOCKET)];
+    kinds
+        .into_iter()
+        .filter(|(kind, _)| setting.is_in_table_of(*kind))
+        .map(|(_, interface)| (interface, Access::Detail))
+        .collect()
 }
 
 /// systemd's D-Bus name, or what it would be.
@@ -131,11 +137,7 @@ pub(super) fn value(definition: Option<&Definition>, id: SettingId) -> Variant<'
         Value::Output(value) => text(value.to_string()),
         Value::Input(value) => text(value.to_string()),
         Value::Owner(value) => text(value.to_string()),
-        Value::ServiceType(value) => text(value.as_str()),
-        Value::Restart(value) => text(value.as_str()),
-        Value::KillMode(value) => text(value.as_str()),
-        Value::EventResults(value) => text(value.as_str()),
-        Value::NotifyAccess(value) => text(value.as_str()),
+        Value::Word(value) => text(value),
         Value::Addresses(values) => texts(values.iter()),
     }
 }
@@ -180,7 +182,6 @@ mod tests {
     #[test]
     fn names_are_systemds() {
         let names: BTreeMap<&str, String> = settings::all()
-            .iter()
             .map(|setting| (setting.key, name(setting)))
             .collect();
         for (key, expected) in [

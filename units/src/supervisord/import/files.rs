@@ -7,7 +7,7 @@ use crate::definition::Item;
 use crate::diagnostic::Place;
 use crate::name::UnitKind;
 use crate::resolve::Merged;
-use crate::settings::{Section, SettingId};
+use crate::settings::SettingId;
 
 /// One unit file to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,7 +100,7 @@ fn table(text: &mut String, unit: &Merged, comments: Option<&Written>, written: 
         true => text.push_str(&format!("[{kind}.{}]\n", toml::key(unit.name.stem()))),
         false => text.push_str(&format!("[{kind}]\n")),
     }
-    let is_install = |id: &SettingId| id.row().section == Section::Install;
+    let is_install = |id: &SettingId| id.row().is_install();
     let mut said: Vec<SettingId> = Vec::new();
     for option in written.map_or(&[][..], |written| &written.options) {
         let mut notes = match comments.is_some() {

@@ -139,9 +139,10 @@ fn a_program_with_comments_becomes_a_pleasant_file() {
          restart = \"always\"\nrestart-sec = 0\n\
          # Where it writes.\nlog-file = \"/var/log/web.log\"\nlog-mode = \"0644\"\n\
          environment = { A = \"1\", B = \"x y\" }\n\
-         \n# As supervisord has it.\nstart-limit-burst = 0\nworking-directory = \"inherit\"\nstandard-input = \"pipe\"\nready-after = \"1s\"\n\
-         start-retries = 3\nkill-mode = \"process\"\nsuccess-exit-status = 0\n\
-         success-exit-status-only = true\nserver-url = \"auto\"\ninherit-environment = true\n"
+         \n# As supervisord has it.\nstart-limit-burst = 0\nready-after = \"1s\"\n\
+         start-retries = 3\nsuccess-exit-status = 0\nsuccess-exit-status-only = true\n\
+         working-directory = \"inherit\"\nstandard-input = \"pipe\"\n\
+         inherit-environment = true\nkill-mode = \"process\"\nserver-url = \"auto\"\n"
     );
     assert_eq!(
         report(&import),

@@ -30,35 +30,32 @@ fn settings(set: &UnitSet, name: &str) -> Vec<String> {
         .collect()
 }
 
-const BASE: [&str; 15] = [
+const BASE: [&str; 18] = [
     "start-limit-burst=0",
     "exec-start==a",
-    "working-directory=inherit",
-    "standard-input=pipe",
-    "log-file=auto",
-    "log-mode=0600",
-    "error-log-file=auto",
-    "error-log-mode=0600",
     "restart=on-failure",
     "restart-sec=0",
     "ready-after=1s",
     "start-retries=3",
     "timeout-stop-sec=10s",
-    "kill-mode=process",
     "success-exit-status=0",
+    "success-exit-status-only=true",
+    "working-directory=inherit",
+    "standard-input=pipe",
+    "inherit-environment=true",
+    "kill-mode=process",
+    "log-file=auto",
+    "log-mode=0600",
+    "error-log-file=auto",
+    "error-log-mode=0600",
+    "server-url=auto",
 ];
 
 #[test]
 fn a_program_is_a_service_with_supervisords_policies() {
     let (set, found) = load_text("[supervisord]\n[program:a]\ncommand=a\n");
     assert_eq!(found, [] as [&str; 0]);
-    let mut expected: Vec<&str> = BASE.to_vec();
-    expected.extend([
-        "success-exit-status-only=true",
-        "server-url=auto",
-        "inherit-environment=true",
-    ]);
-    assert_eq!(settings(&set, "a.service"), expected);
+    assert_eq!(settings(&set, "a.service"), BASE);
     assert!(unit(&set, "a.service").is_loaded());
     assert!(
         set.get(&UnitName::parse("default.target").unwrap())
@@ -85,11 +82,21 @@ fn every_option_becomes_settings_with_its_line() {
             "autostart=false",
             "start-limit-burst=0",
             "exec-start==sh -c \"echo 100%\"\nx",
+            "restart=always",
+            "restart-sec=0",
+            "ready-after=1min 40s",
+            "start-retries=0",
+            "timeout-start-sec=infinity",
+            "timeout-stop-sec=1ms",
+            "success-exit-status=0 2",
+            "success-exit-status-only=true",
             "working-directory=inherit:web",
             "user=www",
             "environment=A=1 B=50% \"C=x y\"",
             "umask=0077",
             "standard-input=pipe",
+            "inherit-environment=true",
+            "kill-signal=SIGUSR2",
             "log-file=log/a.log",
             "log-max-size=1M",
             "log-backups=0",
@@ -98,19 +105,9 @@ fn every_option_becomes_settings_with_its_line() {
             "log-events=true",
             "log-capture-size=10",
             "log-strip-ansi=true",
-            "restart=always",
-            "restart-sec=0",
-            "ready-after=1min 40s",
-            "start-retries=0",
-            "timeout-start-sec=infinity",
-            "timeout-stop-sec=1ms",
-            "kill-signal=SIGUSR2",
-            "success-exit-status=0 2",
-            "success-exit-status-only=true",
             "priority=-5",
             "group-priority=-5",
             "server-url=http://x:1",
-            "inherit-environment=true",
         ]
     );
     let a = unit(&set, "a.service");

@@ -1,0 +1,177 @@
+//! `[service]` (systemd.service(5)): what runs, when it counts as started, what follows its end.
+
+use crate::name::UnitName;
+use crate::value::{ExecLine, ExitSet, NotifyAccess, Restart, ServiceType, Span};
+
+settings! {
+    after super::unit::END;
+
+    /// When the service counts as started.
+    ///
+    /// `simple`: as soon as its process exists. `exec`: when the program was executed. `notify`:
+    /// when it says `READY=1` to the socket in `NOTIFY_SOCKET`. `forking`: when it has put itself
+    /// in the background. `oneshot`: when it has finished, which is also the default where there
+    /// is no `exec-start`.
+    Type: Service "type" = "Type",
+        pub(crate) written_type -> ServiceType as Type, default "simple";
+
+    /// Commands to run before the service.
+    ///
+    /// One after the other; if one fails (and has no `-` before it), the start has failed.
+    ExecStartPre: Service "exec-start-pre" = "ExecStartPre",
+        pub exec_start_pre -> &[ExecLine] as Commands, default "";
+
+    /// The service itself.
+    ///
+    /// A command line (quotes, escapes, `$VARIABLES` and the prefixes `@ - : + !` as
+    /// systemd.service(5)), or an array of words that are not split any further. No shell is
+    /// involved. Exactly one command, except that a `oneshot` may have several, which run in turn.
+    /// With `=` before it the rest of the line is split at its start into words as a POSIX shell
+    /// does, without specifiers and variables, and the program is looked for in the `PATH` of the
+    /// service's own environment: supervisord's way.
+    ExecStart: Service "exec-start" = "ExecStart",
+        pub exec_start -> &[ExecLine] as Commands, default "";
+
+    /// Commands to run once the service has started.
+    ///
+    /// If one fails (and has no `-` before it), the start has failed and the service is stopped.
+    ExecStartPost: Service "exec-start-post" = "ExecStartPost",
+        pub exec_start_post -> &[ExecLine] as Commands, default "";
+
+    /// Commands that make the service read its configuration again.
+    ///
+    /// `$MAINPID` is the main process: `kill -HUP $MAINPID`. A unit without this setting cannot
+    /// be reloaded.
+    ExecReload: Service "exec-reload" = "ExecReload",
+        pub exec_reload -> &[ExecLine] as Commands, default "";
+
+    /// Commands that stop the service.
+    ///
+    /// They should return when it has stopped; what is left then is stopped by signals as
+    /// `kill-mode` says. Without this setting that is all that happens.
+    ExecStop: Service "exec-stop" = "ExecStop",
+        pub exec_stop -> &[ExecLine] as Commands, default "";
+
+    /// Commands to run when the service has ended, however it ended.
+    ///
+    /// `$SERVICE_RESULT`, `$EXIT_CODE` and `$EXIT_STATUS` say how. They also run after a start that
+    /// failed.
+    ExecStopPost: Service "exec-stop-post" = "ExecStopPost",
+        pub exec_stop_post -> &[ExecLine] as Commands, default "";
+
+    /// After which ends the service is started again.
+    ///
+    /// An end that was asked for never counts. `on-failure` is the usual choice for daemons,
+    /// `always` for those that must not end at all.
+    Restart: Service "restart" = "Restart",
+        pub restart -> Restart as RestartPolicy, default "no";
+
+    /// How long to wait before a restart.
+    ///
+    /// With `restart-steps` this is the wait before the first restart, and later ones grow.
+    RestartSec: Service "restart-sec" = "RestartSec",
+        pub restart_sec -> Span as Duration, default "100ms";
+
+    /// In how many steps the wait grows from `restart-sec` to `restart-max-delay-sec`.
+    ///
+    /// The growth is geometric. `0` keeps the wait the same.
+    RestartSteps: Service "restart-steps" = "RestartSteps",
+        pub restart_steps -> u32 as Count, default "0";
+
+    /// The longest wait before a restart.
+    ///
+    /// Reached after `restart-steps` restarts, and only used together with it.
+    RestartMaxDelaySec: Service "restart-max-delay-sec" = "RestartMaxDelaySec",
+        pub restart_max_delay_sec -> Span as Duration, default "infinity";
+
+    /// How long the service must stay up to count as started.
+    ///
+    /// For services that say nothing themselves (`type` is `simple` or `exec`): one that ends sooner
+    /// has failed to start. `0`: it counts at once.
+    ReadyAfter: Service "ready-after" = ours,
+        pub ready_after -> Span as Duration, default "0";
+
+    /// How many times a start that failed is tried again.
+    ///
+    /// Only failures before the service counted as started are meant, and they are tried again
+    /// whatever `restart` says; when all tries have failed so has the service. Without this setting
+    /// such failures are answered as `restart` says.
+    StartRetries: Service "start-retries" = ours,
+        pub start_retries -> Option<u32> as OptionalCount, default "";
+
+    /// How much longer each of the `start-retries` is waited for.
+    ///
+    /// The first comes after this time, the second after twice this time, and so on.
+    StartRetrySec: Service "start-retry-sec" = ours,
+        pub start_retry_sec -> Span as Duration, default "1s";
+
+    /// How long a start may take.
+    ///
+    /// Each of `exec-start-pre`, the start itself and `exec-start-post` has this long; then the
+    /// start has failed and the service is stopped. `0` and `infinity` wait for ever, which is also
+    /// the default of a `oneshot`.
+    TimeoutStartSec: Service "timeout-start-sec" = "TimeoutStartSec",
+        pub(crate) written_timeout_start_sec -> Span as Duration, default "90s";
+
+    /// How long a stop may take.
+    ///
+    /// Each stop command has this long, then the stop signal, then the kill. `0` and `infinity`
+    /// wait for ever.
+    TimeoutStopSec: Service "timeout-stop-sec" = "TimeoutStopSec",
+        pub(crate) written_timeout_stop_sec -> Span as Duration, default "90s";
+
+    /// Ends that count as success besides the usual ones.
+    ///
+    /// Exit codes by number or name (`TEMPFAIL`), and signals (`SIGUSR1`). Exit code 0 always is
+    /// a success, and for a service that is no `oneshot` so are SIGHUP, SIGINT, SIGTERM and SIGPIPE.
+    SuccessExitStatus: Service "success-exit-status" = "SuccessExitStatus",
+        pub success_exit_status -> &ExitSet as Exits, default "";
+
+    /// Whether `success-exit-status` lists all ends that count as success.
+    ///
+    /// Then nothing else does: not exit code 0, and no signal that is not listed.
+    SuccessExitStatusOnly: Service "success-exit-status-only" = ours,
+        pub success_exit_status_only -> bool as Flag, default "false";
+
+    /// Whether the service stays active when its processes have ended well.
+    ///
+    /// For a `oneshot` that sets something up which `exec-stop` takes down again.
+    RemainAfterExit: Service "remain-after-exit" = "RemainAfterExit",
+        pub remain_after_exit -> bool as Flag, default "false";
+
+    /// The file a `forking` service writes its main process number to.
+    ///
+    /// Read when the start command has returned, and waited for if it is not there yet; removed
+    /// when the service has ended.
+    PidFile: Service "pid-file" = "PIDFile",
+        pub pid_file -> Option<&str> as FilePath, default "";
+
+    /// How often the service must show that it is alive.
+    ///
+    /// It says `WATCHDOG=1` to the socket in `NOTIFY_SOCKET`, best every half of this time; when it
+    /// misses one it is aborted (SIGABRT) and has failed. `0` and `infinity` turn it off.
+    WatchdogSec: Service "watchdog-sec" = "WatchdogSec",
+        pub(crate) written_watchdog_sec -> Span as Duration, default "0";
+
+    /// Whose notify messages are believed.
+    ///
+    /// `main`: the main process's. `exec`: also those of the start, stop and reload commands. `all`:
+    /// those of every process of the unit. `none`: nobody's. Where readiness, the watchdog or the
+    /// descriptor store need messages the default is `main`.
+    NotifyAccess: Service "notify-access" = "NotifyAccess",
+        pub(crate) written_notify_access -> NotifyAccess as Notifiers, default "none";
+
+    /// How many descriptors the service may leave with us over a restart.
+    ///
+    /// It sends them with `FDSTORE=1` (sd_notify(3)) and finds them among its `LISTEN_FDS` at the next
+    /// start. `0` keeps none.
+    FileDescriptorStoreMax: Service "file-descriptor-store-max" = "FileDescriptorStoreMax",
+        pub file_descriptor_store_max -> u32 as Count, default "0";
+
+    /// Sockets whose listeners the service gets, besides those that start it.
+    ///
+    /// They are started with it (`wants` and `after` follow from it). Several services may name one
+    /// socket.
+    Sockets: Service "sockets" = "Sockets",
+        pub sockets -> &[UnitName] as Units, default "";
+}
