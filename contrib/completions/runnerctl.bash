@@ -393,11 +393,11 @@ _runnerctl() {
                     return 0
                     ;;
                 --type)
-                    COMPREPLY=($(compgen -W "service socket target" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "service socket target slice" -- "${cur}"))
                     return 0
                     ;;
                 -t)
-                    COMPREPLY=($(compgen -W "service socket target" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "service socket target slice" -- "${cur}"))
                     return 0
                     ;;
                 --runtime-dir)

@@ -64,7 +64,8 @@ complete -c runnerctl -n "__fish_runnerctl_using_subcommand status" -s h -l help
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-units" -l state -d 'Only units in one of these load, active or sub states' -r
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-units" -s t -l type -d 'Only units of these kinds' -r -f -a "service\t''
 socket\t''
-target\t''"
+target\t''
+slice\t''"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-units" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-units" -s a -l all -d 'Also units that are down and have no job'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-units" -l failed -d 'Only units that have failed: the same as --state=failed'

@@ -24,7 +24,7 @@ pub(crate) fn definition(definition: &Definition, place: &Place) -> Vec<Diagnost
             found.others_of_service();
         }
         UnitKind::Socket => found.socket(),
-        UnitKind::Target | UnitKind::Timer | UnitKind::Path | UnitKind::Slice => {}
+        _ => {}
     }
     found.dependencies();
     found.diagnostics

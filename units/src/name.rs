@@ -23,8 +23,18 @@ crate::value::words! {
         Timer = "timer",
         /// Starts a unit when a file changes; known by name only.
         Path = "path",
-        /// A group in the resource tree; known by name only.
+        /// A group in the resource tree (systemd.slice(5)).
         Slice = "slice",
+        /// A mounted file system; known by name only, so that units can be ordered around it.
+        Mount = "mount",
+        /// A file system that is mounted when it is used; known by name only.
+        Automount = "automount",
+        /// A swap device; known by name only.
+        Swap = "swap",
+        /// A device of the kernel; known by name only.
+        Device = "device",
+        /// Processes that were not started by us; known by name only.
+        Scope = "scope",
     }
 }
 
@@ -33,7 +43,7 @@ impl UnitKind {
     pub fn is_supported(self) -> bool {
         matches!(
             self,
-            UnitKind::Service | UnitKind::Socket | UnitKind::Target
+            UnitKind::Service | UnitKind::Socket | UnitKind::Target | UnitKind::Slice
         )
     }
 }

@@ -205,8 +205,9 @@ impl Reader<'_> {
             }
             .with_hint(format!("it belongs in a unit's table, such as [{table}]"));
         }
-        let words = if is_table {
-            [UnitKind::WORDS, &["install"]].concat()
+        let words: Vec<&str> = if is_table {
+            let kinds = UnitKind::ALL.iter().filter(|kind| kind.is_supported());
+            kinds.map(|kind| kind.as_str()).chain(["install"]).collect()
         } else {
             TOP_LEVEL.iter().map(|id| id.key()).collect()
         };

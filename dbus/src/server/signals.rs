@@ -114,7 +114,7 @@ pub(super) fn interfaces_of(kind: UnitKind) -> &'static [&'static str] {
     match kind {
         UnitKind::Service => &[SERVICE, UNIT],
         UnitKind::Socket => &[SOCKET, UNIT],
-        UnitKind::Target | UnitKind::Timer | UnitKind::Path | UnitKind::Slice => &[UNIT],
+        _ => &[UNIT],
     }
 }
 

@@ -197,7 +197,7 @@ impl Engine {
         match unit.kind() {
             UnitKind::Service => self.service_step(unit, ServiceEvent::Stop),
             UnitKind::Socket => self.socket_step(unit, SocketEvent::Stop),
-            UnitKind::Target | UnitKind::Timer | UnitKind::Path | UnitKind::Slice => {
+            _ => {
                 self.target_step(unit, TargetEvent::Stop);
             }
         }
@@ -287,7 +287,7 @@ impl Engine {
         match unit.kind() {
             UnitKind::Service => self.service_step(unit, ServiceEvent::Start),
             UnitKind::Socket => self.socket_step(unit, SocketEvent::Start),
-            UnitKind::Target | UnitKind::Timer | UnitKind::Path | UnitKind::Slice => {
+            _ => {
                 self.target_step(unit, TargetEvent::Start);
             }
         }

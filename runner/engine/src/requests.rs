@@ -211,7 +211,7 @@ impl Engine {
             match unit.kind() {
                 UnitKind::Service => self.service_step(&unit, ServiceEvent::ResetFailed),
                 UnitKind::Socket => self.socket_step(&unit, SocketEvent::ResetFailed),
-                UnitKind::Target | UnitKind::Timer | UnitKind::Path | UnitKind::Slice => {}
+                _ => {}
             }
         }
         Ok(Answer::Done)

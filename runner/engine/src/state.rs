@@ -135,9 +135,7 @@ impl Machine {
         match kind {
             UnitKind::Service => Machine::Service(Box::default()),
             UnitKind::Socket => Machine::Socket(Box::default()),
-            UnitKind::Target | UnitKind::Timer | UnitKind::Path | UnitKind::Slice => {
-                Machine::default()
-            }
+            _ => Machine::default(),
         }
     }
 
