@@ -28,6 +28,24 @@ pub fn group_and_process(unit: &UnitName) -> Option<(String, String)> {
     })
 }
 
+/// A process as clients write it: `NAME` in a group of the same name, else `GROUP:NAME`.
+pub fn namespec(group: &str, process: &str) -> String {
+    if group == process {
+        process.to_owned()
+    } else {
+        format!("{group}:{process}")
+    }
+}
+
+/// The group and the process of a [`namespec`]; the process is `None` for all of a group, `GROUP:*`.
+pub fn split_namespec(name: &str) -> (&str, Option<&str>) {
+    match name.split_once(':') {
+        Some((group, "" | "*")) => (group, None),
+        Some((group, process)) => (group, Some(process)),
+        None => (name, Some(name)),
+    }
+}
+
 /// The unit of a process in a group.
 ///
 /// # Errors
@@ -398,6 +416,22 @@ activates = false
         let first: Vec<&UnitName> = set.with_effect(&service, Effect::OrderAfter).collect();
         assert_eq!(first, [&socket]);
         assert_eq!(set.with_effect(&socket, Effect::Trigger).count(), 0);
+    }
+
+    #[test]
+    fn names_of_processes() {
+        for (name, parts) in [
+            ("cat", ("cat", Some("cat"))),
+            ("g:cat", ("g", Some("cat"))),
+            ("g:*", ("g", None)),
+            ("g:", ("g", None)),
+            ("g:a:b", ("g", Some("a:b"))),
+            (":a", ("", Some("a"))),
+        ] {
+            assert_eq!(split_namespec(name), parts);
+        }
+        assert_eq!(namespec("cat", "cat"), "cat");
+        assert_eq!(namespec("g", "cat"), "g:cat");
     }
 
     #[test]

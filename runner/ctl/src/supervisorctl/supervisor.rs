@@ -1,5 +1,6 @@
 //! The daemon's methods, as a client calls them.
 
+use units::group::namespec;
 use xmlrpc::{Limits, Response, Value};
 
 use super::failure::{Failure, Outcome};
@@ -93,24 +94,6 @@ impl Fate {
     }
 }
 
-/// A group and a process in it as one word; the process `None` for all of them.
-pub(super) fn split_namespec(name: &str) -> (&str, Option<&str>) {
-    match name.split_once(':') {
-        Some((group, "" | "*")) => (group, None),
-        Some((group, process)) => (group, Some(process)),
-        None => (name, Some(name)),
-    }
-}
-
-/// How a process is printed.
-pub(super) fn namespec(group: &str, process: &str) -> String {
-    if group == process {
-        process.to_owned()
-    } else {
-        format!("{group}:{process}")
-    }
-}
-
 /// A member of a struct.
 ///
 /// # Errors
@@ -189,22 +172,6 @@ fn in_collection(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_of_processes() {
-        for (name, parts) in [
-            ("cat", ("cat", Some("cat"))),
-            ("g:cat", ("g", Some("cat"))),
-            ("g:*", ("g", None)),
-            ("g:", ("g", None)),
-            ("g:a:b", ("g", Some("a:b"))),
-            (":a", ("", Some("a"))),
-        ] {
-            assert_eq!(split_namespec(name), parts);
-        }
-        assert_eq!(namespec("cat", "cat"), "cat");
-        assert_eq!(namespec("g", "cat"), "g:cat");
-    }
 
     #[test]
     fn values_as_python_prints_them() {

@@ -91,6 +91,13 @@ pub struct ProcessView {
     pub definition: Arc<Definition>,
 }
 
+impl ProcessView {
+    /// Its name as clients write it.
+    pub fn namespec(&self) -> String {
+        units::group::namespec(&self.group, &self.name)
+    }
+}
+
 /// What supervisord remembers of a process, and nobody else.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

@@ -222,7 +222,7 @@ async fn tail(shared: &Shared, request: &Request) -> Response {
     let wanted = wanted.strip_suffix(":*").unwrap_or(wanted);
     let found = all.iter().find(|process| {
         let view = &process.view;
-        row::namespec(view) == wanted || format!("{}:{}", view.group, view.name) == wanted
+        view.namespec() == wanted || format!("{}:{}", view.group, view.name) == wanted
     });
     let Some(found) = found else {
         return Response::error_because(404, "there is no such process");
@@ -293,7 +293,7 @@ async fn log_end(
     match shared.handle.ask(caller.clone(), question).await {
         Ok(Reply::LogText(Ok(text))) => Ok(String::from_utf8_lossy(&text.bytes).into_owned()),
         Ok(Reply::LogText(Err(control::LogProblem::NoFile(_)))) => {
-            Err(format!("No file for {}", row::namespec(&process.view)))
+            Err(format!("No file for {}", process.view.namespec()))
         }
         Ok(Reply::LogText(Err(control::LogProblem::Failed(why)))) => Err(why),
         Ok(_) => Err("There is no such part of the log".to_owned()),

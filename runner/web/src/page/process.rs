@@ -200,11 +200,7 @@ impl Process<'_> {
                 }
                 match units::group::group_and_process(unit) {
                     Some((group, name)) if unit.kind() == UnitKind::Service => {
-                        let namespec = if group == name {
-                            name
-                        } else {
-                            format!("{group}:{name}")
-                        };
+                        let namespec = units::group::namespec(&group, &name);
                         body.raw("<a href=\"tail.html?processname=")
                             .encoded(&namespec)
                             .raw("\">")

@@ -24,22 +24,13 @@ pub(super) struct Row {
     pub(super) last_end: String,
 }
 
-/// `group:name`, as clients write it.
-pub(super) fn namespec(view: &ProcessView) -> String {
-    if view.group == view.name {
-        view.name.clone()
-    } else {
-        format!("{}:{}", view.group, view.name)
-    }
-}
-
 impl Row {
     /// The row of a process with what its main process has in memory.
     pub(super) fn new(view: &ProcessView, memory: Option<u64>) -> Row {
         let runs = matches!(view.state, ProcessState::Running | ProcessState::Starting);
         Row {
             group: view.group.clone(),
-            namespec: namespec(view),
+            namespec: view.namespec(),
             state: view.state,
             pid: view.pid,
             since: view.start.filter(|_| runs).map(|start| start.0 / 1_000_000),

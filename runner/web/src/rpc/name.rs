@@ -25,11 +25,7 @@ pub(crate) enum Named {
 
 /// What `name` stands for among the definitions; `None` if nothing.
 pub(crate) fn resolve(set: &UnitSet, name: &str) -> Option<Named> {
-    let (group_name, process_name) = match name.split_once(':') {
-        Some((group, "" | "*")) => (group, None),
-        Some((group, process)) => (group, Some(process)),
-        None => (name, Some(name)),
-    };
+    let (group_name, process_name) = group::split_namespec(name);
     let Some(process_name) = process_name else {
         return set.group(group_name).map(Named::Group);
     };
@@ -80,11 +76,7 @@ pub(crate) fn by_priority(set: &UnitSet, group: &Group) -> Vec<Process> {
 impl Process {
     /// As supervisord prints it: `proc` in a group of the same name, else `group:proc`.
     pub(crate) fn display(&self) -> String {
-        if self.group == self.name {
-            self.name.clone()
-        } else {
-            format!("{}:{}", self.group, self.name)
-        }
+        group::namespec(&self.group, &self.name)
     }
 }
 

@@ -1,11 +1,12 @@
 //! `clear`: logs of processes, emptied.
 
+use units::group::{namespec, split_namespec};
 use xmlrpc::Value;
 
 use crate::supervisorctl::controller::Controller;
 use crate::supervisorctl::exit;
 use crate::supervisorctl::failure::{Failure, Outcome, fault};
-use crate::supervisorctl::supervisor::{Fate, namespec, split_namespec};
+use crate::supervisorctl::supervisor::Fate;
 
 /// `clear`
 pub(super) fn clear(controller: &mut Controller, argument: &str) -> Outcome<()> {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use units::group::namespec;
 use xmlrpc::Value;
 
 use crate::supervisorctl::controller::Controller;
 use crate::supervisorctl::exit;
 use crate::supervisorctl::failure::{Failure, Outcome, fault};
-use crate::supervisorctl::supervisor::{Supervisor, namespec, shown, text, truth};
+use crate::supervisorctl::supervisor::{Supervisor, shown, text, truth};
 
 /// `avail`
 pub(super) fn avail(controller: &mut Controller, argument: &str) -> Outcome<()> {

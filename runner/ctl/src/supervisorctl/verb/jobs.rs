@@ -1,11 +1,12 @@
 //! `start`, `stop`, `restart`, `signal`: processes by name, whole groups, or all.
 
+use units::group::{namespec, split_namespec};
 use xmlrpc::Value;
 
 use crate::supervisorctl::controller::Controller;
 use crate::supervisorctl::exit;
 use crate::supervisorctl::failure::{Failure, Outcome, fault};
-use crate::supervisorctl::supervisor::{Fate, namespec, split_namespec};
+use crate::supervisorctl::supervisor::Fate;
 
 /// How one of these verbs differs from the others.
 struct Job<'a> {

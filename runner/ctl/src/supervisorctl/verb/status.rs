@@ -1,11 +1,12 @@
 //! `status`: who runs and who does not.
 
+use units::group::{namespec, split_namespec};
 use xmlrpc::Value;
 
 use crate::supervisorctl::controller::Controller;
 use crate::supervisorctl::exit;
 use crate::supervisorctl::failure::Outcome;
-use crate::supervisorctl::supervisor::{int, namespec, split_namespec, text};
+use crate::supervisorctl::supervisor::{int, text};
 
 /// The states of processes that are down: stopped, exited, fatal, unknown.
 const DOWN: [i64; 4] = [0, 100, 200, 1000];
