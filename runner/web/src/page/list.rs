@@ -3,8 +3,9 @@
 use super::action::Action;
 use super::frame::{Frame, Message};
 use super::markup::Markup;
-use super::row::{Row, bytes, class_of, uptime};
+use super::row::{Row, bytes, class_of};
 use crate::http::Response;
+use crate::rpc::info::uptime;
 use engine::view::supervisord::ProcessState;
 
 /// What the list is made of.
@@ -145,7 +146,7 @@ pub(super) fn actions(body: &mut Markup, row: &Row, secret: &str) {
     body.raw("<input type=\"hidden\" name=\"processname\" value=\"")
         .text(&row.namespec)
         .raw("\">");
-    let change: &[Action] = if row.is_down() {
+    let change: &[Action] = if row.state.is_down() {
         &[Action::Start]
     } else {
         &[Action::Restart, Action::Stop]

@@ -1,5 +1,7 @@
 //! HTML that cannot be broken out of: markup is what we wrote ourselves, everything else is text.
 
+use crate::http::head::percent_decoded;
+
 /// A page, or a part of one, under construction.
 #[derive(Debug, Default)]
 pub(super) struct Markup {
@@ -74,32 +76,9 @@ pub(super) fn fields(text: &str) -> Vec<(String, String)> {
         .collect()
 }
 
+/// A form has `+` for a space.
 fn decode(text: &str) -> String {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let escaped = (*first == b'%')
-            .then(|| after.get(..2))
-            .flatten()
-            .filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))
-            .and_then(|digits| std::str::from_utf8(digits).ok())
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        match (escaped, first) {
-            (Some(byte), _) => {
-                out.push(byte);
-                rest = &after[2..];
-            }
-            (None, b'+') => {
-                out.push(b' ');
-                rest = after;
-            }
-            (None, other) => {
-                out.push(*other);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
+    percent_decoded(&text.replace('+', " "))
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ use units::{Dependency, UnitKind};
 use super::frame::{Frame, Message};
 use super::list::actions;
 use super::markup::Markup;
-use super::row::{Row, bytes, class_of, ending, uptime};
+use super::row::{Row, bytes, class_of, ending};
 use crate::http::Response;
+use crate::rpc::info::uptime;
 
 /// What the page is made of.
 pub(super) struct Process<'a> {

@@ -39,14 +39,6 @@ impl Row {
             last_end: last_end(view),
         }
     }
-
-    /// Whether a start makes sense; a stop does otherwise.
-    pub(super) fn is_down(&self) -> bool {
-        matches!(
-            self.state,
-            ProcessState::Stopped | ProcessState::Exited | ProcessState::Fatal
-        )
-    }
 }
 
 fn last_end(view: &ProcessView) -> String {
@@ -82,17 +74,6 @@ pub(super) fn ending(status: ExitStatus) -> String {
     }
 }
 
-/// A length of time as supervisord writes it: `0:00:05`, `2 days, 3:04:05`.
-pub(super) fn uptime(seconds: u64) -> String {
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    let clock = format!("{}:{:02}:{:02}", rest / 3600, rest / 60 % 60, rest % 60);
-    match days {
-        0 => clock,
-        1 => format!("1 day, {clock}"),
-        days => format!("{days} days, {clock}"),
-    }
-}
-
 /// A number of bytes for people.
 pub(super) fn bytes(count: u64) -> String {
     const UNITS: [&str; 4] = ["K", "M", "G", "T"];
@@ -112,18 +93,6 @@ pub(super) fn bytes(count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lengths_of_time() {
-        for (seconds, text) in [
-            (0, "0:00:00"),
-            (3_725, "1:02:05"),
-            (86_400, "1 day, 0:00:00"),
-            (2 * 86_400 + 11_045, "2 days, 3:04:05"),
-        ] {
-            assert_eq!(uptime(seconds), text);
-        }
-    }
 
     #[test]
     fn sizes() {

@@ -74,6 +74,8 @@ pub(crate) fn description(view: &ProcessView, now: Realtime) -> String {
     match view.state {
         ProcessState::Running => {
             let up = seconds(Some(now)) - seconds(view.start);
+            // Never negative, also when the clock was set back.
+            let up = u64::try_from(up).unwrap_or_default();
             format!("pid {}, uptime {}", view.pid, uptime(up))
         }
         ProcessState::Fatal | ProcessState::Backoff if view.spawn_error.is_empty() => {
@@ -88,9 +90,8 @@ pub(crate) fn description(view: &ProcessView, now: Realtime) -> String {
     }
 }
 
-/// A length of time as Python prints it: `0:00:05`, `1 day, 3:04:05`; none is negative.
-fn uptime(seconds: i64) -> String {
-    let seconds = seconds.max(0);
+/// A length of time as Python prints it: `0:00:05`, `1 day, 3:04:05`.
+pub(crate) fn uptime(seconds: u64) -> String {
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
     let clock = format!("{}:{:02}:{:02}", rest / 3600, rest / 60 % 60, rest % 60);
     match days {
@@ -159,6 +160,9 @@ mod tests {
     fn descriptions_are_supervisords() {
         let of = |state| description(&view(state), NOW);
         assert_eq!(of(ProcessState::Running), "pid 123, uptime 0:00:05");
+        let before = Realtime(1_699_999_995_000_000);
+        let set_back = description(&view(ProcessState::Running), before);
+        assert_eq!(set_back, "pid 123, uptime 0:00:00");
         assert_eq!(of(ProcessState::Starting), "");
         assert_eq!(of(ProcessState::Stopping), "");
         assert_eq!(of(ProcessState::Fatal), "unknown error (try \"tail a\")");
@@ -179,9 +183,9 @@ mod tests {
     #[test]
     fn uptimes_are_pythons() {
         for (seconds, text) in [
-            (-5, "0:00:00"),
             (0, "0:00:00"),
             (3_599, "0:59:59"),
+            (3_725, "1:02:05"),
             (36_000, "10:00:00"),
             (86_400, "1 day, 0:00:00"),
             (2 * 86_400 + 11_045, "2 days, 3:04:05"),

@@ -1,9 +1,7 @@
 //! The local time of a moment, which only the C library knows.
 #![expect(unsafe_code, reason = "localtime_r")]
 
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
+use crate::http::date::MONTHS;
 
 /// A moment as supervisord shows when a process ended: `Nov 20 08:45 AM`.
 pub(crate) fn short(seconds: i64) -> String {
