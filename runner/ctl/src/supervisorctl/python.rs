@@ -1,45 +1,7 @@
 //! Values in the form in which Python shows and reads them: it is what scripts around the original
 //! compare with.
 
-/// A string as `repr()` shows it.
-///
-/// # Examples
-/// `it's` is `"it's"`, everything else stands in single quotes.
-pub(super) fn repr(text: &str) -> String {
-    let quote = if text.contains('\'') && !text.contains('"') {
-        '"'
-    } else {
-        '\''
-    };
-    let mut shown = String::with_capacity(text.len() + 2);
-    shown.push(quote);
-    for c in text.chars() {
-        match c {
-            '\\' => shown.push_str("\\\\"),
-            '\n' => shown.push_str("\\n"),
-            '\r' => shown.push_str("\\r"),
-            '\t' => shown.push_str("\\t"),
-            c if c == quote => {
-                shown.push('\\');
-                shown.push(c);
-            }
-            c if is_printable(c) => shown.push(c),
-            c if u32::from(c) <= 0xff => shown.push_str(&format!("\\x{:02x}", u32::from(c))),
-            c if u32::from(c) <= 0xffff => shown.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => shown.push_str(&format!("\\U{:08x}", u32::from(c))),
-        }
-    }
-    shown.push(quote);
-    shown
-}
-
-/// Whether `repr()` shows a character as it is: neither control nor format characters, nor blanks
-/// other than the ordinary one.
-fn is_printable(c: char) -> bool {
-    let invisible = matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e000}'..='\u{f8ff}');
-    c == ' ' || !(c.is_control() || c.is_whitespace() || invisible)
-}
+pub(super) use units::supervisord::repr;
 
 /// What `int()` makes of a word; `None` where that raises an exception, or where the number is so
 /// large that no reply could hold as much.
