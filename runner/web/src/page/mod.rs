@@ -15,12 +15,14 @@ mod row;
 use std::sync::Arc;
 use std::time::Duration;
 
-use control::{Caller, LogName, LogRange, LogSource, ProcessDetail, Reply, UnitDetail};
+use control::{Caller, LogName, LogRange, LogSource, ProcessDetail, Reply};
 use subtle::ConstantTimeEq as _;
 use tokio::sync::mpsc;
+use units::group::split_namespec;
 
 use crate::http::{Body, Method, Request, Response};
 use crate::rpc::fault::Fault;
+use crate::rpc::process::details;
 use crate::rpc::{self, Context, local_time};
 use crate::server::Shared;
 use action::Action;
@@ -173,7 +175,11 @@ fn done(action: Action, process: &str, outcome: Result<(), Fault>) -> Response {
 }
 
 async fn show_list(shared: &Shared, request: &Request, fields: &Fields) -> Response {
-    let Some(processes) = processes(shared, &request.caller).await else {
+    let context = Context {
+        shared,
+        caller: &request.caller,
+    };
+    let Ok(processes) = details(context, None).await else {
         return Response::error(503);
     };
     let rows: Vec<Row> = processes
@@ -199,31 +205,24 @@ fn message(fields: &Fields) -> Option<Message> {
     })
 }
 
-async fn processes(shared: &Shared, caller: &Caller) -> Option<Vec<ProcessDetail>> {
-    let asked = shared
-        .handle
-        .ask(caller.clone(), control::Request::Processes(None))
-        .await;
-    match asked {
-        Ok(Reply::Processes(processes)) => Some(processes),
-        _ => None,
-    }
-}
-
 /// The page of one process.
 async fn tail(shared: &Shared, request: &Request) -> Response {
     let fields = Fields::of(request);
     let Some(wanted) = fields.get("processname").filter(|name| !name.is_empty()) else {
         return Response::error_because(404, "No process name found");
     };
-    let Some(all) = processes(shared, &request.caller).await else {
+    let context = Context {
+        shared,
+        caller: &request.caller,
+    };
+    let Ok(all) = details(context, None).await else {
         return Response::error(503);
     };
     let wanted = wanted.strip_suffix(":*").unwrap_or(wanted);
-    let found = all.iter().find(|process| {
-        let view = &process.view;
-        view.namespec() == wanted || format!("{}:{}", view.group, view.name) == wanted
-    });
+    let wanted = split_namespec(wanted);
+    let found = all
+        .iter()
+        .find(|one| (one.view.group.as_str(), Some(one.view.name.as_str())) == wanted);
     let Some(found) = found else {
         return Response::error_because(404, "there is no such process");
     };
@@ -236,15 +235,14 @@ async fn tail(shared: &Shared, request: &Request) -> Response {
         .and_then(|limit| limit.parse().ok())
         .unwrap_or(LOG_SHOWN)
         .clamp(LEAST_LOG, MOST_LOG);
-    let text = log_end(shared, &request.caller, found, log, limit).await;
+    let text = log_end(context, found, log, limit).await;
     let unit = found.view.unit.clone();
-    let detail: Option<UnitDetail> =
-        match ask(shared, request, control::Request::Unit(unit.clone())).await {
-            Some(Reply::Unit(detail)) => Some(*detail),
-            _ => None,
-        };
-    let usage = match ask(shared, request, control::Request::Usage(unit)).await {
-        Some(Reply::Usage(usage)) => Some(usage),
+    let detail = match context.ask(control::Request::Unit(unit.clone())).await {
+        Ok(Reply::Unit(detail)) => Some(*detail),
+        _ => None,
+    };
+    let usage = match context.ask(control::Request::Usage(unit)).await {
+        Ok(Reply::Usage(usage)) => Some(usage),
         _ => None,
     };
     let row = Row::new(&found.view, memory_of(found.view.pid));
@@ -264,17 +262,8 @@ async fn tail(shared: &Shared, request: &Request) -> Response {
     .page()
 }
 
-async fn ask(shared: &Shared, request: &Request, question: control::Request) -> Option<Reply> {
-    shared
-        .handle
-        .ask(request.caller.clone(), question)
-        .await
-        .ok()
-}
-
 async fn log_end(
-    shared: &Shared,
-    caller: &Caller,
+    context: Context<'_>,
     process: &ProcessDetail,
     log: Log,
     limit: i64,
@@ -290,7 +279,7 @@ async fn log_end(
             length: 0,
         },
     };
-    match shared.handle.ask(caller.clone(), question).await {
+    match context.ask(question).await {
         Ok(Reply::LogText(Ok(text))) => Ok(String::from_utf8_lossy(&text.bytes).into_owned()),
         Ok(Reply::LogText(Err(control::LogProblem::NoFile(_)))) => {
             Err(format!("No file for {}", process.view.namespec()))
