@@ -8,7 +8,6 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use engine::command::Whom;
 use rustix::fs::{FallocateFlags, MemfdFlags, SeekFrom};
 use rustix::pipe::SpliceFlags;
 use serde::{Deserialize, Serialize};
@@ -153,13 +152,7 @@ impl Manager {
         if self.deliveries.was_delivered(number) {
             return Ok(());
         }
-        let process = self
-            .engine
-            .process(unit)
-            .ok_or_else(|| Refusal::NoSuchUnit(unit.clone()))?;
-        if process.pid == 0 {
-            return Err(Refusal::NoProcess(unit.clone(), Whom::Main));
-        }
+        self.require_process(unit)?;
         let room = self.inputs.room(unit, bytes.len());
         room.map_err(|refused| refusal(unit, refused))?;
         let fresh = self.deliveries.memory.is_none();

@@ -74,16 +74,19 @@ impl Manager {
     }
 
     fn input(&mut self, unit: &UnitName, bytes: &[u8]) -> Result<(), Refusal> {
-        let process = self
-            .engine
-            .process(unit)
-            .ok_or_else(|| Refusal::NoSuchUnit(unit.clone()))?;
-        if process.pid == 0 {
-            return Err(Refusal::NoProcess(unit.clone(), Whom::Main));
-        }
+        self.require_process(unit)?;
         self.inputs
             .write(&mut self.poller, unit, bytes)
             .map_err(|refused| delivery::refusal(unit, refused))
+    }
+
+    /// Refuses what only a service whose process runs can be asked for.
+    pub(super) fn require_process(&self, unit: &UnitName) -> Result<(), Refusal> {
+        match self.engine.process(unit) {
+            Some(process) if process.pid != 0 => Ok(()),
+            Some(_) => Err(Refusal::NoProcess(unit.clone(), Whom::Main)),
+            None => Err(Refusal::NoSuchUnit(unit.clone())),
+        }
     }
 
     fn tap(
