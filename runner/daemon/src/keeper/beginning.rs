@@ -16,6 +16,7 @@ use rustix::io::FdFlags;
 use serde::{Deserialize, Serialize};
 
 use super::Settings;
+use super::launch::environment_with;
 use super::system::{adopt_fd, become_program};
 
 /// All that was prepared.
@@ -69,16 +70,7 @@ impl Beginning {
         let mut table = File::from(rustix::fs::memfd_create("beginning", MemfdFlags::CLOEXEC)?);
         serde_json::to_writer(&mut table, &packed)?;
         let variable = super::upgrade::variable_to_begin(&table);
-        let environment = env::vars_os()
-            .map(|(name, value)| {
-                let mut text = name.into_vec();
-                text.push(b'=');
-                text.extend_from_slice(value.as_bytes());
-                text
-            })
-            .chain([variable.into_bytes()])
-            .map(CString::new)
-            .collect::<Result<Vec<_>, _>>()?;
+        let environment = environment_with(variable)?;
         let arguments = self
             .arguments
             .iter()

@@ -157,6 +157,15 @@ fn own_program(settings: &Settings) -> io::Result<OwnedFd> {
         .map_err(Into::into)
 }
 
+/// Our own environment and one variable more, for a program that takes our place.
+pub(super) fn environment_with(more: String) -> io::Result<Vec<CString>> {
+    env::vars_os()
+        .map(|(name, value)| variable(&name, &value))
+        .chain([more.into_bytes()])
+        .map(|text| Ok(CString::new(text)?))
+        .collect()
+}
+
 fn variable(name: &OsString, value: &OsString) -> Vec<u8> {
     let mut text = name.clone().into_vec();
     text.push(b'=');

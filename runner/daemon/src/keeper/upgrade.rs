@@ -11,7 +11,7 @@ use std::ffi::{CString, OsStr};
 use std::fs::File;
 use std::io::{self, Seek};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
 use rustix::fs::MemfdFlags;
@@ -19,7 +19,7 @@ use rustix::io::FdFlags;
 use serde::{Deserialize, Serialize};
 
 use super::ladder::Ladder;
-use super::launch::Launch;
+use super::launch::{Launch, environment_with};
 use super::outer::Outer;
 use super::system::{Birth, adopt_fd, become_program, give_birth, listen_to_signals};
 use super::table::Table;
@@ -211,19 +211,9 @@ impl Keeper {
 
     fn execute(&self, trial: &Trial, table: &OwnedFd, fds: &[RawFd]) -> io::Error {
         let variable = format!("{VARIABLE}={GO_ON} {} {}", table.as_raw_fd(), own_pid());
-        let environment: Result<Vec<CString>, _> = env::vars_os()
-            .map(|(name, value)| {
-                let mut text = name.into_vec();
-                text.push(b'=');
-                text.extend_from_slice(value.as_bytes());
-                text
-            })
-            .chain([variable.into_bytes()])
-            .map(CString::new)
-            .collect();
-        let environment = match environment {
+        let environment = match environment_with(variable) {
             Ok(environment) => environment,
-            Err(error) => return error.into(),
+            Err(error) => return error,
         };
         let environment: Vec<_> = environment.iter().map(CString::as_c_str).collect();
         set_flags(fds, FdFlags::empty());
