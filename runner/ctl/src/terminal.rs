@@ -55,6 +55,19 @@ pub(crate) struct Finding {
     hint: Option<String>,
 }
 
+/// What was found here, for programs (`--json`).
+pub(crate) fn in_json(found: &units::Diagnostic) -> serde_json::Value {
+    serde_json::json!({
+        "severity": found.severity,
+        "path": found.place.path,
+        "line": found.place.line,
+        "column": found.place.column,
+        "message": found.message,
+        "hint": found.hint,
+        "unit": found.unit,
+    })
+}
+
 impl From<&units::Diagnostic> for Finding {
     fn from(found: &units::Diagnostic) -> Finding {
         Finding {

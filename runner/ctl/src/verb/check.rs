@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::runtime::Place;
 use crate::supervisorctl::config_file;
-use crate::terminal::{Finding, Terminal};
+use crate::terminal::{Finding, Terminal, in_json};
 
 /// `check`
 pub(super) fn check(args: &CheckArgs, place: &Place, terminal: &mut Terminal) -> Outcome {
@@ -33,21 +33,7 @@ pub(super) fn check(args: &CheckArgs, place: &Place, terminal: &mut Terminal) ->
     findings.extend(more);
     findings.extend(found_elsewhere);
     if terminal.json() {
-        let findings: Vec<_> = findings
-            .iter()
-            .map(|found| {
-                serde_json::json!({
-                    "severity": found.severity,
-                    "path": found.place.path,
-                    "line": found.place.line,
-                    "column": found.place.column,
-                    "message": found.message,
-                    "hint": found.hint,
-                    "unit": found.unit,
-                })
-            })
-            .collect();
-        terminal.value(&findings)?;
+        terminal.value(&findings.iter().map(in_json).collect::<Vec<_>>())?;
     } else {
         for found in &findings {
             terminal.finding(&Finding::from(found));

@@ -16,7 +16,7 @@ use crate::cli::ImportArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::supervisorctl::config_file;
-use crate::terminal::{Finding, Terminal};
+use crate::terminal::{Finding, Terminal, in_json};
 
 /// `import`
 pub(super) fn import(args: &ImportArgs, terminal: &mut Terminal) -> Outcome {
@@ -185,21 +185,10 @@ fn print_json(import: &Import, args: &ImportArgs, terminal: &mut Terminal) -> Re
             "text": line.text,
         })
     });
-    let diagnostics = import.diagnostics.iter().map(|found| {
-        serde_json::json!({
-            "severity": found.severity,
-            "path": found.place.path,
-            "line": found.place.line,
-            "column": found.place.column,
-            "message": found.message,
-            "hint": found.hint,
-            "unit": found.unit,
-        })
-    });
     terminal.value(&serde_json::json!({
         "files": files.collect::<Vec<_>>(),
         "report": report.collect::<Vec<_>>(),
-        "diagnostics": diagnostics.collect::<Vec<_>>(),
+        "diagnostics": import.diagnostics.iter().map(in_json).collect::<Vec<_>>(),
     }))
 }
 

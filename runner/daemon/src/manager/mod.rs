@@ -9,6 +9,7 @@
 
 mod adopt;
 mod answer;
+mod audit;
 mod boot;
 mod delivery;
 mod happenings;

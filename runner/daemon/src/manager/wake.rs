@@ -14,6 +14,7 @@ use nix::sys::epoll::EpollFlags;
 use units::UnitName;
 use units::value::Signal;
 
+use super::audit;
 use super::poller::Source;
 use super::{Manager, Wake};
 use crate::link::{Exit, Key, Message, SignalMask};
@@ -359,7 +360,7 @@ impl Manager {
                 match request {
                     Request::Command(command) => {
                         if !matches!(command, Command::AwaitJob { .. }) {
-                            tracing::info!(audit = true, "{caller}: {}", describe(&command));
+                            tracing::info!(audit = true, "{caller}: {}", audit::command(&command));
                         }
                         self.requests.insert(id, answerer);
                         self.events.push_back(Event::Requested {
@@ -378,7 +379,7 @@ impl Manager {
                 tracing::warn!(
                     audit = true,
                     "{caller}: denied: {}",
-                    describe_request(&request)
+                    audit::request(&request)
                 );
             }
             Knock::Gone(id) => {
@@ -483,55 +484,5 @@ impl Manager {
     pub(super) fn watch_bus(&mut self) -> io::Result<()> {
         self.poller
             .add(Source::Bus, self.bus.listener.as_fd(), EpollFlags::EPOLLIN)
-    }
-}
-
-/// A command in the words of an audit record.
-fn describe(command: &Command) -> String {
-    match command {
-        Command::Submit {
-            unit, verb, mode, ..
-        } => format!("{verb:?} {unit} ({mode:?})").to_lowercase(),
-        Command::AwaitJob { job } => format!("await job {}", job.0),
-        Command::CancelJob { job } => format!("cancel job {}", job.0),
-        Command::Kill { unit, whom, signal } => format!("kill {unit} {whom:?} {signal}"),
-        Command::ResetFailed { unit: Some(unit) } => format!("reset-failed {unit}"),
-        Command::ResetFailed { unit: None } => "reset-failed".to_owned(),
-        Command::Reload { keep_going: false } => "daemon-reload".to_owned(),
-        Command::Reload { keep_going: true } => "daemon-reload, keeping going".to_owned(),
-        Command::Stage => "reread".to_owned(),
-        Command::AddGroup { group } => format!("add group {group}"),
-        Command::RemoveGroup { group } => format!("remove group {group}"),
-        Command::RestartAll => "restart everything".to_owned(),
-        Command::Shutdown { status } => format!("shutdown with status {status}"),
-    }
-}
-
-fn describe_request(request: &Request) -> String {
-    match request {
-        Request::Command(command) => describe(command),
-        Request::Usage(unit) => format!("usage of {unit}"),
-        Request::Logs { .. } => "logs".to_owned(),
-        Request::Cat(unit) => format!("cat {unit}"),
-        Request::Reexec => "daemon-reexec".to_owned(),
-        Request::Input { unit, .. } | Request::Deliver { unit, .. } => format!("input for {unit}"),
-        Request::LogText { .. } | Request::LogFollow { .. } | Request::Tap { .. } => {
-            "logs".to_owned()
-        }
-        Request::LogClear(_) => "clear logs".to_owned(),
-        Request::LogReopen => "reopen logs".to_owned(),
-        Request::Units(_)
-        | Request::Unit(_)
-        | Request::Jobs
-        | Request::Dependencies { .. }
-        | Request::Sockets
-        | Request::Processes(_)
-        | Request::Sets
-        | Request::Program(_)
-        | Request::Drain(_)
-        | Request::Happened { .. }
-        | Request::Note { .. }
-        | Request::Recall
-        | Request::Manager => "question".to_owned(),
     }
 }

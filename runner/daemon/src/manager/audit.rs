@@ -1,0 +1,55 @@
+//! The words of audit records: who asked for what.
+
+use control::Request;
+use engine::Command;
+
+/// A command in the words of an audit record.
+pub(super) fn command(command: &Command) -> String {
+    match command {
+        Command::Submit {
+            unit, verb, mode, ..
+        } => format!("{verb:?} {unit} ({mode:?})").to_lowercase(),
+        Command::AwaitJob { job } => format!("await job {}", job.0),
+        Command::CancelJob { job } => format!("cancel job {}", job.0),
+        Command::Kill { unit, whom, signal } => format!("kill {unit} {whom:?} {signal}"),
+        Command::ResetFailed { unit: Some(unit) } => format!("reset-failed {unit}"),
+        Command::ResetFailed { unit: None } => "reset-failed".to_owned(),
+        Command::Reload { keep_going: false } => "daemon-reload".to_owned(),
+        Command::Reload { keep_going: true } => "daemon-reload, keeping going".to_owned(),
+        Command::Stage => "reread".to_owned(),
+        Command::AddGroup { group } => format!("add group {group}"),
+        Command::RemoveGroup { group } => format!("remove group {group}"),
+        Command::RestartAll => "restart everything".to_owned(),
+        Command::Shutdown { status } => format!("shutdown with status {status}"),
+    }
+}
+
+/// A request in those words.
+pub(super) fn request(request: &Request) -> String {
+    match request {
+        Request::Command(command) => self::command(command),
+        Request::Usage(unit) => format!("usage of {unit}"),
+        Request::Logs { .. } => "logs".to_owned(),
+        Request::Cat(unit) => format!("cat {unit}"),
+        Request::Reexec => "daemon-reexec".to_owned(),
+        Request::Input { unit, .. } | Request::Deliver { unit, .. } => format!("input for {unit}"),
+        Request::LogText { .. } | Request::LogFollow { .. } | Request::Tap { .. } => {
+            "logs".to_owned()
+        }
+        Request::LogClear(_) => "clear logs".to_owned(),
+        Request::LogReopen => "reopen logs".to_owned(),
+        Request::Units(_)
+        | Request::Unit(_)
+        | Request::Jobs
+        | Request::Dependencies { .. }
+        | Request::Sockets
+        | Request::Processes(_)
+        | Request::Sets
+        | Request::Program(_)
+        | Request::Drain(_)
+        | Request::Happened { .. }
+        | Request::Note { .. }
+        | Request::Recall
+        | Request::Manager => "question".to_owned(),
+    }
+}
