@@ -103,6 +103,29 @@ impl Accounts {
         self.look_up(&self.group, "group", name, parse_group, matches)
     }
 
+    /// The numbers of who is to own something; the group is the user's own where none is named.
+    ///
+    /// # Errors
+    /// As [`Accounts::user`], and when there is no such user or group.
+    pub fn owner(
+        &self,
+        user: Option<&str>,
+        group: Option<&str>,
+    ) -> io::Result<(Option<u32>, Option<u32>)> {
+        let unknown = |what: &str, name: &str| io::Error::other(format!("no such {what}: {name}"));
+        let user = user
+            .map(|name| self.user(name)?.ok_or_else(|| unknown("user", name)))
+            .transpose()?;
+        let group = group
+            .map(|name| self.group(name)?.ok_or_else(|| unknown("group", name)))
+            .transpose()?;
+        let gid = group.map(|group| group.gid);
+        Ok((
+            user.as_ref().map(|user| user.uid),
+            gid.or(user.map(|user| user.gid)),
+        ))
+    }
+
     /// The numbers of all groups of `user`, `gid` (the one it will run with) first.
     ///
     /// # Errors
@@ -354,6 +377,23 @@ mod tests {
         assert_eq!(files.accounts.user("").unwrap(), None);
         assert_eq!(files.accounts.group("audio").unwrap().unwrap().gid, 29);
         assert_eq!(files.accounts.group("44").unwrap().unwrap().name, "video");
+    }
+
+    #[test]
+    fn owners_exist() {
+        let files = files(PASSWD, GROUP);
+        let accounts = &files.accounts;
+        for (user, group, owner) in [
+            (None, None, (None, None)),
+            (Some("www"), None, (Some(33), Some(34))),
+            (Some("www"), Some("audio"), (Some(33), Some(29))),
+            (None, Some("audio"), (None, Some(29))),
+        ] {
+            assert_eq!(accounts.owner(user, group).unwrap(), owner);
+        }
+        let unknown = |user, group| accounts.owner(user, group).unwrap_err().to_string();
+        assert_eq!(unknown(Some("you"), None), "no such user: you");
+        assert_eq!(unknown(Some("www"), Some("us")), "no such group: us");
     }
 
     #[test]

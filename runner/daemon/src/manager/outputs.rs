@@ -200,23 +200,11 @@ fn owner(
     if user.is_none() && group.is_none() {
         return Ok(None);
     }
-    let unknown = |what: &str, name: &str| io::Error::other(format!("no such {what}: {name}"));
-    let user = match user {
-        Some(name) => Some(accounts.user(name)?.ok_or_else(|| unknown("user", name))?),
-        None => None,
-    };
-    let gid = match (group, &user) {
-        (Some(name), _) => {
-            accounts
-                .group(name)?
-                .ok_or_else(|| unknown("group", name))?
-                .gid
-        }
-        (None, Some(user)) => user.gid,
-        (None, None) => nix::unistd::getegid().as_raw(),
-    };
-    let uid = user.map_or_else(|| nix::unistd::geteuid().as_raw(), |user| user.uid);
-    Ok(Some((uid, gid)))
+    let (uid, gid) = accounts.owner(user, group)?;
+    Ok(Some((
+        uid.unwrap_or_else(|| nix::unistd::geteuid().as_raw()),
+        gid.unwrap_or_else(|| nix::unistd::getegid().as_raw()),
+    )))
 }
 
 impl Outputs {

@@ -253,26 +253,8 @@ impl Manager {
 
 /// What a socket unit listens on, its owners looked up. May ask `getent`: not for the loop's thread.
 fn listeners_of(definition: &Definition) -> Result<Listeners, String> {
-    let accounts = Accounts::default();
-    let user = match definition.socket_user() {
-        Some(name) => Some(
-            accounts
-                .user(name)
-                .map_err(|error| format!("cannot look up user {name}: {error}"))?
-                .ok_or_else(|| format!("no such user: {name}"))?,
-        ),
-        None => None,
-    };
-    let gid = match definition.socket_group() {
-        Some(name) => Some(
-            accounts
-                .group(name)
-                .map_err(|error| format!("cannot look up group {name}: {error}"))?
-                .ok_or_else(|| format!("no such group: {name}"))?
-                .gid,
-        ),
-        None => user.as_ref().map(|user| user.gid),
-    };
-    let uid = user.map(|user| user.uid);
+    let (uid, gid) = Accounts::default()
+        .owner(definition.socket_user(), definition.socket_group())
+        .map_err(|error| format!("cannot find its owner: {error}"))?;
     Ok(Listeners::of(definition, uid, gid))
 }
