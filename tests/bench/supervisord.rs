@@ -5,22 +5,9 @@ use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use tests::{Kind, Peer};
+use tests::{CONFIGURATION, Kind, Peer};
 
 use crate::quantile::{Samples, beside};
-
-const COMMON: &str = "
-[unix_http_server]
-file=DIR/s.sock
-[supervisord]
-logfile=DIR/main.log
-pidfile=DIR/s.pid
-childlogdir=DIR
-user=root
-minfds=8192
-[rpcinterface:supervisor]
-supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
-";
 
 /// A connection that is kept.
 struct Api {
@@ -103,7 +90,7 @@ fn memory(peer: &Peer) -> u64 {
 }
 
 fn sleepers(count: usize) -> String {
-    let mut text = COMMON.to_owned();
+    let mut text = CONFIGURATION.replace("user=root", "user=root\nminfds=8192");
     for number in 0..count {
         text.push_str(&format!(
             "[program:p{number}]\ncommand=/bin/sleep 100000\nstartsecs=0\n"
@@ -209,7 +196,7 @@ fn sizes(figure: &str, [ours, theirs]: [u64; 2], unit: &str) {
 fn under(what: &str, programs: &str) {
     let mut figures = Vec::new();
     for kind in [Kind::Ours, Kind::Real] {
-        let peer = Peer::start(kind, &format!("{COMMON}{programs}"));
+        let peer = Peer::start(kind, &format!("{CONFIGURATION}{programs}"));
         let mut api = Api::open(&peer);
         // It has begun when some have written or ended.
         peer.wait_until("programs are busy", |_| {
@@ -258,7 +245,7 @@ pub(crate) fn full_disk() {
         };
         mount(&["-t", "tmpfs", "-o", "size=64k", "tmpfs"]);
         let text = format!(
-            "{COMMON}[program:w]\ncommand=/bin/sh -c \"i=0; while [ $i -lt {LINES} ]; do echo line $i of a log on a disk that is full for a while; i=$((i+1)); [ $((i %% 10)) = 0 ] && sleep 0.01; done; exec sleep 1000\"\nstdout_logfile={}/w.log\nstdout_logfile_maxbytes=0\nautorestart=false\n",
+            "{CONFIGURATION}[program:w]\ncommand=/bin/sh -c \"i=0; while [ $i -lt {LINES} ]; do echo line $i of a log on a disk that is full for a while; i=$((i+1)); [ $((i %% 10)) = 0 ] && sleep 0.01; done; exec sleep 1000\"\nstdout_logfile={}/w.log\nstdout_logfile_maxbytes=0\nautorestart=false\n",
             disk.display()
         );
         let peer = Peer::start(kind, &text);

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 
 use crate::board::patience;
@@ -20,6 +20,43 @@ pub enum Kind {
     Real,
     /// `runnerd`, called as `supervisord`.
     Ours,
+}
+
+/// What configurations begin with, for [`Peer::start`]; programs follow.
+pub const CONFIGURATION: &str = "
+[unix_http_server]
+file=DIR/s.sock
+[supervisord]
+logfile=DIR/main.log
+pidfile=DIR/s.pid
+childlogdir=DIR
+user=root
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+[supervisorctl]
+serverurl=unix://DIR/s.sock
+";
+
+/// A script of `tests/tests`: what its configuration adds to [`CONFIGURATION`], a line of dashes,
+/// and the steps for [`Peer::drive`].
+#[track_caller]
+pub fn script(path: &str) -> (String, String) {
+    let file = place::repository().join("tests/tests").join(path);
+    let text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let (configuration, steps) = text.split_once("\n----\n").expect("a line of dashes");
+    (
+        format!("{CONFIGURATION}{configuration}\n"),
+        steps.to_owned(),
+    )
+}
+
+/// All that a command wrote.
+pub fn said(output: &Output) -> String {
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
 }
 
 /// A running daemon, its directory and its configuration in it.
@@ -172,6 +209,25 @@ impl Peer {
             .lines()
             .map(|line| serde_json::from_str(line).expect("one JSON object a line"))
             .collect()
+    }
+
+    /// What supervisorctl of PyPI says on its configuration.
+    #[track_caller]
+    pub fn ctl(&self, words: &[&str]) -> String {
+        let output = Command::new(place::tool("supervisorctl"))
+            .arg("-c")
+            .arg(self.path("supervisord.conf"))
+            .args(words)
+            .output()
+            .expect("supervisorctl");
+        said(&output)
+    }
+
+    /// Stops it; it has to end well and leave nothing behind.
+    #[track_caller]
+    pub fn ends_well(self) {
+        let (status, left) = self.stop();
+        assert_eq!((status.as_str(), left.len()), ("exited 0", 0), "{left:?}");
     }
 
     /// Asks it to end with SIGTERM, waits, and gives its exit status and what it left behind.

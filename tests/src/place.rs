@@ -1,5 +1,6 @@
 //! Where things are: the programs under test, the actor, the examples, the foreign tools.
 
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -72,4 +73,11 @@ pub fn needs_root() {
         nix::unistd::geteuid().is_root(),
         "this test needs root: run it in a container"
     );
+}
+
+/// A port of the loopback address that was free a moment ago; a daemon says so if somebody else was
+/// quicker.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    listener.local_addr().expect("its address").port()
 }

@@ -12,21 +12,7 @@ use std::net::TcpListener;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
-use tests::{Kind, Peer};
-
-const COMMON: &str = "
-[unix_http_server]
-file=DIR/s.sock
-[supervisord]
-logfile=DIR/main.log
-pidfile=DIR/s.pid
-childlogdir=DIR
-user=root
-[rpcinterface:supervisor]
-supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
-[supervisorctl]
-serverurl=unix://DIR/s.sock
-";
+use tests::{CONFIGURATION, Kind, Peer};
 
 fn start(kind: Kind, programs: &str) -> Peer {
     let python = tests::tool("python").display().to_string();
@@ -35,21 +21,7 @@ fn start(kind: Kind, programs: &str) -> Peer {
         .replace("LISTENER", &format!("{python} -u {}", scripts.display()))
         .replace("PYTHON", &python)
         .replace("BIN/", python.trim_end_matches("python"));
-    Peer::start(kind, &format!("{COMMON}{programs}"))
-}
-
-fn ctl(peer: &Peer, words: &[&str]) -> String {
-    let output = Command::new(tests::tool("supervisorctl"))
-        .arg("-c")
-        .arg(peer.path("supervisord.conf"))
-        .args(words)
-        .output()
-        .expect("supervisorctl");
-    format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
+    Peer::start(kind, &format!("{CONFIGURATION}{programs}"))
 }
 
 fn text(peer: &Peer, name: &str) -> String {
@@ -61,12 +33,6 @@ fn until(peer: &Peer, name: &str, wanted: &str) {
     peer.wait_until(&format!("{wanted:?} in {name}"), |peer| {
         text(peer, name).contains(wanted)
     });
-}
-
-#[track_caller]
-fn ended_well(peer: Peer) {
-    let (status, left) = peer.stop();
-    assert_eq!((status.as_str(), left.len()), ("exited 0", 0), "{left:?}");
 }
 
 /// The value of a header of an event's line.
@@ -128,20 +94,20 @@ buffer_size=100
         let peer = start(kind, programs);
         until(&peer, "events", "PROCESS_STATE_RUNNING");
         assert_eq!(text(&peer, "state"), "RUNNING");
-        ctl(&peer, &["start", "cat"]);
-        ctl(&peer, &["stop", "cat"]);
-        ctl(&peer, &["start", "once"]);
+        peer.ctl(&["start", "cat"]);
+        peer.ctl(&["stop", "cat"]);
+        peer.ctl(&["start", "once"]);
         until(
             &peer,
             "events",
             "processname:once groupname:once from_state:RUNNING",
         );
-        ctl(&peer, &["start", "quick"]);
+        peer.ctl(&["start", "quick"]);
         until(&peer, "events", "PROCESS_STATE_FATAL");
-        ctl(&peer, &["start", "said"]);
-        ctl(&peer, &["stop", "said"]);
-        ctl(&peer, &["start", "pair:right"]);
-        ctl(&peer, &["stop", "pair:right"]);
+        peer.ctl(&["start", "said"]);
+        peer.ctl(&["stop", "said"]);
+        peer.ctl(&["start", "pair:right"]);
+        peer.ctl(&["stop", "pair:right"]);
         let send = "import sys, xmlrpc.client as x; from supervisor.xmlrpc import SupervisorTransport as T; \
                     x.ServerProxy('http://s', T(None, None, sys.argv[1])).supervisor.sendRemoteCommEvent('kind', 'dé\\nta')";
         let sent = Command::new(tests::tool("python"))
@@ -152,7 +118,7 @@ buffer_size=100
         assert!(sent.success());
         until(&peer, "events", "REMOTE_COMMUNICATION");
         let events = text(&peer, "events");
-        ended_well(peer);
+        peer.ends_well();
         events
     };
     let theirs: Vec<String> = traced(Kind::Real).lines().map(normal).collect();
@@ -193,7 +159,7 @@ startsecs=0
         let before = count(&peer);
         peer.wait_until("events again", |peer| count(peer) > before + 3);
     }
-    ctl(&peer, &["stop", "flap"]);
+    peer.ctl(&["stop", "flap"]);
     peer.wait_until("it is told that all stopped", |peer| {
         text(peer, "events").contains("from_state:STOPPING")
     });
@@ -210,7 +176,7 @@ startsecs=0
             before = state.to_owned();
         }
     }
-    ended_well(peer);
+    peer.ends_well();
 }
 
 /// Listeners that break the protocol are given up and reported; the one that does not is told all.
@@ -252,8 +218,11 @@ startsecs=0
         until(&peer, "main.log", said);
     }
     until(&peer, "events", "eventname:TICK_5");
-    assert!(ctl(&peer, &["status"]).contains("good                             RUNNING"));
-    ended_well(peer);
+    assert!(
+        peer.ctl(&["status"])
+            .contains("good                             RUNNING")
+    );
+    peer.ends_well();
 }
 
 /// A mail server that keeps what it is sent.
@@ -362,7 +331,7 @@ startsecs=0
     peer.wait_until("crashsms", |_| {
         mails.lock().unwrap().contains("[crash:crash](")
     });
-    let status = ctl(&peer, &["status"]);
+    let status = peer.ctl(&["status"]);
     for listener in [
         "httpok",
         "memmon",
@@ -380,5 +349,5 @@ startsecs=0
         );
     }
     assert!(!text(&peer, "main.log").contains("UNKNOWN"));
-    ended_well(peer);
+    peer.ends_well();
 }

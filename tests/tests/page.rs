@@ -6,35 +6,21 @@
     reason = "a test fails by panicking"
 )]
 
-use std::net::TcpListener;
 use std::process::Command;
 
-use tests::{Kind, Peer};
+use tests::{CONFIGURATION, Kind, Peer};
 
 #[test]
 fn a_person_uses_the_page() {
-    // A port that was free a moment ago; the daemon says so if somebody else was quicker.
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = tests::free_port();
     let peer = Peer::start(
         Kind::Ours,
         &format!(
-            "[unix_http_server]
-file=DIR/s.sock
+            "{CONFIGURATION}
 [inet_http_server]
 port=127.0.0.1:{port}
 username=somebody
 password={{SHA}}5baa61e4c9b93f3f0682250b6cf8331b7ee68fd8
-[supervisord]
-logfile=DIR/main.log
-pidfile=DIR/s.pid
-childlogdir=DIR
-user=root
-[rpcinterface:supervisor]
-supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 [program:cat]
 command=/bin/cat
 [program:idle]
@@ -74,6 +60,5 @@ programs=one,two
             std::fs::copy(peer.path(name), std::path::Path::new(&directory).join(name)).unwrap();
         }
     }
-    let (status, left) = peer.stop();
-    assert_eq!((status.as_str(), left.len()), ("exited 0", 0), "{left:?}");
+    peer.ends_well();
 }

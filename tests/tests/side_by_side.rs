@@ -9,37 +9,12 @@
 
 use std::path::{Path, PathBuf};
 
-use tests::{Kind, Peer};
-
-/// The configuration that most scripts share, and what a script adds to it.
-const COMMON: &str = "
-[unix_http_server]
-file=DIR/s.sock
-[supervisord]
-logfile=DIR/main.log
-pidfile=DIR/s.pid
-childlogdir=DIR
-user=root
-[rpcinterface:supervisor]
-supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
-[supervisorctl]
-serverurl=unix://DIR/s.sock
-";
-
-/// A script file: configuration, a line of dashes, steps.
-fn script(name: &str) -> (String, String) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/side_by_side")
-        .join(name);
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
-    let (configuration, steps) = text.split_once("\n----\n").expect("a line of dashes");
-    (format!("{COMMON}{configuration}\n"), steps.to_owned())
-}
+use tests::{Kind, Peer, free_port, script};
 
 /// Runs a script against both and compares, with every client there is.
 #[track_caller]
 fn compare(name: &str) {
-    let (configuration, steps) = script(name);
+    let (configuration, steps) = script(&format!("side_by_side/{name}"));
     for client in clients() {
         let run = |kind| {
             let port = free_port().to_string();
@@ -69,16 +44,9 @@ fn compare(name: &str) {
             client.display(),
             ours.console()
         );
-        let (status, left) = ours.stop();
-        assert_eq!((status.as_str(), left.len()), ("exited 0", 0), "{left:?}");
+        ours.ends_well();
         real.stop();
     }
-}
-
-/// What the word `PORT` of a script becomes.
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 /// What the word `CGI` becomes: a program that serves connections.

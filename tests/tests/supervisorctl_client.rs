@@ -14,33 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use tests::{Kind, Peer, Process};
-
-/// What all configurations begin with.
-const COMMON: &str = "
-[unix_http_server]
-file=DIR/s.sock
-[supervisord]
-logfile=DIR/main.log
-pidfile=DIR/s.pid
-childlogdir=DIR
-user=root
-[rpcinterface:supervisor]
-supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
-[supervisorctl]
-serverurl=unix://DIR/s.sock
-";
-
-/// A script file: configuration, a line of dashes, steps.
-fn script(path: &str) -> (String, String) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests")
-        .join(path);
-    let text = std::fs::read_to_string(&path)
-        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let (configuration, steps) = text.split_once("\n----\n").expect("a line of dashes");
-    (format!("{COMMON}{configuration}\n"), steps.to_owned())
-}
+use tests::{CONFIGURATION, Kind, Peer, Process, script};
 
 /// One of the two clients, as a program to run beside this daemon.
 fn client(kind: Kind, peer: &Peer) -> PathBuf {
@@ -159,7 +133,7 @@ programs=two
 ";
 
 fn with_one_program() -> Peer {
-    let peer = Peer::start(Kind::Real, &format!("{COMMON}{ONE_PROGRAM}"));
+    let peer = Peer::start(Kind::Real, &format!("{CONFIGURATION}{ONE_PROGRAM}"));
     peer.drive(
         &client(Kind::Real, &peer),
         "wait zebra-one RUNNING\nwait grp:two RUNNING",

@@ -8,51 +8,13 @@
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use serde_json::Value;
-use tests::{Kind, Peer};
-
-const COMMON: &str = "
-[unix_http_server]
-file=DIR/s.sock
-[supervisord]
-logfile=DIR/main.log
-pidfile=DIR/s.pid
-childlogdir=DIR
-user=root
-[rpcinterface:supervisor]
-supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
-[supervisorctl]
-serverurl=unix://DIR/s.sock
-";
+use tests::{CONFIGURATION, Kind, Peer, said};
 
 fn start(kind: Kind, programs: &str) -> Peer {
-    Peer::start(kind, &format!("{COMMON}{programs}"))
-}
-
-#[track_caller]
-fn ended_well(peer: Peer) {
-    let (status, left) = peer.stop();
-    assert_eq!((status.as_str(), left.len()), ("exited 0", 0), "{left:?}");
-}
-
-/// supervisorctl of PyPI on the daemon's own configuration.
-fn ctl(peer: &Peer, words: &[&str]) -> Output {
-    Command::new(tests::tool("supervisorctl"))
-        .arg("-c")
-        .arg(peer.path("supervisord.conf"))
-        .args(words)
-        .output()
-        .expect("supervisorctl")
-}
-
-fn said(output: &Output) -> String {
-    format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
+    Peer::start(kind, &format!("{CONFIGURATION}{programs}"))
 }
 
 /// supervisor's own tests of its client come out the same with ours as with the real daemon.
@@ -103,7 +65,7 @@ autostart=false
         let passed: Value = serde_json::from_slice(&done.stdout)
             .unwrap_or_else(|error| panic!("{error}: {}", said(&done)));
         if kind == Kind::Ours {
-            ended_well(peer);
+            peer.ends_well();
         }
         passed
     };
@@ -183,7 +145,7 @@ fn ansible() {
         let (word, text) = play(words);
         assert_eq!(word, expected, "{words}: {text}");
     }
-    ended_well(peer);
+    peer.ends_well();
 }
 
 /// `supervisorctl start deploy` runs a script that itself calls `supervisorctl restart app`.
@@ -202,19 +164,19 @@ fn a_deploy_job_restarts_the_application() {
     std::fs::write(peer.path("deploy.sh"), script).unwrap();
     let mode = std::fs::Permissions::from_mode(0o755);
     std::fs::set_permissions(peer.path("deploy.sh"), mode).unwrap();
-    let pid = said(&ctl(&peer, &["pid", "app"]));
-    let started = ctl(&peer, &["start", "deploy"]);
-    assert_eq!(said(&started), "deploy: started\n");
+    let pid = peer.ctl(&["pid", "app"]);
+    let started = peer.ctl(&["start", "deploy"]);
+    assert_eq!(started, "deploy: started\n");
     peer.wait_until("the application has another process", |peer| {
-        let now = said(&ctl(peer, &["pid", "app"]));
+        let now = peer.ctl(&["pid", "app"]);
         now != pid && now.trim() != "0"
     });
     peer.wait_until("the job has ended", |peer| {
-        said(&ctl(peer, &["status", "deploy"])).contains("EXITED")
+        peer.ctl(&["status", "deploy"]).contains("EXITED")
     });
-    let log = said(&ctl(&peer, &["tail", "deploy"]));
+    let log = peer.ctl(&["tail", "deploy"]);
     assert!(log.contains("app: stopped\napp: started"), "{log}");
-    ended_well(peer);
+    peer.ends_well();
 }
 
 /// The same from outside, over TCP with a hashed password, on three daemons from a shell loop.
@@ -260,7 +222,7 @@ fn a_shell_loop_over_three_daemons() {
         "{refused}"
     );
     for peer in peers {
-        ended_well(peer);
+        peer.ends_well();
     }
 }
 
@@ -284,7 +246,7 @@ fn the_fourfold_groups() {
         })
         .collect();
     let peer = start(Kind::Ours, &programs);
-    let status = said(&ctl(&peer, &["status"]));
+    let status = peer.ctl(&["status"]);
     let names: Vec<&str> = status
         .lines()
         .filter_map(|line| line.split_whitespace().next())
@@ -298,10 +260,10 @@ fn the_fourfold_groups() {
             "fourfold-rails:fourfold-rails-8002",
         ]
     );
-    let restarted = said(&ctl(&peer, &["restart", "fourfold-rails:*"]));
+    let restarted = peer.ctl(&["restart", "fourfold-rails:*"]);
     assert_eq!(restarted.matches(": stopped").count(), 3, "{restarted}");
     assert_eq!(restarted.matches(": started").count(), 3, "{restarted}");
-    ended_well(peer);
+    peer.ends_well();
 }
 
 /// The complaint of 2006: a reload with a broken file must not end anything, and says where it is.
@@ -311,7 +273,7 @@ fn a_reload_with_a_broken_file_ends_nothing() {
         Kind::Ours,
         "[program:app]\ncommand=/bin/sleep 1000\nstartsecs=0\n",
     );
-    let pid = said(&ctl(&peer, &["pid", "app"]));
+    let pid = peer.ctl(&["pid", "app"]);
     let conf = peer.path("supervisord.conf");
     let good = std::fs::read_to_string(&conf).unwrap();
     std::fs::write(&conf, format!("{good}startsecs=soon\n")).unwrap();
@@ -347,15 +309,15 @@ fn a_reload_with_a_broken_file_ends_nothing() {
         read(peer)[before..].contains(&format!("supervisord.conf:{line}"))
     });
     std::fs::write(&conf, &good).unwrap();
-    assert_eq!(said(&ctl(&peer, &["pid", "app"])), pid, "it still runs");
+    assert_eq!(peer.ctl(&["pid", "app"]), pid, "it still runs");
     // With a good file it does what it says.
     let done = reload(&["reload"]);
     assert_eq!(said(&done), "Restarted supervisord\n");
     peer.wait_until("the program was started anew", |peer| {
-        let now = said(&ctl(peer, &["pid", "app"]));
+        let now = peer.ctl(&["pid", "app"]);
         now != pid && now.trim().parse::<u32>().is_ok_and(|pid| pid != 0)
     });
-    ended_well(peer);
+    peer.ends_well();
 }
 
 /// The example that the README names: the workers wait for what they depend on.
@@ -365,23 +327,19 @@ fn the_example() {
         tests::repository().join("contrib/examples/supervisord/supervisord.conf"),
     )
     .unwrap();
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = tests::free_port();
     let text = text
         .replace("%(here)s/supervisor.sock", "DIR/s.sock")
         .replace("childlogdir=/tmp", "childlogdir=DIR")
         .replace("127.0.0.1:9001\n", &format!("127.0.0.1:{port}\n"));
     let peer = Peer::start(Kind::Ours, &text);
     peer.wait_until("everything runs", |peer| {
-        said(&ctl(peer, &["status"])).matches("RUNNING").count() == 3
+        peer.ctl(&["status"]).matches("RUNNING").count() == 3
     });
     let log = std::fs::read_to_string(peer.path("supervisord.log")).unwrap();
     let at = |words: &str| log.find(words).unwrap_or_else(|| panic!("{words}: {log}"));
     assert!(at("success: db") < at("spawned: 'worker_00'"), "{log}");
-    let said = said(&ctl(&peer, &["tail", "worker:worker_01"]));
+    let said = peer.ctl(&["tail", "worker:worker_01"]);
     assert_eq!(said, "worker 1 is up\n\n");
-    ended_well(peer);
+    peer.ends_well();
 }

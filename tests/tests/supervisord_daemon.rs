@@ -7,30 +7,17 @@
     reason = "a test fails by panicking"
 )]
 
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use tests::{Kind, Process, children_running};
+use tests::{CONFIGURATION, Kind, Process, children_running, free_port, said};
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-const BASE: &str = "
-[unix_http_server]
-file=DIR/s.sock
-[supervisord]
-logfile=DIR/s.log
-pidfile=DIR/s.pid
-childlogdir=DIR
-[rpcinterface:supervisor]
-supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
-[supervisorctl]
-serverurl=unix://DIR/s.sock
-";
 
 /// A directory in which daemons are started in the background; those that are left end with it.
 struct Ground {
@@ -90,7 +77,7 @@ impl Ground {
     }
 
     fn log(&self) -> String {
-        std::fs::read_to_string(self.path("s.log")).unwrap_or_default()
+        std::fs::read_to_string(self.path("main.log")).unwrap_or_default()
     }
 
     #[track_caller]
@@ -131,27 +118,14 @@ impl Drop for Ground {
     }
 }
 
-fn said(out: &Output) -> String {
-    format!(
-        "{}{}",
-        String::from_utf8_lossy(&out.stdout),
-        String::from_utf8_lossy(&out.stderr)
-    )
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.local_addr().unwrap().port()
-}
-
 /// What cannot be started is refused in the same words and with the same status.
 #[test]
 fn refusals_are_those_of_the_original() {
     let ground = Ground::new();
-    ground.write("good.conf", BASE);
+    ground.write("good.conf", CONFIGURATION);
     ground.write(
         "int.conf",
-        &format!("{BASE}[program:a]\ncommand=x\nstartsecs=1.5\n"),
+        &format!("{CONFIGURATION}[program:a]\ncommand=x\nstartsecs=1.5\n"),
     );
     ground.write("section.conf", "[program:a]\ncommand=x\n");
     ground.write("parse.conf", "[supervisord]\nrem nothing\n");
@@ -204,7 +178,7 @@ fn a_life_in_the_background() {
     let ground = Ground::new();
     ground.write(
         "s.conf",
-        &format!("{BASE}[program:sleeper]\ncommand=sleep 1000\nstartsecs=0\n"),
+        &format!("{CONFIGURATION}[program:sleeper]\ncommand=sleep 1000\nstartsecs=0\n"),
     );
     let out = ground.call(&["-c", "s.conf"]);
     assert!(out.status.success(), "{}", said(&out));
@@ -256,7 +230,7 @@ fn a_life_in_the_background() {
 #[test]
 fn two_daemons_on_one_socket() {
     let ground = Ground::new();
-    ground.write("s.conf", BASE);
+    ground.write("s.conf", CONFIGURATION);
     drop(UnixListener::bind(ground.path("s.sock")).unwrap());
     let out = ground.call(&["-c", "s.conf"]);
     let stale = format!(
@@ -266,7 +240,10 @@ fn two_daemons_on_one_socket() {
     assert_eq!((said(&out), out.status.code()), (stale, Some(0)));
     ground.until("there is a pidfile", || ground.pid().is_some());
     let daemon = ground.pid().unwrap();
-    ground.write("other.conf", &BASE.replace("DIR/s.pid", "DIR/other.pid"));
+    ground.write(
+        "other.conf",
+        &CONFIGURATION.replace("DIR/s.pid", "DIR/other.pid"),
+    );
     for (file, runtime) in [("s.conf", "run/here"), ("other.conf", "run/elsewhere")] {
         let program = ground.path("supervisord");
         let out = ground
@@ -290,7 +267,7 @@ fn two_daemons_on_one_socket() {
 fn another_user() {
     tests::needs_root();
     let ground = Ground::new();
-    let text = BASE.replace("childlogdir", "user=nobody\nchildlogdir");
+    let text = CONFIGURATION.replace("user=root", "user=nobody");
     ground.write(
         "s.conf",
         &format!("{text}[program:id]\ncommand=sh -c \"id -u; sleep 1000\"\n"),
@@ -325,7 +302,7 @@ fn another_user() {
     // Again, in the directory that is this user's by now; the next one may be root's.
     let daemon = ground.start();
     ground.end(&daemon);
-    ground.write("s.conf", BASE);
+    ground.write("s.conf", &CONFIGURATION.replace("user=root\n", ""));
     let daemon = ground.start();
     assert!(ground.log().contains("CRIT Supervisor is running as root."));
     ground.end(&daemon);
@@ -336,7 +313,7 @@ fn another_user() {
 fn an_open_server_is_refused() {
     let ground = Ground::new();
     let port = free_port();
-    let server = format!("{BASE}[inet_http_server]\nport=*:{port}\n");
+    let server = format!("{CONFIGURATION}[inet_http_server]\nport=*:{port}\n");
     ground.write("s.conf", &server);
     let out = ground.call(&["-c", "s.conf"]);
     let text = said(&out);
@@ -367,7 +344,7 @@ fn a_restart_reads_everything_again() {
     let (first, second) = (free_port(), free_port());
     let with = |port: u16, program: &str| {
         format!(
-            "{BASE}[inet_http_server]\nport=127.0.0.1:{port}\n\
+            "{CONFIGURATION}[inet_http_server]\nport=127.0.0.1:{port}\n\
              [program:{program}]\ncommand=sleep 1000\nstartsecs=0\n"
         )
     };
@@ -416,7 +393,7 @@ fn a_restart_keeps_its_logs_anew() {
     let ground = Ground::new();
     std::fs::create_dir(ground.path("logs")).unwrap();
     let program = "[program:said]\ncommand=sh -c \"echo hello; exec sleep 1000\"\nstartsecs=0\n";
-    ground.write("s.conf", &format!("{BASE}{program}"));
+    ground.write("s.conf", &format!("{CONFIGURATION}{program}"));
     let daemon = ground.start();
     let log_file = || {
         let question = "import sys, xmlrpc.client as x; from supervisor.xmlrpc import SupervisorTransport as T; \
@@ -437,9 +414,9 @@ fn a_restart_keeps_its_logs_anew() {
     let stale = ground.path("logs/said-stdout---other-12345678.log");
     std::fs::write(&stale, "old").unwrap();
 
-    let changed = BASE
+    let changed = CONFIGURATION
         .replace(
-            "DIR/s.log",
+            "DIR/main.log",
             "DIR/logs/main.log\nloglevel=debug\nidentifier=other",
         )
         .replace("childlogdir=DIR", "childlogdir=DIR/logs");
@@ -485,7 +462,7 @@ fn by_our_own_name() {
     let ground = Ground::new();
     ground.write(
         "broken.conf",
-        &format!("{BASE}[program:a]\ncommand=x\nstartsecs=1.5\n"),
+        &format!("{CONFIGURATION}[program:a]\ncommand=x\nstartsecs=1.5\n"),
     );
     let program = tests::program("runnerd");
     for words in [&["-c", "broken.conf"][..], &["broken.conf"]] {
@@ -504,7 +481,7 @@ fn by_our_own_name() {
         .unwrap();
     assert_eq!(out.status.code(), Some(1), "{}", said(&out));
 
-    ground.write("s.conf", BASE);
+    ground.write("s.conf", CONFIGURATION);
     let socket = ground.path("native.sock");
     let pid_file = ground.path("native.pid");
     let mut child = ground

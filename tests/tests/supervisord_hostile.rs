@@ -12,20 +12,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use tests::{Kind, Peer, rpc};
+use tests::{CONFIGURATION, Kind, Peer, rpc};
 use xmlrpc::Value;
-
-const COMMON: &str = "
-[unix_http_server]
-file=DIR/s.sock
-[supervisord]
-logfile=DIR/main.log
-pidfile=DIR/s.pid
-childlogdir=DIR
-user=root
-[rpcinterface:supervisor]
-supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
-";
 
 fn call(peer: &Peer, method: &str, parameters: &[Value]) -> Result<Value, String> {
     rpc::call(&peer.path("s.sock"), method, parameters).map_err(|error| error.to_string())
@@ -57,12 +45,6 @@ fn running(peer: &Peer, name: &str) -> i64 {
     process(peer, name).1
 }
 
-#[track_caller]
-fn ended_well(peer: Peer) {
-    let (status, left) = peer.stop();
-    assert_eq!((status.as_str(), left.len()), ("exited 0", 0), "{left:?}");
-}
-
 /// The memory of the whole daemon, in KiB.
 fn memory(peer: &Peer) -> u64 {
     tests::children_running(peer.pid(), &tests::program("runnerd"))
@@ -81,7 +63,7 @@ fn memory(peer: &Peer) -> u64 {
 #[test]
 fn hostile_1_to_6_what_is_included_may_be_anything() {
     let configuration = format!(
-        "{COMMON}[include]\nfiles=DIR/conf.d/*.conf\n[program:app]\ncommand=/bin/sleep 1000\nstartsecs=0\n"
+        "{CONFIGURATION}[include]\nfiles=DIR/conf.d/*.conf\n[program:app]\ncommand=/bin/sleep 1000\nstartsecs=0\n"
     );
     let (peer, ()) = Peer::start_with(Kind::Ours, &configuration, |directory| {
         std::fs::create_dir(directory.join("conf.d")).unwrap();
@@ -221,7 +203,7 @@ fn hostile_1_to_6_what_is_included_may_be_anything() {
     }
     let peak = memory(&peer);
     assert!(peak < 200 * 1024, "{peak} KiB were used");
-    ended_well(peer);
+    peer.ends_well();
 }
 
 /// Takes a file system away again.
@@ -239,7 +221,7 @@ impl Drop for Mounted {
 fn hostile_55_logs_that_cannot_be_written() {
     tests::needs_root();
     let script = "n=0; while :; do echo line $n $(printf %%01000d 0); n=$((n+1)); echo $n > DIR/NAME.at; read -t 0.002 <> <(:); done";
-    let mut configuration = COMMON.to_owned();
+    let mut configuration = CONFIGURATION.to_owned();
     for (name, log) in [("full", "DIR/small/full.log"), ("directory", "DIR/taken")] {
         let script = script.replace("NAME", name);
         configuration += &format!(
@@ -289,7 +271,7 @@ fn hostile_55_logs_that_cannot_be_written() {
     }
     let stopped = call(&peer, "supervisor.stopAllProcesses", &[]);
     assert!(stopped.is_ok(), "{stopped:?}");
-    ended_well(peer);
+    peer.ends_well();
     drop(small);
 }
 
@@ -299,7 +281,7 @@ fn hostile_55_logs_that_cannot_be_written() {
 fn hostile_11_to_20_requests() {
     let peer = Peer::start(
         Kind::Ours,
-        &format!("{COMMON}[program:app]\ncommand=/bin/sleep 1000\nstartsecs=0\n"),
+        &format!("{CONFIGURATION}[program:app]\ncommand=/bin/sleep 1000\nstartsecs=0\n"),
     );
     let pid = running(&peer, "app");
     let before = memory(&peer);
@@ -384,5 +366,5 @@ fn hostile_11_to_20_requests() {
     }
     let grown = memory(&peer).saturating_sub(before);
     assert!(grown < 32 * 1024, "{grown} KiB more");
-    ended_well(peer);
+    peer.ends_well();
 }

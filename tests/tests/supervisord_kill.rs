@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tests::{Kind, Peer, Process, rpc};
+use tests::{CONFIGURATION, Kind, Peer, Process, rpc};
 use xmlrpc::Value;
 
 /// Marsaglia's xorshift: enough for choosing moments.
@@ -73,22 +73,7 @@ fn configuration() -> String {
             "[program:{tag}]\ncommand=/bin/bash -c \"n=0; trap 'echo end $n; exit 0' TERM; while :; do {line}; n=$((n+1)); read -t 0.004 <> <(:); done\"\n{log}\n"
         )
     };
-    let mut text = "
-[unix_http_server]
-file=DIR/s.sock
-[supervisord]
-logfile=DIR/main.log
-pidfile=DIR/s.pid
-childlogdir=DIR
-user=root
-[rpcinterface:supervisor]
-supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
-[supervisorctl]
-serverurl=unix://DIR/s.sock
-[include]
-files=DIR/conf.d/*.conf
-"
-    .to_owned();
+    let mut text = format!("{CONFIGURATION}[include]\nfiles=DIR/conf.d/*.conf\n");
     text += &ticking(
         "plain",
         1000,
