@@ -12,12 +12,14 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, fchown};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{AtFlags, OFlags};
+use units::UnitName;
 
 use super::FileSink;
 use super::lines;
 use super::pipe;
 use super::trouble::Health;
 use crate::place::Place;
+use crate::reason::reason;
 
 /// How often we look whether the path still leads to the open file.
 const CHECK: Duration = Duration::from_secs(1);
@@ -92,6 +94,15 @@ impl LogFile {
     /// It could not be rotated: goes on with the file as it is, and tries again later.
     pub(super) fn postpone_rotation(&mut self, now: Instant) {
         self.unrotatable = Some(now + ROTATE_AGAIN);
+    }
+
+    /// Rotates the log of `unit`, or postpones that and says so.
+    pub(super) fn rotate_or_grow(&mut self, unit: &UnitName, now: Instant) -> Result<(), String> {
+        self.rotate().map_err(|error| {
+            self.postpone_rotation(now);
+            let (path, why) = (self.sink.path.display(), reason(&error));
+            format!("cannot rotate log file {path} of {unit}: {why}; it grows on")
+        })
     }
 
     fn moved_away(&self, open: &std::fs::Metadata) -> bool {

@@ -11,7 +11,6 @@ use crate::log::outlets::{Outlets, Screen};
 use crate::log::own::{IDENTIFIER, OwnLine};
 use crate::log::pipe;
 use crate::log::trouble::Advice;
-use crate::reason::reason;
 
 /// How much goes from the pipe to the spool at once.
 const TAKEN: usize = 32 * 1024;
@@ -214,14 +213,7 @@ impl Source {
         copied.pending.log.drain(..put);
         if rotate && put == wanted {
             copied.logged(put, file.standing(out.now).ok());
-            if let Err(error) = file.rotate() {
-                file.postpone_rotation(out.now);
-                let text = format!(
-                    "cannot rotate log file {} of {}: {}; it grows on",
-                    file.sink.path.display(),
-                    self.unit,
-                    reason(&error)
-                );
+            if let Err(text) = file.rotate_or_grow(&self.unit, out.now) {
                 out.say(OwnLine::warning(&self.unit, text));
             }
             // It is noted already: to the caller nothing has gone.

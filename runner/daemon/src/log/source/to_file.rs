@@ -133,15 +133,8 @@ impl Source {
         out.publish(&self.unit, &chunk[..moved], rest);
         if rotate
             && moved == wanted
-            && let Err(error) = file.rotate()
+            && let Err(text) = file.rotate_or_grow(&self.unit, out.now)
         {
-            file.postpone_rotation(out.now);
-            let text = format!(
-                "cannot rotate log file {} of {}: {}; it grows on",
-                file.sink.path.display(),
-                self.unit,
-                reason(&error)
-            );
             out.say(OwnLine::warning(&self.unit, text));
         }
         Ok(Step::Moved(moved))
