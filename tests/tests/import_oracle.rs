@@ -12,6 +12,8 @@
 mod grammar;
 #[path = "ini_oracle/machine.rs"]
 mod machine;
+#[path = "ini_oracle/original.rs"]
+mod original;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -22,10 +24,11 @@ use nix::unistd::User;
 use serde_json::{Value, json};
 use units::disk::supervisord as disk;
 use units::supervisord::import::import;
-use units::supervisord::{Anywhere, Around, World, config_info, load};
+use units::supervisord::{Anywhere, Around, config_info, load};
 use units::{Source, Surroundings, UnitSet};
 
 use crate::machine::Machine;
+use crate::original::{around, corpus, environment};
 
 /// What the real program tells of each file; `None` where it refuses it.
 fn real(
@@ -34,37 +37,12 @@ fn real(
     directory: &Path,
     environment: &BTreeMap<String, String>,
 ) -> Vec<Option<Vec<Value>>> {
-    let requests: String = files
-        .iter()
-        .map(|path| {
-            format!(
-                "{}\n",
-                json!({"path": path, "lenient": lenient, "config_info": true})
-            )
-        })
-        .collect();
-    let list = directory.join("requests");
-    fs::write(&list, requests).unwrap();
-    let output = Command::new(tests::tool("python"))
-        .arg(tests::repository().join("tests/oracle/supervisord.py"))
-        .arg(&list)
-        .current_dir(directory)
-        .env_clear()
-        .envs(environment)
-        .output()
-        .unwrap();
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{complaint}");
-    let answers = String::from_utf8(output.stdout).unwrap();
-    let answers: Vec<_> = answers
-        .lines()
-        .map(|line| {
-            let mut answer: Value = serde_json::from_str(line).unwrap();
-            answer["is"].as_array_mut().map(std::mem::take)
-        })
-        .collect();
-    assert_eq!(answers.len(), files.len(), "{complaint}");
-    answers
+    let request = |path| json!({"path": path, "lenient": lenient, "config_info": true});
+    let requests: Vec<Value> = files.iter().map(request).collect();
+    original::ask(&requests, directory, environment)
+        .into_iter()
+        .map(|mut answer| answer["is"].as_array_mut().map(std::mem::take))
+        .collect()
 }
 
 /// What we tell, in the shape of the real one. Of a set that was imported users are known by name;
@@ -216,59 +194,11 @@ fn has_equal_groups(path: &str, around: &Around<'_>) -> bool {
     names.len() < config.groups.len()
 }
 
-fn around<'a>(
-    directory: &Path,
-    environment: &BTreeMap<String, String>,
-    world: &'a dyn World,
-) -> Around<'a> {
-    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
-    Around {
-        environment: environment.clone(),
-        host_name: host.trim().to_owned(),
-        current_directory: directory.to_str().unwrap().to_owned(),
-        temporary_directory: environment["TMPDIR"].clone(),
-        uid: nix::unistd::getuid().as_raw(),
-        user_is_given: false,
-        needs_supervisord_section: true,
-        world,
-    }
-}
-
-/// The environment `grammar` counts on. A locale is said, since Python sets one otherwise.
-fn environment(directory: &Path) -> BTreeMap<String, String> {
-    [
-        ("HOME", directory.to_str().unwrap()),
-        ("TMPDIR", directory.to_str().unwrap()),
-        ("LC_ALL", "C.UTF-8"),
-        ("PATH", "/usr/bin:/bin"),
-        ("X", "x1"),
-        ("NUMBER", "7"),
-        ("ODD", "a b;c,d"),
-        ("PERCENT", "50%(x)s"),
-    ]
-    .map(|(key, value)| (key.to_owned(), value.to_owned()))
-    .into()
-}
-
 #[test]
 fn files_of_real_projects_are_told_of_the_same_way() {
-    let corpus = tests::repository().join("tests/corpus/supervisord");
     let directory = tempfile::tempdir().unwrap();
     let mut environment = environment(directory.path());
-    let mut files: Vec<String> = fs::read_dir(corpus)
-        .unwrap()
-        .map(|entry| entry.unwrap().path().to_str().unwrap().to_owned())
-        .collect();
-    files.sort();
-    for path in &files {
-        let text = fs::read_to_string(path).unwrap();
-        for after in text.split("%(ENV_").skip(1) {
-            let name = after.split(')').next().unwrap();
-            environment
-                .entry(name.to_owned())
-                .or_insert(name.to_owned());
-        }
-    }
+    let files = corpus(&mut environment);
     let around = around(directory.path(), &environment, &Anywhere);
     let answers = real(&files, true, directory.path(), &environment);
     let mut compared = 0;

@@ -14,20 +14,22 @@
 mod grammar;
 #[path = "ini_oracle/machine.rs"]
 mod machine;
+#[path = "ini_oracle/original.rs"]
+mod original;
 #[path = "ini_oracle/shown.rs"]
 mod shown;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::{Value, json};
 use units::disk::supervisord as disk;
 use units::supervisord::ini::Document;
-use units::supervisord::{Anywhere, Around, DEVIATIONS, World, read, read_client};
+use units::supervisord::{Anywhere, Around, DEVIATIONS, read, read_client};
 
 use crate::machine::Machine;
+use crate::original::{around, corpus, environment};
 
 /// What the real program makes of each file.
 fn real(
@@ -36,29 +38,9 @@ fn real(
     directory: &Path,
     environment: &BTreeMap<String, String>,
 ) -> Vec<Value> {
-    let requests: String = files
-        .iter()
-        .map(|path| format!("{}\n", json!({"path": path, "lenient": lenient})))
-        .collect();
-    let list = directory.join("requests");
-    fs::write(&list, requests).unwrap();
-    let output = Command::new(tests::tool("python"))
-        .arg(tests::repository().join("tests/oracle/supervisord.py"))
-        .arg(&list)
-        .current_dir(directory)
-        .env_clear()
-        .envs(environment)
-        .output()
-        .unwrap();
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{complaint}");
-    let answers: Vec<Value> = String::from_utf8(output.stdout)
-        .unwrap()
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    assert_eq!(answers.len(), files.len(), "{complaint}");
-    answers
+    let request = |path| json!({"path": path, "lenient": lenient});
+    let requests: Vec<Value> = files.iter().map(request).collect();
+    original::ask(&requests, directory, environment)
 }
 
 /// What we make of one.
@@ -159,60 +141,12 @@ fn compare(path: &str, real: &Value, around: &Around<'_>) -> Result<bool, String
     }
 }
 
-fn around<'a>(
-    directory: &Path,
-    environment: &BTreeMap<String, String>,
-    world: &'a dyn World,
-) -> Around<'a> {
-    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
-    Around {
-        environment: environment.clone(),
-        host_name: host.trim().to_owned(),
-        current_directory: directory.to_str().unwrap().to_owned(),
-        temporary_directory: environment["TMPDIR"].clone(),
-        uid: nix::unistd::getuid().as_raw(),
-        user_is_given: false,
-        needs_supervisord_section: true,
-        world,
-    }
-}
-
-/// A fixed environment. A locale is said, since Python sets one otherwise.
-fn environment(directory: &Path) -> BTreeMap<String, String> {
-    [
-        ("HOME", directory.to_str().unwrap()),
-        ("TMPDIR", directory.to_str().unwrap()),
-        ("LC_ALL", "C.UTF-8"),
-        ("PATH", "/usr/bin:/bin"),
-        ("X", "x1"),
-        ("NUMBER", "7"),
-        ("ODD", "a b;c,d"),
-        ("PERCENT", "50%(x)s"),
-    ]
-    .map(|(key, value)| (key.to_owned(), value.to_owned()))
-    .into()
-}
-
 #[test]
 fn files_of_real_projects_mean_the_same() {
-    let corpus = tests::repository().join("tests/corpus/supervisord");
     let directory = tempfile::tempdir().unwrap();
     let mut environment = environment(directory.path());
-    let mut files: Vec<String> = fs::read_dir(corpus)
-        .unwrap()
-        .map(|entry| entry.unwrap().path().to_str().unwrap().to_owned())
-        .collect();
-    files.sort();
+    let files = corpus(&mut environment);
     assert!(files.len() >= 19);
-    for path in &files {
-        let text = fs::read_to_string(path).unwrap();
-        for after in text.split("%(ENV_").skip(1) {
-            let name = after.split(')').next().unwrap();
-            environment
-                .entry(name.to_owned())
-                .or_insert(name.to_owned());
-        }
-    }
     let around = around(directory.path(), &environment, &Anywhere);
     let answers = real(&files, true, directory.path(), &environment);
     let mut accepted = 0;
