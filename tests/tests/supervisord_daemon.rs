@@ -363,11 +363,11 @@ fn a_restart_reads_everything_again() {
     ground.until("the log says where the error is", || {
         let log = ground.log();
         log.contains("WARN received SIGHUP indicating restart request")
-            && log.contains("s.conf:17:")
+            && log.contains("s.conf:18:")
             && log.contains("invalid literal for int() with base 10: 'many'")
     });
     let log = ground.log();
-    for once in ["s.conf:17:", "nothing is restarted"] {
+    for once in ["s.conf:18:", "nothing is restarted"] {
         assert_eq!(log.matches(once).count(), 1, "{log}");
     }
     ground.write("s.conf", &with(second, "new"));
@@ -471,7 +471,7 @@ fn by_our_own_name() {
         assert_eq!(out.status.code(), Some(2), "{text}");
         assert!(
             text.starts_with("Error: invalid literal for int() with base 10: '1.5'")
-                && text.contains("broken.conf:14:"),
+                && text.contains("broken.conf:15:"),
             "{text}"
         );
     }
