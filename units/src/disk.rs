@@ -67,6 +67,28 @@ pub fn search_path(around: &Surroundings, data_home: &str) -> Vec<PathBuf> {
         .collect()
 }
 
+/// systemd's own unit directories, the strongest first (systemd.unit(5), UNIT FILE LOAD PATH).
+pub fn systemd_path() -> Vec<PathBuf> {
+    [
+        "/etc/systemd/system.control",
+        "/run/systemd/system.control",
+        "/run/systemd/transient",
+        "/run/systemd/generator.early",
+        "/etc/systemd/system",
+        "/etc/systemd/system.attached",
+        "/run/systemd/system",
+        "/run/systemd/system.attached",
+        "/run/systemd/generator",
+        "/usr/local/lib/systemd/system",
+        "/lib/systemd/system",
+        "/usr/lib/systemd/system",
+        "/run/systemd/generator.late",
+    ]
+    .into_iter()
+    .map(PathBuf::from)
+    .collect()
+}
+
 struct Walk<'a> {
     around: &'a Surroundings,
     /// Who owns the path that was named.

@@ -323,6 +323,7 @@ fn merge(
         }
         merged.lay_over(setting.id, &setting.items);
     }
+    merged.unsupported.extend(unit.unsupported.iter().cloned());
     merged.diagnostics.extend(unit.diagnostics.iter().cloned());
     let mut drop_ins = Vec::new();
     for layer in layers {
@@ -332,6 +333,7 @@ fn merge(
             for setting in &over.settings {
                 merged.lay_over(setting.id, &setting.items);
             }
+            merged.unsupported.extend(over.unsupported.iter().cloned());
             merged.diagnostics.extend(over.diagnostics.iter().cloned());
         }
         if touched {

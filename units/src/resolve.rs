@@ -8,8 +8,10 @@ use crate::definition::{Definition, Entry, Item, LoadState, Origin, UnknownEntry
 use crate::diagnostic::{Diagnostic, Place, Severity};
 use crate::name::UnitName;
 use crate::settings::SettingId;
+use crate::settings::unsupported::Loss;
 use crate::specifier::Specifiers;
 use crate::surroundings::Surroundings;
+use crate::written::Unheard;
 
 /// What was written about one unit, its drop-ins merged in.
 #[derive(Debug, Clone)]
@@ -20,6 +22,8 @@ pub(crate) struct Merged {
     pub(crate) place: Place,
     pub(crate) settings: BTreeMap<SettingId, Vec<Item>>,
     pub(crate) unknown: Box<[UnknownEntry]>,
+    /// What it asks for and nobody does.
+    pub(crate) unsupported: Vec<Unheard>,
     /// What is wrong with it so far.
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
@@ -32,6 +36,7 @@ impl Merged {
             place,
             settings: BTreeMap::new(),
             unknown: Box::default(),
+            unsupported: Vec::new(),
             diagnostics: Vec::new(),
         }
     }
@@ -89,6 +94,10 @@ pub(crate) fn resolve(merged: Merged, around: &Surroundings) -> (Definition, Vec
         template: None,
         unknown: merged.unknown,
     };
+    let ignore = around.ignore_unsupported || definition.ignore_unsupported();
+    let unheard = merged.unsupported.iter();
+    diagnostics
+        .extend(unheard.map(|unheard| unsupported(unheard, ignore).about(definition.name())));
     let sound = !diagnostics.iter().any(Diagnostic::is_error);
     if sound {
         // A setting that could not be read would only raise questions that are none.
@@ -96,6 +105,27 @@ pub(crate) fn resolve(merged: Merged, around: &Surroundings) -> (Definition, Vec
     }
     settle_load_state(&mut definition, &diagnostics);
     (definition, diagnostics)
+}
+
+/// What is said about a setting that nobody does.
+fn unsupported(unheard: &Unheard, ignore: bool) -> Diagnostic {
+    let Unheard { name, place, why } = unheard;
+    let lost = match why.loss {
+        Loss::Protection => "the unit runs without this protection",
+        Loss::Behaviour => "the unit runs without it",
+        Loss::Nothing => "it changes nothing",
+    };
+    let place = place.clone();
+    if ignore || why.loss == Loss::Nothing {
+        let message = format!("`{name}` is ignored, since {}: {lost}", why.why);
+        return Diagnostic::warning(place, message).with_hint(why.instead);
+    }
+    let lost = lost.replace("runs", "would run");
+    let message = format!("`{name}` is not supported: {}", why.why);
+    Diagnostic::error(place, message).with_hint(format!(
+        "{}; with `ignore-unsupported = true` {lost}",
+        why.instead
+    ))
 }
 
 /// Marks a definition with the errors among `diagnostics`, if there are any.

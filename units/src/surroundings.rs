@@ -43,6 +43,8 @@ pub struct Surroundings {
     pub lasting_temporary_directory: String,
     /// Whether we run as root, which makes the rules for unit files stricter.
     pub is_root: bool,
+    /// Whether every unit is loaded without what is not supported, as `ignore-unsupported` has it.
+    pub ignore_unsupported: bool,
 }
 
 impl Surroundings {
@@ -70,6 +72,7 @@ impl Surroundings {
             temporary_directory: text("/tmp"),
             lasting_temporary_directory: text("/var/tmp"),
             is_root: true,
+            ignore_unsupported: false,
         }
     }
 }

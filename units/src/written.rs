@@ -8,7 +8,8 @@ use toml::de::{DeString, DeTable, DeValue};
 use crate::definition::Item;
 use crate::diagnostic::{Diagnostic, Place, nearest};
 use crate::name::{UnitKind, UnitName};
-use crate::settings::{self, Setting, SettingId};
+use crate::settings::unsupported::{self, Unsupported};
+use crate::settings::{self, Section, Setting, SettingId, alias};
 
 mod shape;
 
@@ -17,6 +18,15 @@ mod shape;
 pub(crate) struct WrittenSetting {
     pub(crate) id: SettingId,
     pub(crate) items: Vec<Item>,
+}
+
+/// A setting that is known and not supported.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Unheard {
+    /// As it was written.
+    pub(crate) name: Box<str>,
+    pub(crate) place: Place,
+    pub(crate) why: &'static Unsupported,
 }
 
 /// One unit of a file.
@@ -28,6 +38,8 @@ pub(crate) struct WrittenUnit {
     /// Where its table begins.
     pub(crate) place: Place,
     pub(crate) settings: Vec<WrittenSetting>,
+    /// What it asks for and nobody does.
+    pub(crate) unsupported: Vec<Unheard>,
     /// What is wrong with it so far.
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
@@ -293,6 +305,7 @@ impl Reader<'_> {
             sub_table: sub_table.map(Box::from),
             place,
             settings: Vec::new(),
+            unsupported: Vec::new(),
             diagnostics: Vec::new(),
         };
         for (key, value) in entries {
@@ -348,6 +361,20 @@ impl Reader<'_> {
         key: &Key<'_>,
         value: &Val<'_>,
     ) {
+        let kind = unit.name.kind();
+        let in_install = table == "[install]";
+        if row.is_none()
+            && let Some((_, why)) = unsupported::keyed(kind, in_install, text_of(key))
+        {
+            if !shape::asks_for_nothing(value) {
+                unit.unsupported.push(Unheard {
+                    name: text_of(key).into(),
+                    place: self.place(key),
+                    why,
+                });
+            }
+            return;
+        }
         let outcome = match row {
             Some(row) => shape::items(row, value, self.positions)
                 .map(|items| WrittenSetting { id: row.id, items }),
@@ -372,6 +399,21 @@ impl Reader<'_> {
             return problem.with_hint(format!("it is written `{}` here", row.key));
         }
         let in_install = table == "[install]";
+        let sections = match Section::of_kind(kind) {
+            _ if in_install => vec![Section::Install],
+            own => [Section::Unit].into_iter().chain(own).collect(),
+        };
+        if let Some(alias) = alias::keyed(&sections, word) {
+            let names: Vec<String> = alias
+                .means
+                .iter()
+                .map(|(_, name)| {
+                    let row = settings::all().find(|row| row.systemd == Some(name));
+                    format!("`{}`", row.map_or(*name, |row| row.key))
+                })
+                .collect();
+            return problem.with_hint(format!("it is written {} here", names.join(" and ")));
+        }
         let here = settings::all().filter(|row| match in_install {
             true => row.is_install(),
             false => row.is_in_table_of(kind),

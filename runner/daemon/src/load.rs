@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use units::supervisord::Refused;
-use units::{Diagnostic, Surroundings, UnitSet, disk};
+use units::{Diagnostic, Source, Surroundings, UnitSet, disk};
 
 use crate::options::Options;
 use crate::supervisord::reading;
@@ -26,9 +26,21 @@ pub fn unit_path(paths: &[PathBuf], around: &Surroundings) -> Vec<PathBuf> {
 
 /// Reads and resolves every unit. Blocks on the file system: not for the loop's thread.
 #[must_use]
-pub fn read(paths: &[PathBuf], around: &Surroundings) -> (UnitSet, Vec<Diagnostic>) {
-    let (sources, mut diagnostics) =
+pub fn read(options: &Options, around: &Surroundings) -> (UnitSet, Vec<Diagnostic>) {
+    let paths = &options.paths;
+    let (mut sources, mut diagnostics) =
         disk::read(&unit_path(paths, around), !paths.is_empty(), around);
+    if options.systemd_units {
+        let (more, found) = disk::read(&disk::systemd_path(), false, around);
+        // What is runner's own goes before what is systemd's.
+        let lowest = sources.iter().map(|source| source.rank).max();
+        let below = lowest.map_or(0, |rank| rank + 1);
+        sources.extend(more.into_iter().map(|source| Source {
+            rank: source.rank + below,
+            ..source
+        }));
+        diagnostics.extend(found);
+    }
     let (units, found) = units::load(&sources, around);
     diagnostics.extend(found);
     (units, diagnostics)
@@ -69,7 +81,7 @@ pub fn read_again(
 ) -> Reading {
     match conf.map(|conf| read_conf(conf, options, around)) {
         None => {
-            let (units, diagnostics) = read(&options.paths, around);
+            let (units, diagnostics) = read(options, around);
             Reading {
                 units: Arc::new(units),
                 diagnostics,

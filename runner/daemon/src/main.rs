@@ -119,8 +119,11 @@ fn run_manager(options: Options) -> ExitCode {
 
 /// `--check`: load, report, exit.
 fn check(options: &Options) -> ExitCode {
-    let around = surroundings::here();
-    let (_, diagnostics) = load::read(&options.paths, &around);
+    let around = units::Surroundings {
+        ignore_unsupported: options.ignore_unsupported,
+        ..surroundings::here()
+    };
+    let (_, diagnostics) = load::read(options, &around);
     report(&diagnostics)
 }
 

@@ -37,6 +37,11 @@ search path is read:
   --http ADDRESS       serve supervisord's clients and browsers there too:
                        HOST:PORT or a port on a loopback address, or the path of
                        a socket for our own user; may be said several times
+  --systemd-units      read systemd's own unit directories as well, where units
+                       of the search path or PATH go first; see
+                       runner-systemd(7)
+  --ignore-unsupported load units without what runner does not support, with a
+                       warning for each setting that is left out
   --pidfile FILE       write our pid there as well
   --identifier NAME    the name of this instance, in the answers to clients of
                        supervisord and in the names of automatic log files
@@ -77,6 +82,10 @@ pub struct Options {
     pub http: Vec<HttpAddress>,
     /// Where to write our pid, beside the runtime directory.
     pub pid_file: Option<PathBuf>,
+    /// Read systemd's own unit directories as well.
+    pub systemd_units: bool,
+    /// Load units without what is not supported.
+    pub ignore_unsupported: bool,
     /// Load, report, exit.
     pub check: bool,
 }
@@ -96,6 +105,8 @@ impl Default for Options {
             conf: None,
             http: Vec::new(),
             pid_file: None,
+            systemd_units: false,
+            ignore_unsupported: false,
             check: false,
         }
     }
@@ -291,6 +302,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, Str
             "-h" | "--help" if attached.is_none() => return Ok(Asked::Help),
             "-V" | "--version" if attached.is_none() => return Ok(Asked::Version),
             "--check" if attached.is_none() => options.check = true,
+            "--systemd-units" if attached.is_none() => options.systemd_units = true,
+            "--ignore-unsupported" if attached.is_none() => options.ignore_unsupported = true,
             "--" => options.paths.extend(arguments.by_ref().map(PathBuf::from)),
             _ if name.starts_with('-') && name != "-" => {
                 return Err(format!(
@@ -341,7 +354,7 @@ mod tests {
     fn everything_at_once() {
         let line = "--runtime-dir /r --target=web.target a --log-target file:/l --log-format json \
                     --bus unix:path=/b --check b --http 9001 --http unix:/s --pidfile /p \
-                    --identifier me -- --c";
+                    --identifier me --systemd-units --ignore-unsupported -- --c";
         assert_eq!(
             options(line),
             Options {
@@ -352,6 +365,8 @@ mod tests {
                 log_format: LogFormat::Json,
                 bus: Bus::Address("unix:path=/b".to_owned()),
                 check: true,
+                systemd_units: true,
+                ignore_unsupported: true,
                 http: vec![
                     HttpAddress::Inet {
                         host: "127.0.0.1".to_owned(),

@@ -83,6 +83,7 @@ pub fn here() -> Surroundings {
         temporary_directory: temporary("/tmp"),
         lasting_temporary_directory: temporary("/var/tmp"),
         is_root,
+        ignore_unsupported: false,
     }
 }
 

@@ -4,7 +4,9 @@
 
 #[macro_use]
 mod row;
+pub mod alias;
 mod table;
+pub mod unsupported;
 mod value;
 mod value_type;
 
@@ -28,6 +30,12 @@ pub enum Section {
     Kill,
     /// `[socket]`
     Socket,
+    /// `[timer]`
+    Timer,
+    /// `[path]`
+    Path,
+    /// `[slice]`
+    Slice,
     /// `[install]`
     Install,
 }
@@ -39,7 +47,23 @@ impl Section {
             Section::Unit => true,
             Section::Service | Section::Exec | Section::Kill => matches!(kind, UnitKind::Service),
             Section::Socket => matches!(kind, UnitKind::Socket),
+            Section::Timer => matches!(kind, UnitKind::Timer),
+            Section::Path => matches!(kind, UnitKind::Path),
+            Section::Slice => matches!(kind, UnitKind::Slice),
             Section::Install => false,
+        }
+    }
+
+    /// The section of systemd's unit files that is about one kind only; `None` for targets, which
+    /// have none, and for kinds that are known by name only.
+    pub const fn of_kind(kind: UnitKind) -> Option<Section> {
+        match kind {
+            UnitKind::Service => Some(Section::Service),
+            UnitKind::Socket => Some(Section::Socket),
+            UnitKind::Timer => Some(Section::Timer),
+            UnitKind::Path => Some(Section::Path),
+            UnitKind::Slice => Some(Section::Slice),
+            _ => None,
         }
     }
 }
@@ -90,6 +114,18 @@ impl Setting {
         self.sections
             .iter()
             .any(|section| section.is_in_table_of(kind))
+    }
+
+    /// Whether it stands in this section of systemd's unit files, where the chapters about commands
+    /// and processes belong to the kinds that have some.
+    pub fn stands_in(&self, file_section: Section) -> bool {
+        let shared = |section: &Section| {
+            let here = |kind: &&UnitKind| Section::of_kind(**kind) == Some(file_section);
+            let kind = UnitKind::ALL.iter().find(here);
+            *section != Section::Unit && kind.is_some_and(|kind| section.is_in_table_of(*kind))
+        };
+        let at = |section: &Section| *section == file_section || shared(section);
+        self.sections.iter().any(at)
     }
 
     /// Whether it stands in `[install]`.

@@ -6,7 +6,7 @@ use toml::de::DeValue;
 use super::Positions;
 use crate::definition::Item;
 use crate::diagnostic::Diagnostic;
-use crate::settings::{Setting, SettingId, Shape};
+use crate::settings::{Setting, SettingId, Shape, unsupported};
 use crate::value::quote;
 
 /// The items of a value. An empty list is one empty item: both start the setting over.
@@ -53,6 +53,16 @@ pub(super) fn items(
         return Ok(vec![shaper.item(value, String::new())]);
     }
     Ok(items)
+}
+
+/// Whether a value asks for nothing, so that nothing is lost without it.
+pub(super) fn asks_for_nothing(value: &Spanned<DeValue<'_>>) -> bool {
+    match value.get_ref() {
+        DeValue::Boolean(flag) => !flag,
+        DeValue::String(text) => unsupported::asks_for_nothing(text),
+        DeValue::Array(array) => array.is_empty(),
+        _ => false,
+    }
 }
 
 struct Shaper<'a> {

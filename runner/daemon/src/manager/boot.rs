@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::mpsc::unbounded_channel;
+use units::Surroundings;
 
 use super::outer::Outer;
 use super::recover::{self, Definitions, Taken};
@@ -104,7 +105,10 @@ impl Manager {
         let mut options = options;
         settled.apply(&mut options);
         let options = Arc::new(options);
-        let surroundings = Arc::new(surroundings::here());
+        let surroundings = Arc::new(Surroundings {
+            ignore_unsupported: options.ignore_unsupported,
+            ..surroundings::here()
+        });
         let target = log_target(&options);
         let (log_sender, log_events) = unbounded_channel();
         let logs = Logs::start(target.clone(), Some(link.holder()), log_sender)

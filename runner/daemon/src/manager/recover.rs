@@ -164,7 +164,7 @@ pub(super) fn begin(
             Some(conf) => load::read_conf(conf, options, surroundings)
                 .map(|(units, diagnostics, _)| (units, diagnostics))
                 .map_err(|refused| refused.message)?,
-            None => load::read(&options.paths, surroundings),
+            None => load::read(options, surroundings),
         };
         // The keeper is given the result in any case.
         let kept = std::iter::empty();

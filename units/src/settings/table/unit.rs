@@ -85,6 +85,14 @@ settings! {
     Autostart: Unit "autostart" = ours,
         pub autostart -> bool as Flag, default "true";
 
+    /// Whether the unit is loaded without what runner does not support.
+    ///
+    /// Settings of systemd that runner knows and does not do (runner-systemd(7)) are then left out,
+    /// with a warning for each; otherwise the unit cannot be loaded, so that nobody trusts in a
+    /// protection that is not there. `runnerd --ignore-unsupported` says the same for all units.
+    IgnoreUnsupported: Unit "ignore-unsupported" = ours,
+        pub ignore_unsupported -> bool as Flag, default "false";
+
     /// The time over which starts are counted.
     ///
     /// More than `start-limit-burst` starts within this time, asked for or automatic, and the
