@@ -138,6 +138,8 @@ impl Findings<'_> {
             let message = "`ready-after` is infinite, so it would never count as started";
             self.error(SettingId::ReadyAfter, message);
         }
+        self.probe();
+        let unit = self.definition;
         if unit.is_set(SettingId::StartRetrySec) && unit.start_retries().is_none() {
             self.warn(
                 SettingId::StartRetrySec,
@@ -153,6 +155,40 @@ impl Findings<'_> {
             if socket.kind() != UnitKind::Socket {
                 let message = format!("`sockets` names {socket}, which is no socket");
                 self.error(SettingId::Sockets, message);
+            }
+        }
+    }
+
+    /// A probe that can succeed, and attempts that are made.
+    fn probe(&mut self) {
+        let unit = self.definition;
+        let details = [
+            SettingId::ReadyProbeIntervalSec,
+            SettingId::ReadyProbeTimeoutSec,
+        ];
+        if unit.ready_probe().is_none() {
+            for id in details.into_iter().filter(|id| unit.is_set(*id)) {
+                self.warn(id, format!("`{id}` does nothing without `ready-probe`"));
+            }
+            return;
+        }
+        if unit.service_type() == ServiceType::Oneshot {
+            let message = "a `oneshot` counts as started when its commands have ended, so there is nothing to probe";
+            self.error(SettingId::ReadyProbe, message).hint =
+                Some("put the check last in `exec-start`, or set another `type`".into());
+        }
+        let [interval, timeout] = details;
+        if unit.ready_probe_interval_sec().is_infinite() {
+            let message = format!("`{interval}` is infinite, so there would be one attempt only");
+            self.error(interval, message);
+        }
+        for (id, span) in [
+            (interval, unit.ready_probe_interval_sec()),
+            (timeout, unit.ready_probe_timeout_sec()),
+        ] {
+            if span.is_zero() {
+                let message = format!("`{id}` is 0, so nobody would have time to answer");
+                self.error(id, message).hint = Some("10ms is a short one".into());
             }
         }
     }
@@ -365,6 +401,27 @@ mod tests {
                 "warning: `start-retry-sec` does nothing",
             ),
             (
+                "type = 'oneshot'\nready-probe = 'tcp:1'",
+                "error: a `oneshot` counts as started when its commands have ended",
+            ),
+            (
+                "ready-probe = 'tcp:db.example:1'",
+                "error: `ready-probe`: the host name \"db.example\" is not looked up",
+            ),
+            (
+                "ready-probe-timeout-sec = 1",
+                "warning: `ready-probe-timeout-sec` does nothing without `ready-probe`",
+            ),
+            (
+                "ready-probe = 'tcp:1'\nready-probe-timeout-sec = 0",
+                "error: `ready-probe-timeout-sec` is 0",
+            ),
+            (
+                "ready-probe = 'tcp:1'\nready-probe-interval-sec = 'infinity'",
+                "error: `ready-probe-interval-sec` is infinite",
+            ),
+            ("memory-max = '0'", "error: `memory-max`: nothing can run without any memory"),
+            (
                 "event-types = ['TICK_5']\nerror-log-file = '/e'",
                 "error: `event-types` makes a.service an event listener",
             ),
@@ -398,6 +455,8 @@ mod tests {
         }
         for settings in [
             "ready-after = '1s'\nstart-retries = 3\nstart-retry-sec = '1s'",
+            "ready-probe = 'exec:/bin/x %n'\nready-probe-interval-sec = '100ms'",
+            "memory-max = '12.5%'",
             "event-types = ['EVENT']\nstandard-input = 'pipe'\nerror-log-file = '/e'",
             "sockets = ['a.socket']\n[socket]\nlisten-stream = '/s'\nactivates = false",
         ] {

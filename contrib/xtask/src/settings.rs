@@ -20,6 +20,7 @@ pub(crate) fn page(root: &Path) -> Result<String, String> {
             ("service-settings", chapter(Section::Service)),
             ("exec-settings", chapter(Section::Exec)),
             ("kill-settings", chapter(Section::Kill)),
+            ("resource-settings", chapter(Section::Resource)),
             ("socket-settings", chapter(Section::Socket)),
             ("install-settings", chapter(Section::Install)),
         ],

@@ -72,6 +72,7 @@ words! {
         Signal = "signal",
         CoreDump = "core-dump",
         Watchdog = "watchdog",
+        OomKill = "oom-kill",
         StartLimitHit = "start-limit-hit",
         ServiceStartLimitHit = "service-start-limit-hit",
         TriggerLimitHit = "trigger-limit-hit",

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use units::UnitName;
-use units::value::{ExecLine, Signal, Span};
+use units::value::{ExecLine, Probe, Signal, Span};
 
 use crate::change::Change;
 use crate::clock::Monotonic;
@@ -51,6 +51,21 @@ pub enum Action {
     Release {
         /// The unit.
         unit: UnitName,
+    },
+    /// Make one attempt at a readiness probe over the network. Repeatable. Answered by `Probed`; how
+    /// long it may take is a timer of the engine's.
+    Probe {
+        /// For the answer.
+        ticket: Ticket,
+        /// The service.
+        unit: UnitName,
+        /// What to try; never a command, which is a process.
+        probe: Probe,
+    },
+    /// The answer to `Probe{ticket}` is not wanted any more. Repeatable.
+    EndProbe {
+        /// Of the `Probe`.
+        ticket: Ticket,
     },
     /// Bind and listen on all addresses of a socket unit, or take those still held. Repeatable.
     Listen {
@@ -172,6 +187,8 @@ pub enum Role {
     Stop,
     /// exec-stop-post
     StopPost,
+    /// one attempt at a `ready-probe` that is a command
+    ReadyProbe,
 }
 
 /// How the keeper alone would stop a process.
@@ -282,6 +299,7 @@ impl Role {
             Role::Reload => "exec-reload",
             Role::Stop => "exec-stop",
             Role::StopPost => "exec-stop-post",
+            Role::ReadyProbe => "ready-probe",
         }
     }
 }

@@ -40,6 +40,10 @@ impl Engine {
                 self.answer(ticket, true, ServiceEvent::Signalled(ticket))
             }
             Event::Emptied { ticket } => self.answer(ticket, true, ServiceEvent::Emptied(ticket)),
+            Event::Probed { ticket, outcome } => {
+                self.answer(ticket, true, ServiceEvent::Probed { ticket, outcome });
+            }
+            Event::OutOfMemory { unit } => self.service_step(&unit, ServiceEvent::OutOfMemory),
             Event::Lost { ticket } => self.answer(ticket, true, ServiceEvent::Lost(ticket)),
             Event::Listening { ticket } => {
                 if let Some(unit) = self.routes.get(&ticket).cloned() {
@@ -212,11 +216,12 @@ impl Engine {
                 Action::Adopt { ticket, .. }
                 | Action::Signal { ticket, .. }
                 | Action::WatchEmpty { ticket, .. }
+                | Action::Probe { ticket, .. }
                 | Action::Listen { ticket, .. }
                 | Action::SetTimer { ticket, .. } => {
                     self.routes.insert(*ticket, unit.clone());
                 }
-                Action::CancelTimer { ticket } => {
+                Action::CancelTimer { ticket } | Action::EndProbe { ticket } => {
                     self.routes.remove(ticket);
                 }
                 Action::Unlisten { .. }

@@ -66,6 +66,18 @@ pub enum Event {
         /// Of the `WatchEmpty`.
         ticket: Ticket,
     },
+    /// How the attempt of `Probe{ticket}` went.
+    Probed {
+        /// Of the `Probe`.
+        ticket: Ticket,
+        /// Ready, or why not in a few words: `connection refused`.
+        outcome: Result<(), String>,
+    },
+    /// The kernel killed a process of the unit because its memory limit was reached.
+    OutOfMemory {
+        /// The unit.
+        unit: UnitName,
+    },
     /// All addresses of `Listen{ticket}` are bound and listening.
     Listening {
         /// Of the `Listen`.

@@ -28,6 +28,8 @@ pub enum Section {
     Exec,
     /// How processes are stopped (systemd.kill(5)).
     Kill,
+    /// How much of the machine they may use (systemd.resource-control(5)).
+    Resource,
     /// `[socket]`
     Socket,
     /// `[timer]`
@@ -45,7 +47,9 @@ impl Section {
     pub const fn is_in_table_of(self, kind: UnitKind) -> bool {
         match self {
             Section::Unit => true,
-            Section::Service | Section::Exec | Section::Kill => matches!(kind, UnitKind::Service),
+            Section::Service | Section::Exec | Section::Kill | Section::Resource => {
+                matches!(kind, UnitKind::Service)
+            }
             Section::Socket => matches!(kind, UnitKind::Socket),
             Section::Timer => matches!(kind, UnitKind::Timer),
             Section::Path => matches!(kind, UnitKind::Path),

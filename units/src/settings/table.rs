@@ -7,6 +7,7 @@ mod group;
 mod install;
 mod kill;
 mod log;
+mod resource;
 mod service;
 mod socket;
 mod unit;
@@ -16,11 +17,12 @@ use std::sync::LazyLock;
 use super::{Setting, SettingId};
 
 /// The chapters, each beginning where the one before it ends.
-static CHAPTERS: [&[Setting]; 8] = [
+static CHAPTERS: [&[Setting]; 9] = [
     unit::ROWS,
     service::ROWS,
     exec::ROWS,
     kill::ROWS,
+    resource::ROWS,
     log::ROWS,
     group::ROWS,
     socket::ROWS,

@@ -2,8 +2,8 @@
 
 use crate::name::UnitName;
 use crate::value::{
-    Assignment, EnvironmentFile, ExecLine, ExitSet, Input, Limit, ListenAddress, LogFile, Mode,
-    Output, Owner, Signal, Size, Span, WorkingDirectory,
+    Assignment, EnvironmentFile, ExecLine, ExitSet, Input, Limit, ListenAddress, LogFile,
+    MemoryLimit, Mode, Output, Owner, Probe, Signal, Size, Span, WorkingDirectory,
 };
 
 /// The value of a setting.
@@ -25,6 +25,8 @@ pub enum Value {
     Span(Span),
     /// A number of bytes.
     Size(Size),
+    /// A limit of memory.
+    Memory(MemoryLimit),
     /// An access mode.
     Mode(Mode),
     /// A signal.
@@ -55,6 +57,8 @@ pub enum Value {
     Owner(Box<Owner>),
     /// One of a few words, as the table has it.
     Word(&'static str),
+    /// A readiness probe.
+    Probe(Box<Probe>),
     /// Addresses to listen on.
     Addresses(Box<[ListenAddress]>),
 }
@@ -76,6 +80,7 @@ impl Value {
             Value::LogFile(v) => vec![v.to_string()],
             Value::Span(v) => vec![v.to_string()],
             Value::Size(v) => vec![v.to_string()],
+            Value::Memory(v) => vec![v.to_string()],
             Value::Mode(v) => vec![v.to_string()],
             Value::Signal(v) => vec![v.to_string()],
             Value::Exits(v) if **v == ExitSet::default() => Vec::new(),
@@ -91,6 +96,7 @@ impl Value {
             Value::Input(v) => vec![v.to_string()],
             Value::Owner(v) => vec![v.to_string()],
             Value::Word(v) => vec![(*v).to_owned()],
+            Value::Probe(v) => vec![v.to_string()],
             Value::Addresses(v) => each(v),
         }
     }

@@ -4,8 +4,8 @@ use super::value::Value;
 use crate::name::UnitName;
 use crate::value::{
     Assignment, EnvironmentFile, EventResults, ExecLine, ExitSet, Input, KillMode, Limit,
-    ListenAddress, ListenKind, LogFile, Mode, NotifyAccess, Output, Owner, Restart, ServiceType,
-    Signal, Size, Span, ValueProblem, WorkingDirectory, absolute_path, check_account, parse_count,
+    ListenAddress, ListenKind, LogFile, MemoryLimit, Mode, NotifyAccess, Output, Owner, Probe,
+    Restart, ServiceType, Signal, Size, Span, ValueProblem, WorkingDirectory, absolute_path, check_account, parse_count,
     parse_integer,
 };
 
@@ -243,6 +243,29 @@ value_types! {
         shape: TextOrNumber, list: false,
         read: |items, expand| scalar(items, expand, |t| Size::parse(t).map(Value::Size)),
         lend: { Value::Size(size) => *size },
+    }
+    Memory -> MemoryLimit {
+        name: "size",
+        grammar: "`512M` (powers of 1024), a number of bytes, `50%` of the memory there is, or `infinity`",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: TextOrNumber, list: false,
+        // No specifiers, as in systemd: the percent sign is one.
+        read: |items, _| {
+            scalar(items, &mut |text| Ok(text.to_owned()), |t| MemoryLimit::parse(t).map(Value::Memory))
+        },
+        lend: { Value::Memory(limit) => *limit },
+    }
+    ReadyProbe -> Option<&'a Probe> {
+        name: "probe",
+        grammar: "`tcp:PORT`, `tcp:HOST:PORT`, `unix:/path`, `http:PORT/path`, `http://HOST:PORT/path` or `exec:COMMAND`",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: Text, list: false,
+        read: |items, expand| {
+            let text = items.first().copied().unwrap_or_default();
+            let probe = Probe::parse_with(text, expand).map_err(|problem| (0, problem))?;
+            Ok(Value::Probe(probe.into()))
+        },
+        lend: { Value::Nothing => None, Value::Probe(probe) => Some(&**probe) },
     }
     AccessMode -> Mode {
         name: "access mode",

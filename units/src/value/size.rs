@@ -22,6 +22,9 @@ impl Size {
     /// No limit.
     pub const INFINITY: Size = Size(u64::MAX);
 
+    /// Nothing.
+    pub const ZERO: Size = Size(0);
+
     /// A size of `n` bytes.
     pub const fn from_bytes(n: u64) -> Size {
         Size(n)

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use units::settings::{self, Section, Setting};
-use units::value::{ExecLine, Span};
+use units::value::{ExecLine, MemoryLimit, Span};
 use units::{Definition, SettingId, UnitKind, Value};
 use zbus::Variant;
 
@@ -108,6 +108,9 @@ pub(super) fn value(definition: Option<&Definition>, id: SettingId) -> Variant<'
         Value::LogFile(value) => text(value.to_string()),
         Value::Span(value) => micros(*value).into(),
         Value::Size(value) => value.as_bytes().into(),
+        // A share is resolved when the service starts; the row by hand tells what is in force.
+        Value::Memory(MemoryLimit::Bytes(value)) => value.as_bytes().into(),
+        Value::Memory(MemoryLimit::Share(_)) => u64::MAX.into(),
         Value::Mode(value) => value.bits().into(),
         Value::Signal(value) => value.number().into(),
         Value::Exits(value) => {
@@ -138,6 +141,7 @@ pub(super) fn value(definition: Option<&Definition>, id: SettingId) -> Variant<'
         Value::Input(value) => text(value.to_string()),
         Value::Owner(value) => text(value.to_string()),
         Value::Word(value) => text(value),
+        Value::Probe(value) => text(value.to_string()),
         Value::Addresses(values) => texts(values.iter()),
     }
 }

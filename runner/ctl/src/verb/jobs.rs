@@ -169,6 +169,7 @@ pub(super) fn why_failed(properties: &Properties) -> String {
         "signal" => of_process("a process was killed by a signal"),
         "core-dump" => of_process("a process crashed"),
         "watchdog" => "it did not report in time that it is alive".to_owned(),
+        "oom-kill" => "the kernel killed a process because it had used all its memory".to_owned(),
         "start-limit-hit" => "it was started too often in too short a time".to_owned(),
         "service-start-limit-hit" => {
             "the service it triggers was started too often in too short a time".to_owned()

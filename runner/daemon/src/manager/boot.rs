@@ -233,6 +233,7 @@ impl Manager {
             numbers: u64::from(taken.generation) << 32,
             poller: poller::Poller::new().map_err(told("cannot make an epoll descriptor"))?,
             timers: timers::Timers::default(),
+            probes: probes::Probes::new(),
             offload: offload::Offload::new(),
             door,
             requests: HashMap::new(),

@@ -26,6 +26,7 @@ mod outer;
 mod outputs;
 mod perform;
 mod poller;
+mod probes;
 mod recover;
 mod reexec;
 mod spawn;
@@ -129,6 +130,7 @@ struct Manager {
 
     poller: poller::Poller,
     timers: timers::Timers,
+    probes: probes::Probes,
     offload: offload::Offload<wake::Done>,
 
     door: Door,
@@ -155,6 +157,7 @@ enum Wake {
     Due,
     Knock(Option<control::Knock>),
     Done(wake::Done),
+    Probed(Ticket, Result<(), String>),
     Log(Option<LogEvent>),
     Alive,
 }
@@ -173,6 +176,7 @@ impl Manager {
                 () = self.timers.sleep() => Wake::Due,
                 () = self.outer.ping() => Wake::Alive,
                 done = self.offload.next() => Wake::Done(done),
+                (ticket, outcome) = self.probes.next() => Wake::Probed(ticket, outcome),
                 event = self.log_events.recv() => Wake::Log(event),
                 knock = self.door.next() => Wake::Knock(knock),
             };

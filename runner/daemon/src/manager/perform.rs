@@ -50,6 +50,12 @@ impl Manager {
                     self.empties.insert(unit, ticket);
                 }
             }
+            Action::Probe {
+                ticket,
+                unit: _,
+                probe,
+            } => self.probes.begin(ticket, probe),
+            Action::EndProbe { ticket } => self.probes.end(ticket),
             Action::Release { unit } => self.release(&unit),
             Action::Listen { ticket, unit } => self.listen(ticket, unit),
             Action::Watch { unit, on } => self.watch(&unit, on),

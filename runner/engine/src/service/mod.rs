@@ -4,9 +4,10 @@
 //! stop-sigterm, stop-sigkill, stop-post, final-sigterm, final-sigkill, then dead or failed, and
 //! from there perhaps auto-restart. `start.rs` has the way up, `stop.rs` the way down,
 //! `running.rs` what happens between, `readiness.rs` what the service says itself and which
-//! process is the main one, `restart.rs` whether and when it comes back, `resume.rs` what is
+//! process is the main one, `probe.rs` what is tried from outside before it counts as started, `restart.rs` whether and when it comes back, `resume.rs` what is
 //! uttered again after a recovery.
 
+mod probe;
 pub(crate) mod process;
 mod readiness;
 pub(crate) mod restart;
@@ -18,6 +19,7 @@ mod stop;
 use serde::{Deserialize, Serialize};
 use units::value::Span;
 
+pub(crate) use probe::Probing;
 pub(crate) use process::{Child, Process};
 pub(crate) use readiness::Adopting;
 pub(crate) use resume::{Trace, resume};
@@ -52,6 +54,9 @@ pub(crate) struct Service {
     /// taken when that has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) heir: Option<crate::action::AdoptFrom>,
+    /// The attempts at its readiness probe.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) probing: Option<Probing>,
     /// `WatchEmpty` that is not answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) watch_empty: Option<Ticket>,
@@ -229,6 +234,11 @@ pub(crate) enum ServiceEvent {
     Timer(Ticket),
     Signalled(Ticket),
     Emptied(Ticket),
+    Probed {
+        ticket: Ticket,
+        outcome: Result<(), String>,
+    },
+    OutOfMemory,
     Notified {
         sender: Sender,
         message: Message,
@@ -269,6 +279,8 @@ impl Run<'_> {
             ServiceEvent::Timer(ticket) => self.timer_fired(ticket),
             ServiceEvent::Signalled(ticket) => self.signalled(ticket),
             ServiceEvent::Emptied(ticket) => self.emptied(ticket),
+            ServiceEvent::Probed { ticket, outcome } => self.probed(ticket, outcome),
+            ServiceEvent::OutOfMemory => self.out_of_memory(),
             ServiceEvent::Notified {
                 sender,
                 message,
@@ -289,6 +301,9 @@ impl Run<'_> {
     }
 
     pub(super) fn go_with(&mut self, phase: Phase, cause: impl Into<String>, will_restart: bool) {
+        if !matches!(phase, Phase::Start { .. }) {
+            self.drop_probing();
+        }
         let from = self.s.phase.states();
         let left = std::mem::replace(&mut self.s.phase, phase);
         if let Some(timer) = left.timer()
@@ -374,6 +389,8 @@ impl Run<'_> {
             self.watchdog_due();
         } else if is(self.s.adopting.as_ref().and_then(|adopting| adopting.retry)) {
             self.adopt_again();
+        } else if is(self.s.probing.as_ref().and_then(Probing::timer)) {
+            self.probe_due();
         } else {
             self.unexpected("a timer");
         }

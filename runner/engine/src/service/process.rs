@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use units::Definition;
-use units::value::{ExecLine, ServiceType, Signal, Span};
+use units::value::{ExecLine, Probe, ServiceType, Signal, Span};
 
 use super::{Phase, Run};
 use crate::action::{Action, Level, MessageId, Role, Spawn, StopHint};
@@ -67,6 +67,10 @@ pub(crate) fn commands(definition: &Definition, role: Role) -> &[ExecLine] {
         Role::Reload => definition.exec_reload(),
         Role::Stop => definition.exec_stop(),
         Role::StopPost => definition.exec_stop_post(),
+        Role::ReadyProbe => match definition.ready_probe() {
+            Some(Probe::Exec(line)) => std::slice::from_ref(line),
+            _ => &[],
+        },
     }
 }
 
@@ -180,7 +184,10 @@ impl Run<'_> {
     fn environment(&self, role: Role) -> Vec<(String, String)> {
         let mut variables = Vec::new();
         let mut set = |key: &str, value: String| variables.push((key.to_owned(), value));
-        if matches!(role, Role::StartPost | Role::Reload | Role::Stop)
+        if matches!(
+            role,
+            Role::StartPost | Role::Reload | Role::Stop | Role::ReadyProbe
+        )
             && let Some(pid) = self.s.main.as_ref().and_then(Child::pid)
         {
             set("MAINPID", pid.to_string());
@@ -259,7 +266,18 @@ impl Run<'_> {
             return self.s.former.retain(|former| *former != ticket);
         };
         match failure {
+            SpawnFailure::Shortage { errno } if child.role == Role::ReadyProbe => {
+                self.probe_says(format!("the machine is short of something (errno {errno})"));
+                self.ended(ticket, ExitStatus::Unknown);
+            }
             SpawnFailure::Shortage { errno } => self.short(&child, errno),
+            // One attempt that failed: what it needs may still come.
+            SpawnFailure::Resources { message } | SpawnFailure::Setup { message, .. }
+                if child.role == Role::ReadyProbe =>
+            {
+                self.probe_says(message);
+                self.ended(ticket, ExitStatus::Unknown);
+            }
             SpawnFailure::Resources { message } => {
                 self.cx
                     .log(Level::Error, MessageId::SpawnFailed, message.clone());
@@ -369,7 +387,8 @@ impl Run<'_> {
         if self.child_mut(ticket).is_none() {
             return self.unexpected("the end of a process");
         }
-        if self.is_main(ticket) && self.has_stayed_up(at) {
+        let probed = self.cx.definition.ready_probe().is_some();
+        if self.is_main(ticket) && self.has_stayed_up(at) && !probed {
             // Its timer is due as well, and only comes later.
             self.stayed_up();
         }

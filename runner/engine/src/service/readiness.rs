@@ -119,7 +119,7 @@ impl Run<'_> {
         if matches!(self.s.phase, Phase::Start { .. })
             && matches!(self.cx.definition.service_type(), ServiceType::Forking)
         {
-            self.enter_start_post("the main process is known");
+            self.up_by_its_type("the main process is known");
         }
         self.read_early_messages();
     }
@@ -166,7 +166,7 @@ impl Run<'_> {
             }
             AdoptFailure::Unclear => {
                 self.s.lives_as_group = true;
-                self.enter_start_post("the start command has returned");
+                self.up_by_its_type("the start command has returned");
             }
         }
     }
@@ -363,7 +363,7 @@ impl Run<'_> {
         match (phase, &self.s.phase) {
             (Ready, Phase::Start { .. }) if waits => {
                 self.s.told = None;
-                self.enter_start_post("the service says it is ready");
+                self.up_by_its_type("the service says it is ready");
             }
             (Ready, Phase::Reload { .. }) if self.s.control.is_none() => {
                 self.back_from_reload("the service says it is ready");

@@ -23,6 +23,7 @@ const POLICY: &[(Restart, &[UnitResult])] = {
                 R::CoreDump,
                 R::Timeout,
                 R::Watchdog,
+                R::OomKill,
                 R::Protocol,
                 R::Resources,
             ],
@@ -36,6 +37,7 @@ const POLICY: &[(Restart, &[UnitResult])] = {
                 R::CoreDump,
                 R::Timeout,
                 R::Watchdog,
+                R::OomKill,
                 R::Protocol,
                 R::Resources,
             ],
@@ -47,6 +49,7 @@ const POLICY: &[(Restart, &[UnitResult])] = {
                 R::CoreDump,
                 R::Timeout,
                 R::Watchdog,
+                R::OomKill,
                 R::Protocol,
                 R::Resources,
             ],
@@ -221,13 +224,14 @@ mod tests {
             "on-abort",
             "on-watchdog",
         ];
-        let rows: [(R, &str); 8] = [
+        let rows: [(R, &str); 9] = [
             (R::Success, ". X X . . . ."),
             (R::ExitCode, ". X . X . . ."),
             (R::Signal, ". X . X X X ."),
             (R::CoreDump, ". X . X X X ."),
             (R::Timeout, ". X . X X . ."),
             (R::Watchdog, ". X . X X . X"),
+            (R::OomKill, ". X . X X . ."),
             (R::Protocol, ". X . X X . ."),
             (R::Resources, ". X . X X . ."),
         ];

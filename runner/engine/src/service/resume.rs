@@ -1,7 +1,7 @@
 //! What a service utters again after a recovery. Total: every state has an answer.
 
 use super::running::watchdog_span;
-use super::{Child, Phase, Process, Run, Service};
+use super::{Child, Phase, Probing, Process, Run, Service};
 use crate::action::{Action, Role};
 use crate::clock::Monotonic;
 use crate::event::ExitStatus;
@@ -41,6 +41,7 @@ impl Run<'_> {
             Some(None) => self.utter_adopt(),
             None => {}
         }
+        self.resume_probing();
         if let Some(ticket) = self.s.watch_empty {
             let unit = self.cx.name.clone();
             self.cx.actions.push(Action::WatchEmpty { ticket, unit });
@@ -160,6 +161,7 @@ impl Service {
             .chain(adopting)
             .chain(self.phase.timer().map(|timer| timer.ticket))
             .chain(self.watch_empty)
+            .chain(self.probing.iter().flat_map(Probing::tickets))
             .chain(
                 self.watchdog
                     .as_ref()

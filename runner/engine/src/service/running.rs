@@ -9,7 +9,7 @@ use crate::clock::Now;
 use crate::event::ExitStatus;
 use crate::notify;
 use crate::timer::Timer;
-use crate::view::systemd::UnitResult;
+use crate::view::systemd::{ActiveState, UnitResult};
 
 impl Run<'_> {
     /// Looks what there is to be after a start, a reload or the end of the main process.
@@ -68,6 +68,7 @@ impl Run<'_> {
         let fine = result == UnitResult::Success;
         let busy = self.s.control.is_some();
         match self.s.phase {
+            Phase::Start { .. } if fine && self.s.probing.is_some() => self.ended_while_probed(),
             Phase::Start { .. } => match self.cx.definition.service_type() {
                 ServiceType::Oneshot if fine => self.next_main(index),
                 ServiceType::Notify if fine => {
@@ -78,8 +79,13 @@ impl Run<'_> {
                     self.enter_signal(KillKind::StopSigterm, UnitResult::Protocol);
                 }
                 ServiceType::Simple | ServiceType::Exec if fine && status_is_known => {
-                    let span = self.cx.definition.ready_after();
-                    let why = format!("it ended before it had stayed up for {span}");
+                    let why = match self.cx.definition.ready_probe() {
+                        Some(_) => "it ended before it was ready".to_owned(),
+                        None => {
+                            let span = self.cx.definition.ready_after();
+                            format!("it ended before it had stayed up for {span}")
+                        }
+                    };
                     self.fail_because(UnitResult::Protocol, why);
                     self.enter_signal(KillKind::StopSigterm, UnitResult::Protocol);
                 }
@@ -144,7 +150,10 @@ impl Run<'_> {
     pub(super) fn phase_timed_out(&mut self) {
         use UnitResult::Timeout;
         let (_, sub) = self.s.phase.states();
-        let text = format!("{} took too long", sub.as_str());
+        let text = match self.probe_in_vain() {
+            Some(said) => format!("{} took too long: {said}", sub.as_str()),
+            None => format!("{} took too long", sub.as_str()),
+        };
         match self.s.phase {
             Phase::Start { .. } if self.is_proving_itself() => {
                 self.s.phase.set_timer(None);
@@ -194,6 +203,19 @@ impl Run<'_> {
         }
         self.disown(control);
         self.reloaded(UnitResult::Timeout);
+    }
+
+    /// The kernel killed one of its processes, because they used more memory than they may: what is
+    /// left is stopped, as with systemd's `OOMPolicy=stop`.
+    pub(super) fn out_of_memory(&mut self) {
+        let (active, _) = self.s.phase.states();
+        let is_down = matches!(active, ActiveState::Inactive | ActiveState::Failed);
+        if is_down || matches!(self.s.phase, Phase::AutoRestart { .. }) {
+            return self.unexpected("a shortage of memory");
+        }
+        let why = "the kernel killed a process because `memory-max` was reached";
+        self.cx.log(Level::Error, MessageId::Other, why);
+        self.fail_because(UnitResult::OomKill, why);
     }
 
     /// SIGKILL for one process.

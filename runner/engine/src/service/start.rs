@@ -88,7 +88,7 @@ impl Run<'_> {
         }
         match self.cx.definition.service_type() {
             ServiceType::Simple | ServiceType::Exec => match self.time_to_stay_up() {
-                None => self.enter_start_post("the process runs"),
+                None => self.up_by_its_type("the process runs"),
                 Some(span) => {
                     let timer = self.arm(span);
                     if let Some(old) = self.s.phase.set_timer(timer) {
@@ -114,6 +114,7 @@ impl Run<'_> {
     /// it limits how long that may take.
     pub(super) fn is_proving_itself(&self) -> bool {
         matches!(self.s.phase, Phase::Start { .. })
+            && self.s.probing.is_none()
             && self.time_to_stay_up().is_some()
             && self.s.main.as_ref().and_then(Child::pid).is_some()
     }
@@ -125,7 +126,7 @@ impl Run<'_> {
     }
 
     pub(super) fn stayed_up(&mut self) {
-        self.enter_start_post("it stayed up");
+        self.up_by_its_type("it stayed up");
     }
 
     /// The main process could not execute its program: for a simple service, the start was done
@@ -133,6 +134,7 @@ impl Run<'_> {
     pub(super) fn main_failed_to_execute(&mut self) {
         let simple = matches!(self.cx.definition.service_type(), ServiceType::Simple)
             && self.time_to_stay_up().is_none()
+            && self.cx.definition.ready_probe().is_none()
             && self.cx.definition.start_retries().is_none();
         if simple && matches!(self.s.phase, Phase::Start { .. }) {
             self.s.main_start = Some(self.cx.now);
@@ -183,6 +185,8 @@ impl Run<'_> {
         let window = match role {
             Role::StartPre | Role::Main | Role::StartPost | Role::Reload => self.start_window(),
             Role::Stop | Role::StopPost => self.stop_window(),
+            // Its own timer limits an attempt, and there is no next command.
+            Role::ReadyProbe => return true,
         };
         let timer = self.arm(window);
         let phase = match &self.s.phase {
@@ -199,10 +203,14 @@ impl Run<'_> {
 
     /// A control process has ended, or never was (`None`).
     pub(super) fn control_ended(&mut self, role: Role, index: u16, status: Option<ExitStatus>) {
+        if role == Role::ReadyProbe {
+            return self.probe_command_ended(status);
+        }
         let result = self.judge(role, index, status);
         if self.kill_mut().is_some() {
             self.fail(result);
-            return self.kill_progress();
+            // Also where it never was: signals wait until nobody is being started.
+            return self.send_deferred_signals();
         }
         let fine = result == UnitResult::Success;
         if fine && role != Role::Main && self.next_control(role, index) {

@@ -366,6 +366,9 @@ impl Run<'_> {
         self.s.known_empty = true;
         match self.s.phase {
             Phase::Start { .. } => {
+                if self.s.probing.is_some() {
+                    return self.ended_while_probed();
+                }
                 self.fail_because(
                     UnitResult::Protocol,
                     "it ended without naming its main process",

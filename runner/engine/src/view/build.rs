@@ -1,6 +1,6 @@
 //! Views made of the state, on demand.
 
-use units::UnitName;
+use units::{Definition, UnitName};
 
 use super::systemd::{
     ActiveState, JobView, ServiceView, SocketView, SystemState, UnitResult, UnitView,
@@ -36,7 +36,10 @@ impl Engine {
             active_exit: state.times.active_exit,
             inactive_enter: state.times.inactive_enter,
             stale: self.state.meta().stale.contains(name),
-            service: state.service().map(view_of_service),
+            service: state.service().map(|service| {
+                let definition = self.definitions.get(name);
+                view_of_service(service, definition.as_deref())
+            }),
             socket: state.socket().map(view_of_socket),
         }
     }
@@ -76,7 +79,7 @@ impl Engine {
     }
 }
 
-fn view_of_service(service: &Service) -> ServiceView {
+fn view_of_service(service: &Service, definition: Option<&Definition>) -> ServiceView {
     let restart_at = match service.phase {
         Phase::AutoRestart { timer: Some(timer) } => Some(timer.at.0),
         _ => None,
@@ -92,6 +95,7 @@ fn view_of_service(service: &Service) -> ServiceView {
         restart_at,
         stored_fds: service.stored,
         failure: service.failure.clone(),
+        probing: definition.and_then(|definition| service.probe_in_vain(definition)),
     }
 }
 

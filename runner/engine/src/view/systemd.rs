@@ -75,6 +75,7 @@ pub enum UnitResult {
     Signal,
     CoreDump,
     Watchdog,
+    OomKill,
     StartLimitHit,
     ServiceStartLimitHit,
     TriggerLimitHit,
@@ -138,6 +139,8 @@ pub struct ServiceView {
     pub stored_fds: u32,
     /// A sentence about the last failure, where the result's word says too little.
     pub failure: String,
+    /// While its readiness probe is tried: which, and what the last attempt said.
+    pub probing: Option<String>,
 }
 
 /// What only sockets have.
@@ -237,6 +240,7 @@ impl UnitResult {
             UnitResult::Signal => "signal",
             UnitResult::CoreDump => "core-dump",
             UnitResult::Watchdog => "watchdog",
+            UnitResult::OomKill => "oom-kill",
             UnitResult::StartLimitHit => "start-limit-hit",
             UnitResult::ServiceStartLimitHit => "service-start-limit-hit",
             UnitResult::TriggerLimitHit => "trigger-limit-hit",

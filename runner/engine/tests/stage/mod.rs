@@ -44,6 +44,7 @@ pub(crate) struct Stage {
     says_log: bool,
     adopts: BTreeMap<UnitName, Ticket>,
     listens: BTreeMap<UnitName, Ticket>,
+    probes: BTreeMap<UnitName, Ticket>,
     readings: Vec<Ticket>,
     /// Exits that were not told: the manager was dead.
     exits: Vec<(Ticket, ExitStatus)>,
@@ -68,6 +69,7 @@ impl Default for Stage {
             says_log: false,
             adopts: BTreeMap::new(),
             listens: BTreeMap::new(),
+            probes: BTreeMap::new(),
             readings: Vec::new(),
             exits: Vec::new(),
             stores: BTreeMap::new(),
@@ -95,6 +97,7 @@ impl Stage {
                 self.empties.clear();
                 self.adopts.clear();
                 self.listens.clear();
+                self.probes.clear();
                 self.readings.clear();
                 self.resume(&mut out);
             }
@@ -334,6 +337,14 @@ impl Stage {
                 };
                 Event::AdoptFailed { ticket, reason }
             }
+            ["probed", unit, outcome @ ..] => Event::Probed {
+                ticket: self.probes.remove(*unit)?,
+                outcome: match outcome {
+                    ["ready"] => Ok(()),
+                    words => Err(words.join(" ")),
+                },
+            },
+            ["out-of-memory", unit] => Event::OutOfMemory { unit: name(unit) },
             ["listening", unit] => Event::Listening {
                 ticket: *self.listens.get(*unit)?,
             },

@@ -112,6 +112,19 @@ impl Stage {
                 self.empties.insert(unit, ticket);
                 line
             }
+            Action::Probe {
+                ticket,
+                unit,
+                probe,
+            } => {
+                let line = format!("probe {unit} {probe}");
+                self.probes.insert(unit, ticket);
+                line
+            }
+            Action::EndProbe { ticket } => {
+                self.probes.retain(|_, asked| *asked != ticket);
+                "end probe".to_owned()
+            }
             Action::Release { unit } => format!("release {unit}"),
             Action::Listen { ticket, unit } => {
                 let line = format!("listen {unit}");
@@ -308,5 +321,6 @@ pub(super) fn role_word(role: Role) -> &'static str {
         Role::Reload => "reload",
         Role::Stop => "stop",
         Role::StopPost => "stop-post",
+        Role::ReadyProbe => "ready-probe",
     }
 }

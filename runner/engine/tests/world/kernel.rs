@@ -10,6 +10,7 @@ use engine::command::{Command, Refusal};
 use engine::event::{AdoptFailure, ExitStatus, SpawnFailure};
 use engine::job::{JobId, JobKind, JobResult};
 use engine::ticket::{ConnectionId, RequestId};
+use engine::view::systemd::ActiveState;
 use engine::{Action, Answer, Change, Engine, Event, Found, Now, Ticket};
 use units::value::{KillMode, Signal};
 use units::{UnitName, UnitSet};
@@ -298,6 +299,25 @@ impl<'a> World<'a> {
                 self.manager.answers.push_back(Event::Signalled { ticket });
             }
             Action::WatchEmpty { ticket, unit } => self.manager.empties.push((ticket, unit)),
+            Action::Probe { ticket, unit, .. } => {
+                let active = self.engine.as_ref().unwrap().unit(&unit).unwrap().active;
+                assert!(
+                    active == ActiveState::Activating,
+                    "{unit} is probed and is {}",
+                    active.as_str()
+                );
+                // Sometimes nobody answers.
+                if self.fair || self.dice.percent(80) {
+                    let outcome = match self.dice.percent(if self.fair { 80 } else { 40 }) {
+                        true => Ok(()),
+                        false => Err("connection refused".to_owned()),
+                    };
+                    self.manager
+                        .answers
+                        .push_back(Event::Probed { ticket, outcome });
+                }
+            }
+            Action::EndProbe { .. } => {}
             Action::Release { unit } => {
                 for process in &mut self.processes {
                     process.spared |= process.unit == unit;

@@ -77,6 +77,13 @@ fn variant(seed: u64) -> Variant {
         if dice.percent(30) && ["simple", "exec"].contains(&kind) {
             text.push_str("ready-after = '300ms'\n");
         }
+        if dice.percent(30) && kind != "oneshot" {
+            let probe = dice.pick(&["tcp:80", "exec:/bin/probe"]).unwrap();
+            writeln!(text, "ready-probe = '{probe}'").unwrap();
+            if dice.percent(50) {
+                text.push_str("ready-probe-timeout-sec = '700ms'\n");
+            }
+        }
         if dice.percent(30) {
             writeln!(text, "start-retries = {}", dice.below(4)).unwrap();
             text.push_str("start-retry-sec = '200ms'\n");

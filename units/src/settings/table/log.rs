@@ -3,7 +3,7 @@
 use crate::value::{LogFile, Mode, Owner, Size};
 
 settings! {
-    after super::kill::END;
+    after super::resource::END;
 
     /// The file standard output is logged to.
     ///

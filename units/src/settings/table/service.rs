@@ -1,7 +1,7 @@
 //! `[service]` (systemd.service(5)): what runs, when it counts as started, what follows its end.
 
 use crate::name::UnitName;
-use crate::value::{ExecLine, ExitSet, NotifyAccess, Restart, ServiceType, Span};
+use crate::value::{ExecLine, ExitSet, NotifyAccess, Probe, Restart, ServiceType, Span};
 
 settings! {
     after super::unit::END;
@@ -90,6 +90,33 @@ settings! {
     /// has failed to start. `0`: it counts at once.
     ReadyAfter: Service "ready-after" = ours,
         pub ready_after -> Span as Duration, default "0";
+
+    /// What is tried from outside until the service counts as started.
+    ///
+    /// `tcp:PORT` or `tcp:HOST:PORT`: somebody accepts a connection. `unix:/path`: somebody listens on
+    /// that socket. `http:PORT/path` or `http://HOST:PORT/path`: a GET is answered with a status from
+    /// 200 to 399. `exec:COMMAND`: the command exits with 0; it is written and run as those of
+    /// `exec-start-post`, with the unit's user and environment. Without a host this machine is
+    /// asked (127.0.0.1); hosts are addresses or `localhost`, other names are not looked up.
+    ///
+    /// The probe begins when the service would count as started otherwise: when its process runs,
+    /// has stayed up for `ready-after`, has said `READY=1` or has gone into the background, whatever
+    /// its `type` asks for. Only a `oneshot` can have none. Until the probe succeeds the service is
+    /// still starting, which `timeout-start-sec` limits and which its end makes a failed start.
+    ReadyProbe: Service "ready-probe" = ours,
+        pub ready_probe -> Option<&Probe> as ReadyProbe, default "";
+
+    /// The longest wait between two attempts of `ready-probe`.
+    ///
+    /// The first attempts come quickly one after the other, since most services are ready soon.
+    ReadyProbeIntervalSec: Service "ready-probe-interval-sec" = ours,
+        pub ready_probe_interval_sec -> Span as Duration, default "1s";
+
+    /// How long one attempt of `ready-probe` may take.
+    ///
+    /// A command that takes longer is killed. `infinity` lets an attempt take as long as the start.
+    ReadyProbeTimeoutSec: Service "ready-probe-timeout-sec" = ours,
+        pub ready_probe_timeout_sec -> Span as Duration, default "5s";
 
     /// How many times a start that failed is tried again.
     ///
