@@ -354,6 +354,7 @@ impl World {
                 };
                 let known = unit.as_str() == "web.service";
                 Reply::Usage(Usage {
+                    memory_max: None,
                     memory_current: known.then_some(4096),
                     tasks_current: known.then_some(1),
                     cpu_usage_nsec: None,

@@ -158,6 +158,8 @@ pub struct UnitDetail {
 /// What a unit uses at the moment. `None` where the kernel does not say (no cgroup, no controller).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Usage {
+    /// Bytes (`memory.max`); none for no limit.
+    pub memory_max: Option<u64>,
     /// Bytes (`memory.current`).
     pub memory_current: Option<u64>,
     /// Processes and threads (`pids.current`, else counted).

@@ -1,8 +1,11 @@
 //! Control groups (cgroup v2): one for each running unit, where we may make them.
 //!
-//! Only their tracking is used: which processes belong to a unit, whether any is left, and killing
-//! all of them at once. That needs no controller, so nobody has to be moved out of our own group.
+//! Mostly their tracking is used: which processes belong to a unit, whether any is left, and killing
+//! all of them at once. That needs no controller, so nobody has to be moved out of our own group;
+//! `memory.rs` has what a limit needs.
 //! Everything here is a call on the kernel's own memory; none can hang on a disk.
+
+mod memory;
 
 use std::ffi::OsString;
 use std::fs;
@@ -20,6 +23,8 @@ pub struct Cgroups {
     base: PathBuf,
     /// As `/proc/PID/cgroup` shows it.
     shown: String,
+    /// The name of the group the daemon moves into, should it have to leave the one we are in.
+    leaf: String,
 }
 
 /// Where cgroup2 is mounted, the usual place and the one of machines that also use version 1.
@@ -48,11 +53,15 @@ impl Cgroups {
                 "our control group {own} is outside the mounted ones"
             ));
         }
-        let own = own.trim_end_matches('/');
         let name = format!(
             "runner-{:08x}",
             fnv1a(runtime_dir.as_os_str().as_encoded_bytes())
         );
+        let leaf = format!("{name}-daemon");
+        let own = own.trim_end_matches('/');
+        // A manager before this one may have moved.
+        let above = own.strip_suffix(leaf.as_str());
+        let own = above.and_then(|above| above.strip_suffix('/')).unwrap_or(own);
         let parent = mount.join(own.trim_start_matches('/'));
         // A process can only be put into a group by somebody who may write to the group above both.
         let procs = parent.join("cgroup.procs");
@@ -72,6 +81,7 @@ impl Cgroups {
         Ok(Cgroups {
             base,
             shown: format!("{own}/{name}"),
+            leaf,
         })
     }
 

@@ -17,6 +17,9 @@ pub enum MemoryLimit {
 const WHOLE: u16 = 10_000;
 
 impl MemoryLimit {
+    /// No limit.
+    pub const NONE: MemoryLimit = MemoryLimit::Bytes(Size::INFINITY);
+
     /// Reads `512M`, `50%`, `12.5%` or `infinity`.
     ///
     /// # Errors

@@ -73,6 +73,13 @@ pub(super) fn add(table: &mut Vec<Property>) {
         |u| text(service(u).map_or("", |s| &s.failure)),
     );
     add(
+        ("ReadyProbeResult", "s"),
+        Detail,
+        Change,
+        "While it starts and `ready-probe` is tried: the probe, and what the last attempt said",
+        |u| text(service(u).and_then(|s| s.probing.as_deref()).unwrap_or_default()),
+    );
+    add(
         ("NRestarts", "u"),
         State,
         Change,
@@ -181,6 +188,11 @@ pub(super) fn add(table: &mut Vec<Property>) {
         "MemoryCurrent",
         "Memory it uses, in bytes; infinity if not known",
         |usage| usage.memory_current.unwrap_or(u64::MAX).into(),
+    );
+    usage(
+        "MemoryMax",
+        "The most memory it may use (`memory-max`), in bytes; infinity for no limit",
+        |usage| usage.memory_max.unwrap_or(u64::MAX).into(),
     );
     usage(
         "TasksCurrent",

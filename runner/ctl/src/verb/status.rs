@@ -162,6 +162,7 @@ impl Unit {
         facts.push(("Connections", connections(properties)));
         facts.push(("Main PID", self.main_pid()));
         facts.push(("Status", properties.text("StatusText").replace('\n', " ")));
+        facts.push(("Waiting for", properties.text("ReadyProbeResult").to_owned()));
         facts.push(("Restarts", self.restarts()));
         facts.push(("Failure", self.failure()));
         facts.push(("Stored fds", stored(properties)));
@@ -344,7 +345,10 @@ fn stored(properties: &Properties) -> String {
 fn memory(properties: &Properties) -> String {
     match properties.number("MemoryCurrent") {
         None => String::new(),
-        Some(bytes) => size(bytes),
+        Some(bytes) => match properties.number("MemoryMax") {
+            None => size(bytes),
+            Some(most) => format!("{} (max: {})", size(bytes), size(most)),
+        },
     }
 }
 

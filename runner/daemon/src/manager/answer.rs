@@ -123,6 +123,7 @@ impl Manager {
             .collect::<Vec<_>>();
         let group = self.cgroups.as_ref();
         Usage {
+            memory_max: self.memory_max(name),
             memory_current: group.and_then(|group| group.number(name, "memory.current", None)),
             tasks_current: group
                 .and_then(|group| group.number(name, "pids.current", None))
@@ -132,6 +133,14 @@ impl Manager {
                 .map(|micros| micros.saturating_mul(1000)),
             processes,
         }
+    }
+
+    /// What is in force; for a unit that does not run, what would be.
+    fn memory_max(&self, name: &UnitName) -> Option<u64> {
+        let cgroups = self.cgroups.as_ref()?;
+        let in_force = cgroups.number(name, "memory.max", None);
+        let limit = self.definition(name)?.memory_max();
+        in_force.or_else(|| limit.of(cgroups.memory()))
     }
 
     fn cat(&self, name: &UnitName) -> Result<Reply, Refusal> {

@@ -120,12 +120,13 @@ impl Manager {
             None => remark(&logs, &settled, keeper_pid),
         }
         let cgroups = match Cgroups::detect(&runtime) {
-            Ok(cgroups) => Some(Arc::new(cgroups)),
+            Ok(cgroups) => Ok(Arc::new(cgroups)),
             Err(reason) => {
                 tracing::debug!("no control groups: {reason}");
-                None
+                Err(reason)
             }
         };
+        let (cgroups, no_cgroups) = (cgroups.as_ref().ok().cloned(), cgroups.err());
         let (report_sender, reports) = unbounded_channel();
         let limits = OriginalLimits::with_soft(link.introduction().open_files)
             .map_err(told("cannot read our limits"))?;
@@ -138,7 +139,10 @@ impl Manager {
                 spawned_record(spawn.ticket, &spawn.unit, &spawn.stop).to_vec()
             }),
         };
-        let settings = Settings::new(Some(registrar), cgroups.clone(), limits);
+        let settings = Settings {
+            no_cgroups: no_cgroups.unwrap_or_default(),
+            ..Settings::new(Some(registrar), cgroups.clone(), limits)
+        };
         let spawner =
             Spawner::start(settings, report_sender).map_err(told("cannot start the spawner"))?;
         let processes =
@@ -213,6 +217,7 @@ impl Manager {
             adopting: HashMap::new(),
             ranks: HashMap::new(),
             empties: HashMap::new(),
+            memory_kills: HashMap::new(),
             logs,
             log_level,
             log_events,
@@ -233,7 +238,7 @@ impl Manager {
             numbers: u64::from(taken.generation) << 32,
             poller: poller::Poller::new().map_err(told("cannot make an epoll descriptor"))?,
             timers: timers::Timers::default(),
-            probes: probes::Probes::new(),
+            probes: super::probes::Probes::new(),
             offload: offload::Offload::new(),
             door,
             requests: HashMap::new(),

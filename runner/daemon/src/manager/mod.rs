@@ -103,6 +103,8 @@ struct Manager {
     ranks: HashMap<UnitName, u32>,
     /// Who waits for a unit to have no process left.
     empties: HashMap<UnitName, Ticket>,
+    /// How often the kernel has killed a process of a unit for its memory, as far as was told.
+    memory_kills: HashMap<UnitName, u64>,
 
     /// What event listeners have yet to be told.
     happenings: happenings::Happenings,

@@ -11,6 +11,7 @@ use units::{Definition, UnitKind, UnitName};
 use super::poller::Source;
 use super::wake::Done;
 use super::{Manager, held};
+use crate::cgroup::Cgroups;
 use crate::link::Key;
 use crate::log::own::OwnLine;
 use crate::options::LogTarget;
@@ -248,6 +249,11 @@ impl Manager {
         self.inputs.close(&self.link, &mut self.poller, unit);
         self.close_notify(unit);
         self.processes.release(unit);
+        // A group that stays, because somebody is in it, goes on counting.
+        let stays = |cgroups: &Arc<Cgroups>| cgroups.shown(unit).is_some();
+        if !self.cgroups.as_ref().is_some_and(stays) {
+            self.memory_kills.remove(unit);
+        }
     }
 
     /// Forgets a unit that is not known any more.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use control::{Answerer, Knock, Refusal, Reply, Request};
 use engine::command::Answer;
+use engine::event::ExitStatus;
 use engine::ticket::{ConnectionId, RequestId};
 use engine::view::systemd::SystemState;
 use engine::{Command, Event, Ticket};
@@ -171,12 +172,27 @@ impl Manager {
             self.turn();
             self.take_messages(&exit.unit, usize::MAX);
         }
+        self.look_at_memory(exit);
         self.events.push_back(Event::Exited {
             ticket: exit.instance,
             status: exit.status,
             at: exit.at,
         });
         self.dealt_with.push(exit.seq);
+    }
+
+    /// Tells whose memory the kernel found too much: it kills with SIGKILL and counts.
+    fn look_at_memory(&mut self, exit: &Exit) {
+        let killed = exit.status == ExitStatus::Signal(libc::SIGKILL as u8);
+        let Some(cgroups) = self.cgroups.as_ref().filter(|_| killed) else {
+            return;
+        };
+        let kills = cgroups.memory_kills(&exit.unit);
+        let told = self.memory_kills.insert(exit.unit.clone(), kills);
+        if kills > told.unwrap_or(0) {
+            let unit = exit.unit.clone();
+            self.events.push_back(Event::OutOfMemory { unit });
+        }
     }
 
     /// Lets the keeper forget the exits whose records are written.

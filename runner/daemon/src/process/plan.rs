@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use engine::event::SpawnFailure;
 use rustix::fs::OFlags;
-use units::value::{Limit, WorkingDirectory};
+use units::value::{Limit, MemoryLimit, WorkingDirectory};
 
 use super::child::{PID_ROOM, Script};
 use super::environment::{Environment, PID_VARIABLES, Value};
@@ -559,15 +559,35 @@ fn open_files(wanted: Option<Limit>, original: (u64, u64)) -> (c_int, libc::rlim
 }
 
 fn cgroup(order: &Order, settings: &Settings) -> Result<Option<OwnedFd>, SpawnFailure> {
+    let unit = &order.spawn.unit;
     let Some(cgroups) = &settings.cgroups else {
+        if order.definition.memory_max() != MemoryLimit::NONE {
+            unlimited(order, settings, &settings.no_cgroups);
+        }
         return Ok(None);
     };
-    let unit = &order.spawn.unit;
-    cgroups.enter(unit).map(Some).map_err(|error| {
+    let entered = cgroups.enter(unit).map_err(|error| {
         let what = format!(
             "cannot make control group {}",
             cgroups.directory(unit).display()
         );
         open::failure(Step::Cgroup, &what, &error)
-    })
+    })?;
+    // Before anything is in it: what is allocated first counts, too.
+    if let Err(why) = cgroups.limit_memory(unit, order.definition.memory_max()) {
+        unlimited(order, settings, &why);
+    }
+    Ok(Some(entered))
+}
+
+/// Says once that a service runs without its limit, and why.
+fn unlimited(order: &Order, settings: &Settings, why: &str) {
+    let (unit, limit) = (&order.spawn.unit, order.definition.memory_max());
+    if settings.tells_first_time(unit) {
+        tracing::warn!(
+            "{unit}: memory-max = {limit} has no effect: {why}; it needs the memory controller of \
+             cgroup version 2 (for a service of systemd Delegate=yes, for a container a \
+             /sys/fs/cgroup it may write to)"
+        );
+    }
 }

@@ -5,7 +5,7 @@
 //! and it has been at one order for too long, another takes its place, and the slow one ends itself
 //! when it comes back. Idle, there is one sleeping thread and no wake-up.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -52,6 +52,10 @@ pub struct Settings {
     pub registrar: Option<Registrar>,
     /// Where units have control groups.
     pub cgroups: Option<Arc<Cgroups>>,
+    /// Why they have none, where they have none.
+    pub no_cgroups: String,
+    /// Units that were told to run without their limits.
+    pub told: Mutex<HashSet<UnitName>>,
     /// What children get whose unit sets no limits.
     pub limits: OriginalLimits,
     /// Where users and groups are looked up.
@@ -73,11 +77,20 @@ impl Settings {
         Settings {
             registrar,
             cgroups,
+            no_cgroups: "there are no control groups here".to_owned(),
+            told: Mutex::default(),
             limits,
             accounts: Accounts::default(),
             method: Method::IntoCgroup,
             patience: Duration::from_millis(100),
         }
+    }
+
+    /// Whether this is the first time that something is said about the unit's limits.
+    pub(super) fn tells_first_time(&self, unit: &UnitName) -> bool {
+        // Whoever held it panicked, and the set is whole all the same.
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.insert(unit.clone())
     }
 }
 
