@@ -56,7 +56,8 @@ fn http_servers_answer_well_or_never_are_ready() {
     let answer = tests::get(&format!("{host}:8000")).unwrap();
     assert!(answer.contains("200 OK"), "{answer}");
     let why = world.ctl(&["start", "never"]).refused(1);
-    let said = format!("start took too long: ready-probe http://{host}:8001/missing: HTTP status 404");
+    let said =
+        format!("start took too long: ready-probe http://{host}:8001/missing: HTTP status 404");
     assert!(why.contains(&said), "{why}");
     assert_eq!(world.show("never.service", "Result"), "timeout");
 }
@@ -91,7 +92,10 @@ fn a_command_is_asked_as_the_user_also_over_a_killed_manager() {
     });
     assert_eq!(world.show("x.service", "SubState"), "start");
     let status = world.ctl(&["status", "x"]).stdout;
-    assert!(status.contains("Waiting for: ready-probe exec:"), "{status}");
+    assert!(
+        status.contains("Waiting for: ready-probe exec:"),
+        "{status}"
+    );
     let manager = world.manager().unwrap();
     manager.signal(libc::SIGKILL);
     assert!(manager.gone_within(std::time::Duration::from_secs(30)));

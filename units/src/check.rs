@@ -420,7 +420,10 @@ mod tests {
                 "ready-probe = 'tcp:1'\nready-probe-interval-sec = 'infinity'",
                 "error: `ready-probe-interval-sec` is infinite",
             ),
-            ("memory-max = '0'", "error: `memory-max`: nothing can run without any memory"),
+            (
+                "memory-max = '0'",
+                "error: `memory-max`: nothing can run without any memory",
+            ),
             (
                 "event-types = ['TICK_5']\nerror-log-file = '/e'",
                 "error: `event-types` makes a.service an event listener",

@@ -61,7 +61,9 @@ impl Cgroups {
         let own = own.trim_end_matches('/');
         // A manager before this one may have moved.
         let above = own.strip_suffix(leaf.as_str());
-        let own = above.and_then(|above| above.strip_suffix('/')).unwrap_or(own);
+        let own = above
+            .and_then(|above| above.strip_suffix('/'))
+            .unwrap_or(own);
         let parent = mount.join(own.trim_start_matches('/'));
         // A process can only be put into a group by somebody who may write to the group above both.
         let procs = parent.join("cgroup.procs");

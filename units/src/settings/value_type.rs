@@ -5,8 +5,8 @@ use crate::name::UnitName;
 use crate::value::{
     Assignment, EnvironmentFile, EventResults, ExecLine, ExitSet, Input, KillMode, Limit,
     ListenAddress, ListenKind, LogFile, MemoryLimit, Mode, NotifyAccess, Output, Owner, Probe,
-    Restart, ServiceType, Signal, Size, Span, ValueProblem, WorkingDirectory, absolute_path, check_account, parse_count,
-    parse_integer,
+    Restart, ServiceType, Signal, Size, Span, ValueProblem, WorkingDirectory, absolute_path,
+    check_account, parse_count, parse_integer,
 };
 
 /// What TOML may stand for a value.

@@ -26,12 +26,12 @@ impl MemoryLimit {
     /// When it is none of these, or 0, with which nothing could run.
     pub fn parse(text: &str) -> Result<MemoryLimit, ValueProblem> {
         let limit = match text.trim().strip_suffix('%') {
-            Some(percent) => MemoryLimit::Share(parse_percent(percent.trim_end()).ok_or_else(
-                || {
+            Some(percent) => {
+                MemoryLimit::Share(parse_percent(percent.trim_end()).ok_or_else(|| {
                     ValueProblem::new(format!("{text:?} is no share of the memory"))
                         .with_hint("a percentage is from 0.01% to 100%")
-                },
-            )?),
+                })?)
+            }
             None => MemoryLimit::Bytes(Size::parse(text)?),
         };
         match limit {

@@ -157,14 +157,12 @@ fn parse_address(text: &str, whole: &str) -> Result<SocketAddr, ValueProblem> {
     }
     match text.rsplit_once(':') {
         Some(("localhost", port)) => Ok((Ipv4Addr::LOCALHOST, port_of(port)?).into()),
-        Some((host, port)) if port_of(port).is_ok() && !host.is_empty() => {
-            Err(ValueProblem::new(format!(
-                "the host name {host:?} is not looked up"
-            ))
-            .with_hint(
-                "write its address, `A.B.C.D:PORT` or `[v6]:PORT`; of names only `localhost` is known",
-            ))
-        }
+        Some((host, port)) if port_of(port).is_ok() && !host.is_empty() => Err(ValueProblem::new(
+            format!("the host name {host:?} is not looked up"),
+        )
+        .with_hint(
+            "write its address, `A.B.C.D:PORT` or `[v6]:PORT`; of names only `localhost` is known",
+        )),
         _ => Err(no_port()),
     }
 }

@@ -77,7 +77,13 @@ pub(super) fn add(table: &mut Vec<Property>) {
         Detail,
         Change,
         "While it starts and `ready-probe` is tried: the probe, and what the last attempt said",
-        |u| text(service(u).and_then(|s| s.probing.as_deref()).unwrap_or_default()),
+        |u| {
+            text(
+                service(u)
+                    .and_then(|s| s.probing.as_deref())
+                    .unwrap_or_default(),
+            )
+        },
     );
     add(
         ("NRestarts", "u"),

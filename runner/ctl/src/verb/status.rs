@@ -162,7 +162,10 @@ impl Unit {
         facts.push(("Connections", connections(properties)));
         facts.push(("Main PID", self.main_pid()));
         facts.push(("Status", properties.text("StatusText").replace('\n', " ")));
-        facts.push(("Waiting for", properties.text("ReadyProbeResult").to_owned()));
+        facts.push((
+            "Waiting for",
+            properties.text("ReadyProbeResult").to_owned(),
+        ));
         facts.push(("Restarts", self.restarts()));
         facts.push(("Failure", self.failure()));
         facts.push(("Stored fds", stored(properties)));

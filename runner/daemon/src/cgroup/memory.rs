@@ -28,9 +28,11 @@ impl Cgroups {
         let Some(bytes) = limit.of(self.memory()) else {
             // Only a group that others were left in has one.
             return match set(&file, "max") {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    Err(format!("cannot write {}: {}", file.display(), reason(&error)))
-                }
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(format!(
+                    "cannot write {}: {}",
+                    file.display(),
+                    reason(&error)
+                )),
                 _ => Ok(()),
             };
         };
@@ -205,11 +207,17 @@ mod tests {
         let limit = MemoryLimit::parse("64M").unwrap();
         let why = cgroups.limit_memory(&unit, limit).unwrap_err();
         let group = group.path().display();
-        assert_eq!(why, format!("control group {group} has no memory controller"));
+        assert_eq!(
+            why,
+            format!("control group {group} has no memory controller")
+        );
         // Handed on, and still no file: said as well.
         let (_group, cgroups, unit) = stand_in("memory");
         let why = cgroups.limit_memory(&unit, limit).unwrap_err();
-        assert!(why.ends_with("memory.max: no such file or directory"), "{why}");
+        assert!(
+            why.ends_with("memory.max: no such file or directory"),
+            "{why}"
+        );
         let none = MemoryLimit::parse("infinity").unwrap();
         assert_eq!(cgroups.limit_memory(&unit, none), Ok(()));
     }

@@ -100,11 +100,7 @@ async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
 /// Whether somebody listens on the socket at a path, of whichever type it is.
 fn listens(path: &str) -> Outcome {
     let mut refusal = rustix::io::Errno::PROTOTYPE;
-    for kind in [
-        SocketType::STREAM,
-        SocketType::SEQPACKET,
-        SocketType::DGRAM,
-    ] {
+    for kind in [SocketType::STREAM, SocketType::SEQPACKET, SocketType::DGRAM] {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let attempt = rustix::net::socket_with(AddressFamily::UNIX, kind, flags, None)
             .and_then(|socket| rustix::net::connect(&socket, &SocketAddrUnix::new(path)?));
@@ -209,7 +205,11 @@ mod tests {
             ("SSH-2.0-OpenSSH\r\n", Err("the answer is no HTTP")),
             ("\n", Err("the answer is no HTTP")),
         ] {
-            assert_eq!(judge(line.as_bytes()), outcome.map_err(str::to_owned), "{line:?}");
+            assert_eq!(
+                judge(line.as_bytes()),
+                outcome.map_err(str::to_owned),
+                "{line:?}"
+            );
         }
     }
 

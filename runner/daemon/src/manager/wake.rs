@@ -105,7 +105,9 @@ impl Manager {
                 }
             }
             Wake::Done(done) => self.done(done),
-            Wake::Probed(ticket, outcome) => self.events.push_back(Event::Probed { ticket, outcome }),
+            Wake::Probed(ticket, outcome) => {
+                self.events.push_back(Event::Probed { ticket, outcome })
+            }
             Wake::Log(Some(event)) => self.logged(event),
             Wake::Alive => self.tell_outer(&[sd_notify::NotifyState::Watchdog]),
             Wake::Log(None) => {}

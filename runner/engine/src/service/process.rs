@@ -187,8 +187,7 @@ impl Run<'_> {
         if matches!(
             role,
             Role::StartPost | Role::Reload | Role::Stop | Role::ReadyProbe
-        )
-            && let Some(pid) = self.s.main.as_ref().and_then(Child::pid)
+        ) && let Some(pid) = self.s.main.as_ref().and_then(Child::pid)
         {
             set("MAINPID", pid.to_string());
         }
