@@ -53,6 +53,9 @@ complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "check" -d 'Chec
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "import" -d 'Turn a supervisord.conf into unit files that do the same'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "daemon-reload" -d 'Read all unit files again'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "passwd" -d 'Make a password line for a server section of a supervisord.conf'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "calendar" -d 'Say what calendar expressions mean, and when they elapse next'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "timespan" -d 'Say what time spans mean, in microseconds and in one form'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "escape" -d 'Fit texts into unit names, or the other way round'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "daemon-reexec" -d 'Replace the running runnerd by its present program file; no unit notices'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "shutdown" -d 'Stop all units in order and end runnerd'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "version" -d 'Print the version of runnerctl, and of the runnerd that answers'
@@ -221,6 +224,26 @@ complete -c runnerctl -n "__fish_runnerctl_using_subcommand passwd" -l sha1 -d '
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand passwd" -l json -d 'Print one JSON value on standard output instead of text'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand passwd" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand passwd" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand calendar" -l iterations -d 'How many moments to show of each' -r
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand calendar" -l base-time -d 'Moments after this one, such as `2026-11-21 14:30`, `@1700000000`, `tomorrow` or `+2h`' -r
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand calendar" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand calendar" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand calendar" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand calendar" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand timespan" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand timespan" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand timespan" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand timespan" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand escape" -l suffix -d 'Append `.KIND` to what comes out' -r
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand escape" -l template -d 'Make each text the instance of this template; with --unescape take it out again' -r
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand escape" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand escape" -l instance -d 'With --unescape: take the instance out of names'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand escape" -s p -l path -d 'The texts are paths: outer and repeated slashes do not count'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand escape" -s u -l unescape -d 'The other way round'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand escape" -s m -l mangle -d 'Make unit names of whatever was typed: paths become mounts and devices, `.service` is added'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand escape" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand escape" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand escape" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reexec" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reexec" -l json -d 'Print one JSON value on standard output instead of text'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reexec" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'

@@ -283,6 +283,7 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 }
 
 pub mod supervisord;
+pub mod zoneinfo;
 
 #[cfg(test)]
 mod tests;

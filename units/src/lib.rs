@@ -9,6 +9,7 @@
 mod built_in;
 mod check;
 mod check_set;
+pub mod civil;
 pub mod definition;
 pub mod dependency;
 pub mod diagnostic;

@@ -1,11 +1,17 @@
 //! Unit names: `prefix[@instance].suffix`, as systemd writes them, and the escaping that fits any text into one.
 
+mod escape;
+
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::value::ValueProblem;
+
+pub use escape::{
+    EscapeProblem, escape, escape_path, instance_in, instance_of, mangle, unescape, unescape_path,
+};
 
 /// The longest unit name, in bytes (systemd.unit(5)).
 pub const LONGEST_NAME: usize = 255;
@@ -283,73 +289,6 @@ impl<'de> Deserialize<'de> for UnitName {
         let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
         UnitName::parse(&text).map_err(serde::de::Error::custom)
     }
-}
-
-/// Fits any text into a unit name, as `systemd-escape` does: `/` becomes `-`, every byte that
-/// cannot stand there (and `-` and `\` themselves, and a leading `.`) becomes `\xNN`.
-pub fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for (at, byte) in text.bytes().enumerate() {
-        match byte {
-            b'/' => out.push('-'),
-            b'.' if at == 0 => out.push_str("\\x2e"),
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b':' | b'_' | b'.' => {
-                out.push(char::from(byte));
-            }
-            _ => out.push_str(&format!("\\x{byte:02x}")),
-        }
-    }
-    out
-}
-
-/// Reverses [`escape`]; `None` where a `\` begins no `\xNN`, or the result is not UTF-8.
-pub fn unescape(text: &str) -> Option<String> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'-' => out.push(b'/'),
-            b'\\' => {
-                if bytes.next()? != b'x' {
-                    return None;
-                }
-                let high = char::from(bytes.next()?).to_digit(16)?;
-                let low = char::from(bytes.next()?).to_digit(16)?;
-                out.push(u8::try_from(high * 16 + low).ok()?);
-            }
-            _ => out.push(byte),
-        }
-    }
-    String::from_utf8(out).ok()
-}
-
-/// Fits an absolute path into a unit name, as `systemd-escape --path`: repeated and outer slashes
-/// go, the root is `-`. `None` for a path with `..` in it.
-pub fn escape_path(path: &str) -> Option<String> {
-    let parts: Vec<&str> = path
-        .split('/')
-        .filter(|p| !p.is_empty() && *p != ".")
-        .collect();
-    if parts.contains(&"..") {
-        return None;
-    }
-    if parts.is_empty() {
-        return Some("-".to_owned());
-    }
-    Some(escape(&parts.join("/")))
-}
-
-/// Reverses [`escape_path`].
-pub fn unescape_path(text: &str) -> Option<String> {
-    if text == "-" {
-        return Some("/".to_owned());
-    }
-    let path = unescape(text)?;
-    Some(if path.starts_with('/') {
-        path
-    } else {
-        format!("/{path}")
-    })
 }
 
 #[cfg(test)]

@@ -141,6 +141,22 @@ pub enum Verb {
     /// `[unix_http_server]` or `[inet_http_server]`; `[supervisorctl]` needs the password itself.
     /// Needs no runnerd.
     Passwd(PasswdArgs),
+    /// Say what calendar expressions mean, and when they elapse next
+    ///
+    /// Prints the normalised form of each and the moments it names, in local time and in UTC; what
+    /// is wrong with an expression is printed with the character it begins at. Exit status: 0 if all
+    /// are right, else 1. TZ says what local time is. See systemd.time(7) for the grammar. Needs no
+    /// runnerd.
+    Calendar(CalendarArgs),
+    /// Say what time spans mean, in microseconds and in one form
+    ///
+    /// Exit status: 0 if all are right, else 1. Needs no runnerd.
+    Timespan(TimespanArgs),
+    /// Fit texts into unit names, or the other way round
+    ///
+    /// As systemd-escape(1): `/` becomes `-`, and what cannot stand in a name becomes `\xNN`. Prints
+    /// one line for each text. Needs no runnerd.
+    Escape(EscapeArgs),
     /// Replace the running runnerd by its present program file; no unit notices
     DaemonReexec,
     /// Stop all units in order and end runnerd
@@ -342,6 +358,59 @@ pub struct PasswdArgs {
     /// A SHA-1 hash, which supervisord takes as well; it is quickly guessed from
     #[arg(long)]
     pub sha1: bool,
+}
+
+/// Of `calendar`.
+#[derive(Debug, Args)]
+pub struct CalendarArgs {
+    /// Expressions such as `Mon..Fri 9:00`, `*-*~1 02:30 Europe/Berlin` or `weekly`, each one word
+    #[arg(required = true, value_name = "EXPRESSION", allow_hyphen_values = true)]
+    pub expressions: Vec<String>,
+    /// How many moments to show of each
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub iterations: u32,
+    /// Moments after this one, such as `2026-11-21 14:30`, `@1700000000`, `tomorrow` or `+2h`
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "now",
+        allow_hyphen_values = true
+    )]
+    pub base_time: String,
+}
+
+/// Of `timespan`.
+#[derive(Debug, Args)]
+pub struct TimespanArgs {
+    /// Spans such as `1h 30min`, `1.5d` or `90`, each one word
+    #[arg(required = true, value_name = "SPAN", allow_hyphen_values = true)]
+    pub spans: Vec<String>,
+}
+
+/// Of `escape`.
+#[derive(Debug, Args)]
+pub struct EscapeArgs {
+    /// Texts, paths or names
+    #[arg(required = true, value_name = "TEXT")]
+    pub texts: Vec<String>,
+    /// Append `.KIND` to what comes out
+    #[arg(long, value_name = "KIND", conflicts_with_all = ["template", "unescape", "mangle"])]
+    pub suffix: Option<String>,
+    /// Make each text the instance of this template; with --unescape take it out again
+    #[arg(long, value_name = "NAME@.KIND", conflicts_with = "mangle")]
+    pub template: Option<String>,
+    /// With --unescape: take the instance out of names
+    #[arg(long, requires = "unescape", conflicts_with = "template")]
+    pub instance: bool,
+    /// The texts are paths: outer and repeated slashes do not count
+    #[arg(short, long, conflicts_with = "mangle")]
+    pub path: bool,
+    /// The other way round
+    #[arg(short, long, conflicts_with = "mangle")]
+    pub unescape: bool,
+    /// Make unit names of whatever was typed: paths become mounts and devices, `.service` is added
+    #[arg(short, long)]
+    pub mangle: bool,
 }
 
 /// Of `import`.

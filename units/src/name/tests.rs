@@ -46,27 +46,7 @@ fn refused_names() {
     assert!(UnitName::parse(&long[1..]).is_ok());
 }
 
-#[test]
-fn escapes_as_systemd_escape() {
-    // What systemd-escape and systemd-escape --path print.
-    assert_eq!(escape("a/b-c .d"), "a-b\\x2dc\\x20.d");
-    assert_eq!(escape(".hidden"), "\\x2ehidden");
-    assert_eq!(escape_path("/").as_deref(), Some("-"));
-    assert_eq!(
-        escape_path("//var//lib/x-y/").as_deref(),
-        Some("var-lib-x\\x2dy")
-    );
-    assert_eq!(escape_path("/a/../b"), None);
-    assert_eq!(unescape_path("var-lib").as_deref(), Some("/var/lib"));
-    assert_eq!(unescape("a\\q"), None);
-}
-
 proptest! {
-    #[test]
-    fn escape_round_trips(text in any::<String>()) {
-        prop_assert_eq!(unescape(&escape(&text)), Some(text));
-    }
-
     #[test]
     fn any_text_parses_or_says_why(text in any::<String>()) {
         if let Ok(name) = UnitName::parse(&text) {

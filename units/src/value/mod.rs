@@ -1,6 +1,7 @@
 //! The types of the values settings hold, one room each: text to value (`parse`), value to
 //! canonical text (`Display`), and the two are inverse.
 
+mod calendar;
 mod count;
 mod environment;
 mod exec_line;
@@ -18,9 +19,10 @@ mod signal;
 mod size;
 mod span;
 mod stream;
-
+mod timestamp;
 mod working_directory;
 
+pub use calendar::{CalendarSpec, NoZones, Zones};
 pub use count::{parse_count, parse_integer};
 pub use environment::{Assignment, EnvironmentFile};
 pub use exec_line::{ExecLine, Privileges};
@@ -38,6 +40,7 @@ pub use signal::Signal;
 pub use size::Size;
 pub use span::Span;
 pub use stream::{Input, Output};
+pub use timestamp::{format_timestamp, parse_timestamp};
 pub use working_directory::WorkingDirectory;
 
 /// Why a text is no value of its type; the caller knows the place.

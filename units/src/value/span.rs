@@ -78,99 +78,151 @@ impl Span {
         if self.0 == 0 { Span::INFINITY } else { self }
     }
 
-    /// Reads `"1min 30s"`, `"1.5h"`, `"90"` (seconds), `"infinity"`.
+    /// Reads `"1min 30s"`, `"1.5h"`, `"90"` (seconds), `"infinity"`, and whatever else systemd
+    /// takes: parts need no space between them, and a unit may touch the next number.
     ///
     /// # Errors
     /// Says which part is no time.
     pub fn parse(text: &str) -> Result<Span, ValueProblem> {
-        let mut rest = text.trim();
-        if rest == "infinity" {
+        let mut rest = text.trim_start_matches(SPACE);
+        if let Some(after) = rest.strip_prefix("infinity")
+            && after.trim_start_matches(SPACE).is_empty()
+        {
             return Ok(Span::INFINITY);
         }
         if rest.is_empty() {
             return Err(ValueProblem::new("a time span cannot be empty"));
         }
-        if rest.starts_with('-') {
-            return Err(ValueProblem::new(format!("{text:?} is negative")));
-        }
         let mut total: u64 = 0;
         while !rest.is_empty() {
-            let number_end = rest
-                .find(|c: char| !c.is_ascii_digit() && c != '.')
-                .unwrap_or(rest.len());
-            let (number, after) = rest.split_at(number_end);
-            let after = after.trim_start();
-            let unit_end = after
-                .find(|c: char| c.is_ascii_digit() || c.is_whitespace() || c == '.')
-                .unwrap_or(after.len());
-            let (unit, next) = after.split_at(unit_end);
-            let part = part_of(text, number, unit)?;
+            let (part, next) = part_of(text, rest)?;
             total = total
                 .checked_add(part)
                 .filter(|sum| *sum != u64::MAX)
                 .ok_or_else(|| too_long(text))?;
-            rest = next.trim_start();
+            rest = next.trim_start_matches(SPACE);
         }
         Ok(Span(total))
     }
+
+    /// As systemd writes it for people, such as `1min 30s` or `1.500s`. Less than `accuracy` is
+    /// left out, where it is not all there is.
+    pub fn rounded_to(self, accuracy: Span) -> String {
+        if self.is_infinite() {
+            return "infinity".to_owned();
+        }
+        if self.is_zero() {
+            return "0".to_owned();
+        }
+        // Whole digits that are dropped from a fraction.
+        let dropped = accuracy.0.max(1).ilog10() + u32::from(!is_power_of_ten(accuracy.0));
+        let mut rest = self.0;
+        let mut words: Vec<String> = Vec::new();
+        for (length, names) in UNITS {
+            if rest == 0 || (rest < accuracy.0 && !words.is_empty()) {
+                break;
+            }
+            let (count, below) = (rest / length, rest % length);
+            if count == 0 {
+                continue;
+            }
+            let name = names.first().copied().unwrap_or_default();
+            // Under a minute what is left is a fraction.
+            let digits = length.ilog10().saturating_sub(dropped);
+            if rest < MINUTES && below > 0 && digits > 0 {
+                let below = below / 10_u64.pow(dropped);
+                let width = digits as usize;
+                words.push(format!("{count}.{below:0width$}{name}"));
+                break;
+            }
+            words.push(format!("{count}{name}"));
+            rest = below;
+        }
+        words.join(" ")
+    }
+}
+
+/// What may stand around the parts of a span.
+const SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
+
+fn is_power_of_ten(number: u64) -> bool {
+    number == 0 || 10_u64.checked_pow(number.ilog10()) == Some(number)
 }
 
 fn too_long(text: &str) -> ValueProblem {
     ValueProblem::new(format!("{text:?} is too long a time")).with_hint("`infinity` never ends")
 }
 
-fn part_of(text: &str, number: &str, unit: &str) -> Result<u64, ValueProblem> {
-    let length = if unit.is_empty() {
-        SECONDS
-    } else {
-        let known = UNITS.iter().find(|(_, names)| names.contains(&unit));
-        known.map(|(length, _)| *length).ok_or_else(|| {
-            ValueProblem::new(format!("{unit:?} in {text:?} is no unit of time"))
-                .with_hint("units: us ms s min h d w month y")
-        })?
-    };
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
-    if (whole.is_empty() && fraction.is_empty()) || !digits(fraction) {
-        return Err(ValueProblem::new(format!("{text:?} is no time span"))
-            .with_hint("write it as `1min 30s`, or a number of seconds"));
+fn no_span(text: &str) -> ValueProblem {
+    ValueProblem::new(format!("{text:?} is no time span"))
+        .with_hint("write it as `1min 30s`, or a number of seconds")
+}
+
+fn split_digits(text: &str) -> (&str, &str) {
+    let end = text.find(|c: char| !c.is_ascii_digit());
+    text.split_at(end.unwrap_or(text.len()))
+}
+
+/// The first part of `rest` in microseconds, and what follows it. `text` is all of it.
+fn part_of<'a>(text: &str, rest: &'a str) -> Result<(u64, &'a str), ValueProblem> {
+    // strtoll(3) passes over these too.
+    let number = rest.trim_start_matches(['\u{b}', '\u{c}']);
+    if number.starts_with('-') {
+        return Err(ValueProblem::new(format!("{text:?} is negative")));
     }
-    let whole: u64 = if whole.is_empty() {
-        0
-    } else {
-        whole.parse().map_err(|_| too_long(text))?
+    let number = number.strip_prefix('+').unwrap_or(number);
+    let (whole, after) = split_digits(number);
+    let (fraction, after) = match after.strip_prefix('.') {
+        None if whole.is_empty() => return Err(no_unit(text, rest)),
+        None => ("", after),
+        Some(after) => {
+            let (fraction, after) = split_digits(after);
+            if fraction.is_empty() {
+                return Err(no_span(text));
+            }
+            (fraction, after)
+        }
     };
-    let mut sum = whole.checked_mul(length).ok_or_else(|| too_long(text))?;
+    let spaced = after.trim_start_matches(SPACE);
+    let unit = UNITS
+        .iter()
+        .flat_map(|(length, names)| names.iter().map(move |name| (*length, *name)))
+        .filter(|(_, name)| spaced.starts_with(name))
+        .max_by_key(|(_, name)| name.len());
+    let (length, next) = match unit {
+        Some((length, name)) => (length, spaced.get(name.len()..).unwrap_or_default()),
+        None if spaced.len() == after.len() && !after.is_empty() => {
+            return Err(no_unit(text, after));
+        }
+        None => (SECONDS, spaced),
+    };
+    let whole: i64 = match whole {
+        "" => 0,
+        digits => digits.parse().map_err(|_| too_long(text))?,
+    };
+    let mut sum = whole.unsigned_abs().checked_mul(length);
     let mut worth = length;
     for digit in fraction.bytes() {
         worth /= 10;
-        sum = sum
-            .checked_add(worth * u64::from(digit - b'0'))
-            .ok_or_else(|| too_long(text))?;
+        sum = sum.and_then(|sum| sum.checked_add(worth * u64::from(digit - b'0')));
     }
-    Ok(sum)
+    let sum = sum.ok_or_else(|| too_long(text))?;
+    Ok((sum, next))
+}
+
+/// `rest` begins with something that is neither a number nor a unit.
+fn no_unit(text: &str, rest: &str) -> ValueProblem {
+    let end = rest.find(|c: char| c.is_ascii_digit() || c.is_whitespace() || c == '.');
+    match rest.split_at(end.unwrap_or(rest.len())).0 {
+        "" => no_span(text),
+        word => ValueProblem::new(format!("{word:?} in {text:?} is no unit of time"))
+            .with_hint("units: us ms s min h d w month y"),
+    }
 }
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_infinite() {
-            return f.write_str("infinity");
-        }
-        if self.0 == 0 {
-            return f.write_str("0");
-        }
-        let mut rest = self.0;
-        let mut first = true;
-        for (length, names) in UNITS {
-            let count = rest / length;
-            rest %= length;
-            if count > 0 {
-                let name = names.first().copied().unwrap_or_default();
-                write!(f, "{}{count}{name}", if first { "" } else { " " })?;
-                first = false;
-            }
-        }
-        Ok(())
+        f.pad(&self.rounded_to(Span(1)))
     }
 }
 
@@ -196,6 +248,12 @@ mod tests {
             ("1M", MONTHS),
             ("1m", MINUTES),
             ("7µs", 7),
+            ("7μs", 7),
+            (" +5 ", 5 * SECONDS),
+            ("1 +2", 3 * SECONDS),
+            ("1s.5", 1_500_000),
+            ("5s5months", 5 * SECONDS + 5 * MONTHS),
+            ("0.0000019s", 1),
         ] {
             assert_eq!(Span::parse(text), Ok(Span(micros)), "{text}");
         }
@@ -207,11 +265,43 @@ mod tests {
             "1 parsec",
             ".",
             "1..2",
+            "1.2.3",
+            "3.s",
+            "3.-1",
+            "3+1",
+            "1 -2",
+            "5mi",
+            "5secx",
+            "infinity 1",
+            "1 infinity",
+            "9223372036854775808us",
             "99999999999999999999",
             "600000 y",
         ] {
             assert!(Span::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn writes_what_systemd_writes() {
+        for (micros, text) in [
+            (0, "0"),
+            (1, "1us"),
+            (1_500, "1.500ms"),
+            (1_500_000, "1.500000s"),
+            (59_000_001, "59.000001s"),
+            (60_000_001, "1min 1us"),
+            (90 * SECONDS, "1min 30s"),
+            (YEARS + MONTHS + WEEKS, "1y 1month 1w"),
+            (u64::MAX, "infinity"),
+        ] {
+            assert_eq!(Span(micros).to_string(), text);
+        }
+        let rounded = |micros, accuracy| Span(micros).rounded_to(Span(accuracy));
+        assert_eq!(rounded(1_234_567, MILLISECONDS), "1.234s");
+        assert_eq!(rounded(1_234_567, SECONDS), "1s");
+        assert_eq!(rounded(1_234, SECONDS), "1ms");
+        assert_eq!(rounded(61_234_567, SECONDS), "1min 1s");
     }
 
     proptest! {

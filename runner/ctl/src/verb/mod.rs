@@ -1,6 +1,8 @@
 //! What each verb does. One file for each group of verbs that look alike.
 
+mod calendar;
 mod check;
+mod escape;
 mod import;
 mod jobs;
 mod lists;
@@ -88,6 +90,9 @@ async fn dispatch(verb: Verb, place: &Place, terminal: &mut Terminal) -> Outcome
         Verb::Check(args) => check::check(&args, place, terminal),
         Verb::Import(args) => import::import(&args, terminal),
         Verb::Passwd(args) => passwd::passwd(&args, terminal),
+        Verb::Calendar(args) => calendar::calendar(&args, terminal),
+        Verb::Timespan(args) => calendar::timespan(&args, terminal),
+        Verb::Escape(args) => escape::escape(&args, terminal),
         Verb::DaemonReload(args) => ask!(manager::reload, args),
         Verb::DaemonReexec => manager::reexec(&mut client().await?, terminal).await,
         Verb::Shutdown(args) => manager::shutdown(&client().await?, terminal, &args).await,
