@@ -4,6 +4,7 @@
 //! what is refused, how it is normalised and when it elapses is that of systemd 252, which
 //! `systemd-analyze calendar` shows.
 
+mod field;
 mod next;
 mod parse;
 mod print;

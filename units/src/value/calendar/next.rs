@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use super::{CalendarSpec, Chain, Days, SECOND, SpecZone, Values, YEARS};
 use crate::civil::{CivilTime, Clock};
 
-/// After so many steps there is no next time: systemd gives up as early.
+/// After so many steps a search goes in a circle: systemd gives up as early.
 const MOST_STEPS: usize = 1_000;
 
 /// The last moment that is computed with, in microseconds: the end of the year 9999.
@@ -32,19 +32,29 @@ impl CalendarSpec {
             SpecZone::Named { zone, .. } => (zone, None),
         };
         let clock = Clock::new(zone);
-        let mut search = Search {
+        let begin = Search {
             spec: self,
             time: clock.show(i64::try_from(seconds).ok()?)?,
             micros: i32::try_from(micros).ok()?,
             clock,
             daylight,
+            forgets_daylight: false,
         };
-        let found = search.run()?;
+        let mut search = begin.clone();
+        let found = search.run().or_else(|Circle| {
+            search = Search {
+                forgets_daylight: true,
+                ..begin
+            };
+            search.run()
+        });
+        let found = found.ok().flatten()?;
         Some(u64::try_from(found).ok()? * second + u64::try_from(search.micros).ok()?)
     }
 }
 
 /// A search on its way.
+#[derive(Clone)]
 struct Search<'a> {
     spec: &'a CalendarSpec,
     clock: Clock<'a>,
@@ -53,7 +63,14 @@ struct Search<'a> {
     /// How far it has come.
     time: CivilTime,
     micros: i32,
+    /// Whether a time that was carried over may be standard or daylight time anew. systemd keeps
+    /// the one it was carried to, and where that is the other one, `*-02/9-*` never comes past the
+    /// new year. So this is for searches that go in a circle there.
+    forgets_daylight: bool,
 }
+
+/// A search came back to where it was.
+struct Circle;
 
 /// The fields of a time, the greatest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,9 +95,15 @@ enum Step {
 
 impl Search<'_> {
     /// The moment found; `micros` are those beyond it.
-    fn run(&mut self) -> Option<i64> {
+    fn run(&mut self) -> Result<Option<i64>, Circle> {
+        let begin = (fields(&self.time), self.micros);
         'steps: for _ in 0..MOST_STEPS {
             if let Some(shown) = self.as_shown() {
+                if (fields(&shown), self.micros) < begin {
+                    // Where winter is daylight time, a time in the gap is one before the gap.
+                    self.advance(Field::Hour);
+                    continue 'steps;
+                }
                 self.time = shown;
             }
             self.time.daylight = self.daylight;
@@ -96,7 +119,7 @@ impl Search<'_> {
                 match (self.settle(field), above) {
                     (Step::Fits, _) => {}
                     // Without another year there is nothing more.
-                    (Step::Again | Step::Over, None) => return None,
+                    (Step::Again | Step::Over, None) => return Ok(None),
                     (Step::Again, Some(_)) => continue 'steps,
                     (Step::Over, Some(above)) => {
                         self.advance(above);
@@ -109,9 +132,9 @@ impl Search<'_> {
                 }
                 above = Some(field);
             }
-            return self.clock.moment(&self.time);
+            return Ok(self.clock.moment(&self.time));
         }
-        None
+        Err(Circle)
     }
 
     /// The present time, with all fields carried over.
@@ -175,6 +198,9 @@ impl Search<'_> {
             3 => shown.minute = 0,
             4 => shown.second = 0,
             _ => {}
+        }
+        if self.forgets_daylight {
+            shown.daylight = None;
         }
         self.time = shown;
         Step::Again

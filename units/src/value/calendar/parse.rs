@@ -1,8 +1,10 @@
 //! Reading of expressions.
 
-use std::cmp::Ordering;
-
-use super::{CalendarSpec, Chain, Days, SECOND, SpecZone, Values, Weekdays, YEARS, Zones};
+use super::field::{
+    DAY, DAY_FROM_END, HOUR, Item, MINUTE, MONTH, Read, SECONDS, Trouble, Written, YEAR, centuries,
+    checked,
+};
+use super::{CalendarSpec, Days, SECOND, SpecZone, Weekdays, Zones};
 use crate::civil::CivilTime;
 use crate::value::ValueProblem;
 
@@ -67,15 +69,6 @@ impl CalendarSpec {
     }
 }
 
-/// What is wrong, and where it begins.
-struct Trouble {
-    at: usize,
-    what: String,
-    hint: Option<String>,
-}
-
-type Read<T> = Result<T, Trouble>;
-
 /// Takes the zone off the end.
 fn split_zone<'a>(text: &'a str, zones: &dyn Zones) -> (&'a str, SpecZone) {
     let without = |word: &str| {
@@ -104,72 +97,6 @@ fn split_zone<'a>(text: &'a str, zones: &dyn Zones) -> (&'a str, SpecZone) {
         return (rest, SpecZone::Named { name, zone });
     }
     (text, SpecZone::Local)
-}
-
-/// A field of an expression.
-#[derive(Clone, Copy)]
-struct Field {
-    name: &'static str,
-    least: i32,
-    most: i32,
-    has_fractions: bool,
-}
-
-const YEAR: Field = Field {
-    name: "year",
-    least: YEARS.0,
-    most: YEARS.1,
-    has_fractions: false,
-};
-const MONTH: Field = Field {
-    name: "month",
-    least: 1,
-    most: 12,
-    has_fractions: false,
-};
-const DAY: Field = Field {
-    name: "day",
-    least: 1,
-    most: 31,
-    has_fractions: false,
-};
-/// Each month has so many days before its last one.
-const DAY_FROM_END: Field = Field {
-    name: "day from the end of a month",
-    least: 1,
-    most: 28,
-    has_fractions: false,
-};
-const HOUR: Field = Field {
-    name: "hour",
-    least: 0,
-    most: 23,
-    has_fractions: false,
-};
-const MINUTE: Field = Field {
-    name: "minute",
-    least: 0,
-    most: 59,
-    has_fractions: false,
-};
-const SECONDS: Field = Field {
-    name: "second",
-    least: 0,
-    most: 60 * SECOND - 1,
-    has_fractions: true,
-};
-
-/// A list as it is written: nothing is checked but its form.
-struct Written {
-    at: usize,
-    items: Vec<Item>,
-}
-
-struct Item {
-    start: i32,
-    stop: Option<i32>,
-    /// 0 is none.
-    step: i32,
 }
 
 /// How far a text has been read.
@@ -527,70 +454,4 @@ pub(in crate::value) fn micros(digits: &str) -> i64 {
     let mut digits = digits.bytes().map(|digit| i64::from(digit - b'0'));
     let value = (0..6).fold(0, |value, _| value * 10 + digits.next().unwrap_or(0));
     value + i64::from(digits.next().is_some_and(|next| next >= 5))
-}
-
-/// Two digits are a year between 1970 and 2069.
-fn centuries(mut years: Written) -> Written {
-    let whole = |year: i32| match year {
-        0..70 => year + 2000,
-        70..100 => year + 1900,
-        _ => year,
-    };
-    for item in &mut years.items {
-        item.start = whole(item.start);
-        item.stop = item.stop.map(whole);
-    }
-    years
-}
-
-/// Brings a list into its one form: steps that end where their range does, sorted, each once.
-fn checked(written: Written, field: Field) -> Read<Chain> {
-    let mut items = Vec::with_capacity(written.items.len());
-    for item in written.items {
-        let at = written.at;
-        items.push(values(item, field).map_err(|(what, hint)| Trouble { at, what, hint })?);
-    }
-    items.sort_by_key(|values| values.parts());
-    items.dedup();
-    Ok(Chain(items.into()))
-}
-
-/// Brings one item into its one form and checks it against the bounds of its field.
-fn values(item: Item, field: Field) -> Result<Values, (String, Option<String>)> {
-    let Field {
-        name, least, most, ..
-    } = field;
-    let Item { start, stop, step } = item;
-    let last = match stop {
-        Some(stop) if stop > start => stop - (stop - start) % step,
-        Some(stop) => stop,
-        None => start,
-    };
-    if let Some(value) = [start, last].into_iter().find(|v| *v < least || *v > most) {
-        let unit = if field.has_fractions { SECOND } else { 1 };
-        let what = format!("there is no {name} {}", value / unit);
-        let bounds = format!("{} to {} would be right", least / unit, most / unit);
-        return Err((what, Some(bounds)));
-    }
-    if stop.is_some() {
-        return match last.cmp(&start) {
-            Ordering::Less => Err(("a range ends before it begins".to_owned(), None)),
-            Ordering::Equal => Ok(Values::One(start)),
-            Ordering::Greater => Ok(Values::Range {
-                start,
-                stop: last,
-                step,
-            }),
-        };
-    }
-    // From the end one counts downwards.
-    let room = match field.name == DAY_FROM_END.name {
-        true => start - least,
-        false => most - start,
-    };
-    match step {
-        0 => Ok(Values::One(start)),
-        _ if step > room => Err((format!("after one step there is no {name}"), None)),
-        _ => Ok(Values::From { start, step }),
-    }
 }
