@@ -58,6 +58,10 @@ impl Child {
 const FIRST_SHORTAGE: Span = Span::from_millis(10);
 const LONGEST_SHORTAGE: Span = Span::from_secs(5);
 
+/// What a child exits with that could not become its program (`systemd.exec(5)`, "Process exit
+/// codes").
+const SETUP_FAILURES: std::ops::RangeInclusive<u8> = 200..=243;
+
 /// The commands of a role, as written.
 pub(crate) fn commands(definition: &Definition, role: Role) -> &[ExecLine] {
     match role {
@@ -387,11 +391,33 @@ impl Run<'_> {
             return self.unexpected("the end of a process");
         }
         let probed = self.cx.definition.ready_probe().is_some();
-        if self.is_main(ticket) && self.has_stayed_up(at) && !probed {
+        if self.child_mut(ticket).is_some_and(|child| child.is_asked()) {
+            self.ran_unseen(ticket, status);
+        } else if self.is_main(ticket) && self.has_stayed_up(at) && !probed {
             // Its timer is due as well, and only comes later.
             self.stayed_up();
         }
         self.ended(ticket, status);
+    }
+
+    /// The end of a process is told, and its beginning never was: a manager was killed between the
+    /// two. Where nothing more than its beginning was waited for, the start was done by then.
+    fn ran_unseen(&mut self, ticket: Ticket, status: ExitStatus) {
+        let is_main = self.is_main(ticket);
+        let child = self.child_mut(ticket);
+        if child.is_some_and(|child| child.role == Role::Main) {
+            self.s.main_start = Some(self.cx.now);
+        }
+        if !is_main || self.kill_mut().is_some() {
+            return;
+        }
+        match status {
+            // Most likely not its own words: for a simple service that is no matter.
+            ExitStatus::Code(code) if SETUP_FAILURES.contains(&code) => {
+                self.main_failed_to_execute();
+            }
+            _ => self.main_ran(),
+        }
     }
 
     pub(super) fn ended(&mut self, ticket: Ticket, status: ExitStatus) {

@@ -129,6 +129,18 @@ impl Run<'_> {
         self.up_by_its_type("it stayed up");
     }
 
+    /// The main process ran its program, which was seen too late to know for how long.
+    pub(super) fn main_ran(&mut self) {
+        let is_enough = matches!(
+            self.cx.definition.service_type(),
+            ServiceType::Simple | ServiceType::Exec
+        ) && self.time_to_stay_up().is_none()
+            && self.cx.definition.ready_probe().is_none();
+        if is_enough && matches!(self.s.phase, Phase::Start { .. }) {
+            self.enter_start_post("the process ran");
+        }
+    }
+
     /// The main process could not execute its program: for a simple service, the start was done
     /// before that came out.
     pub(super) fn main_failed_to_execute(&mut self) {

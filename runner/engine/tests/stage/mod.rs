@@ -133,6 +133,11 @@ impl Stage {
                 let process = self.processes.remove(at);
                 self.exits.push((process.ticket, status_of(status)));
             }
+            ["end-unseen", unit, status] => {
+                // Nor was anybody told that it had begun.
+                let ticket = self.take_asked(unit).expect("it was asked for");
+                self.exits.push((ticket, status_of(status)));
+            }
             _ => match self.event(&words, line) {
                 Some(event) => self.feed(event, &mut out),
                 None => out.push("(impossible)".to_owned()),
