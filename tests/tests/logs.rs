@@ -2,6 +2,8 @@
 #![allow(clippy::panic, reason = "what helps a test fails it by panicking")]
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 use tests::World;
 
 /// The numbers of the lines `TAG NUMBER` in a text, in order.
@@ -295,6 +297,67 @@ fn a_full_disk_stops_no_service() {
         let last = || world.ctl(&["logs", "-n", "1", tag]).ok();
         world.until("the last line", || last().contains("00019999"));
     }
+}
+
+/// Takes a file system away again.
+struct Mounted(std::path::PathBuf);
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+/// Given up for now, the disk has the lines kept for it where they are: who follows sees them, a
+/// manager that is killed takes none along, and when there is room again the file has each once.
+#[test]
+fn a_disk_that_is_full_for_a_while_loses_no_line() {
+    use std::io::BufRead;
+    tests::needs_root();
+    let mut world = World::new();
+    let disk = world.path("disk");
+    std::fs::create_dir(&disk).unwrap();
+    let mount = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"])
+        .arg(&disk)
+        .status();
+    assert!(mount.unwrap().success());
+    let disk = Mounted(disk);
+    let ballast = disk.0.join("ballast");
+    let mut full = std::fs::File::create(&ballast).unwrap();
+    while std::io::Write::write_all(&mut full, &[0; 4096]).is_ok() {}
+    drop(full);
+    world.unit(
+        "x.toml",
+        "[service]\nlog-file = \"@dir@/disk/x.log\"\nexec-start = \"@actor@ as=x print=first obey\"\n",
+    );
+    world.start();
+    world.event("x", "obeys");
+    world.console_line("the trouble", |line| line.contains("x.service"));
+    let mut follower = world
+        .ctl_command(&["logs", "-f", "x"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufReader::new(follower.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "first");
+    world.order("x", "print=second");
+    assert_eq!(lines.next().unwrap().unwrap(), "second");
+    assert_eq!(world.ctl(&["logs", "-n", "9", "x"]).ok(), "first\nsecond\n");
+    let manager = world.manager().unwrap();
+    manager.signal(libc::SIGKILL);
+    assert!(manager.gone_within(Duration::from_secs(5)));
+    world.order("x", "print=third");
+    std::fs::remove_file(&ballast).unwrap();
+    let text = || std::fs::read_to_string(disk.0.join("x.log")).unwrap_or_default();
+    world.until("the last line", || text().contains("third"));
+    world.order("x", "print=fourth");
+    world.until("a line after it", || text().contains("fourth"));
+    assert_eq!(text(), "first\nsecond\nthird\nfourth\n");
+    let rest: Vec<String> = lines.by_ref().take(2).map(Result::unwrap).collect();
+    assert_eq!(rest, ["third", "fourth"]);
+    follower.kill().unwrap();
+    follower.wait().unwrap();
 }
 
 #[test]

@@ -41,6 +41,11 @@
 //! A sink that takes nothing (a full disk, a stopped terminal, no journald) first holds up its
 //! services, as a pipe does, for [`PATIENCE`]. After that its lines pass it by: they are counted, go
 //! to the ring, and where they are missing a mark says how many there were and why.
+//!
+//! Lines for a log file whose trouble may pass, as a full disk does, wait in their pipe even then, as
+//! far as it has room for more: nobody is held up, and a shortage that is over soon loses nothing.
+//! They are shown to those who ask for the log meanwhile. Outputs that are looked into do not wait:
+//! who taps them is not to hear late because a disk is full.
 
 mod bell;
 mod clearing;

@@ -330,17 +330,13 @@ impl Outlets {
             .collect()
     }
 
-    pub(super) fn subscribe(&mut self, units: Vec<UnitName>, wanted: usize, to: Sender<Heard>) {
+    /// Tells `to` the `past` lines, and from now on each line of these units.
+    pub(super) fn subscribe(&mut self, units: Vec<UnitName>, past: Vec<Line>, to: Sender<Heard>) {
         let mut subscriber = Subscriber {
             units,
             to,
             missed: 0,
         };
-        let past: Vec<_> = subscriber
-            .units
-            .iter()
-            .flat_map(|unit| self.tail(unit, wanted))
-            .collect();
         if past.into_iter().all(|line| subscriber.hear(line)) {
             self.subscribers.push(subscriber);
         }

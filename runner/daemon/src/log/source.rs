@@ -82,6 +82,10 @@ pub(super) struct Source {
     pending: Option<Vec<u8>>,
     /// So many bytes at the front of the pipe are with the console already.
     shown: usize,
+    /// It keeps what waits for a log file that takes nothing, as long as its pipe has room.
+    pub(super) holding: bool,
+    /// So many bytes at the front of the pipe, which it holds, have been told to followers.
+    heard: usize,
     /// Lines that passed their sink by since the last mark, and why.
     missing: u64,
     why: String,
@@ -141,6 +145,8 @@ impl Source {
             copied: None,
             pending: None,
             shown: 0,
+            holding: false,
+            heard: 0,
             missing: 0,
             why: String::new(),
         })
@@ -159,6 +165,7 @@ impl Source {
             return self.turn_copied(&mut copied.borrow_mut(), out);
         }
         let mut budget = BUDGET;
+        self.holding = false;
         loop {
             let waiting = match pipe::waiting(self.pipe.as_fd()) {
                 Ok(0) if self.hung_up => return Turn::Drained,
@@ -470,7 +477,7 @@ impl Source {
 
     /// Moves lines that have been shown to their deposit, the ring.
     fn deposit(&mut self, chunk: &[u8], rest: Break, out: &mut Outlets) -> Step {
-        out.publish(&self.unit, chunk, rest);
+        self.tell(chunk, rest, out);
         Step::Moved(self.move_to_ring(chunk.len(), out) * SHOWING)
     }
 

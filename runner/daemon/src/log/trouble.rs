@@ -7,8 +7,9 @@ use super::PATIENCE;
 
 /// How often a sink that cannot tell when it is ready is tried while its services wait.
 pub(super) const RETRY: Duration = Duration::from_millis(50);
-/// How often a sink that was given up is tried, when there is something to say.
-const REVIVE: Duration = Duration::from_secs(1);
+/// How often a sink that was given up is tried, when there is something to say. What cannot be
+/// written costs a few system calls each time; every line until the next try may be a lost one.
+pub(super) const REVIVE: Duration = Duration::from_millis(100);
 
 /// How a sink is.
 #[derive(Debug, Clone, Copy, Default)]
@@ -18,8 +19,9 @@ pub(super) enum Health {
     Well,
     /// It takes none since `since`; its services wait.
     Stuck { since: Instant, next: Instant },
-    /// It was given up; it is tried again at `next`.
-    Down { next: Instant },
+    /// It was given up; it is tried again at `next`. Whether its trouble is of a kind that passes
+    /// is in `passes`: then lines are worth keeping for it where that costs nobody anything.
+    Down { next: Instant, passes: bool },
 }
 
 /// What to do with lines for a sink.
@@ -38,10 +40,15 @@ impl Health {
     pub(super) fn advice(&self, now: Instant) -> Advice {
         match self {
             Health::Well => Advice::Try,
-            Health::Stuck { next, .. } | Health::Down { next } if now >= *next => Advice::Try,
+            Health::Stuck { next, .. } | Health::Down { next, .. } if now >= *next => Advice::Try,
             Health::Stuck { .. } => Advice::Wait,
             Health::Down { .. } => Advice::Skip,
         }
+    }
+
+    /// It takes lines, as far as we know.
+    pub(super) fn is_well(&self) -> bool {
+        matches!(self, Health::Well)
     }
 
     /// It took something.
@@ -67,11 +74,11 @@ impl Health {
                 (Advice::Wait, false)
             }
             Health::Stuck { .. } => {
-                *self = Health::Down { next: now + REVIVE };
+                *self = Health::down(now, true);
                 (Advice::Skip, true)
             }
             Health::Down { .. } => {
-                *self = Health::Down { next: now + REVIVE };
+                *self = Health::down(now, true);
                 (Advice::Skip, false)
             }
         }
@@ -81,15 +88,25 @@ impl Health {
     pub(super) fn stirred(&mut self, now: Instant) {
         match self {
             Health::Well => {}
-            Health::Stuck { next, .. } | Health::Down { next } => *next = now,
+            Health::Stuck { next, .. } | Health::Down { next, .. } => *next = now,
         }
     }
 
     /// It took nothing and will take nothing soon. Says whether it was not given up before.
     pub(super) fn give_up(&mut self, now: Instant) -> bool {
         let before = matches!(self, Health::Down { .. });
-        *self = Health::Down { next: now + REVIVE };
+        *self = Health::down(now, false);
         !before
+    }
+
+    fn down(now: Instant, passes: bool) -> Health {
+        let next = now + REVIVE;
+        Health::Down { next, passes }
+    }
+
+    /// It was given up, but what is wrong with it may pass.
+    pub(super) fn may_recover(&self) -> bool {
+        matches!(self, Health::Down { passes: true, .. })
     }
 }
 
@@ -133,9 +150,12 @@ mod tests {
         assert_eq!(health.advice(later), Advice::Skip);
         assert_eq!(health.advice(later + REVIVE), Advice::Try);
         assert_eq!(health.refused(later + REVIVE), (Advice::Skip, false));
+        assert!(health.may_recover());
         health.took();
         assert!(health.give_up(later) && !health.give_up(later));
+        assert!(!health.may_recover());
         health.took();
+        assert!(!health.may_recover());
         assert_eq!(health.advice(later), Advice::Try);
     }
 }

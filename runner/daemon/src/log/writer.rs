@@ -24,13 +24,16 @@ use super::copied::{Copied, Copying};
 use super::device;
 use super::file::{self, LogFile};
 use super::journal::{self, Journal};
+use super::lines;
 use super::outlets::{Outlets, Pollable, Screen, Target};
 use super::own::{OwnLine, Severity};
 use super::pipe;
 use super::source::{Route, Show, Source, Turn};
 use super::syslog::{self, Syslog};
-use super::trouble::RETRY;
-use super::{Command, FileSink, Follow, INTRODUCTION, LogEvent, LogTarget, Losses, Sink, Stream};
+use super::trouble::{RETRY, REVIVE};
+use super::{
+    Command, FileSink, Follow, INTRODUCTION, Line, LogEvent, LogTarget, Losses, Sink, Stream,
+};
 use crate::link::Holder;
 use crate::reason::reason;
 
@@ -257,9 +260,13 @@ impl Writer {
             }
             Command::Forget(unit) => self.forget(&unit),
             Command::Tail { unit, lines, reply } => {
-                let _ = reply.send(self.out.tail(&unit, lines));
+                let _ = reply.send(self.tail(&unit, lines));
             }
-            Command::Subscribe { units, lines, to } => self.out.subscribe(units, lines, to),
+            Command::Subscribe { units, lines, to } => {
+                let past = units.iter().flat_map(|unit| self.tail(unit, lines));
+                let past = past.collect();
+                self.out.subscribe(units, past, to);
+            }
             Command::Losses { unit, reply } => {
                 let _ = reply.send(Losses {
                     lines: self.out.missing(&unit),
@@ -351,6 +358,24 @@ impl Writer {
                 self.flushes.push(reply);
             }
         }
+    }
+
+    /// The last lines of a unit, those included that wait for a log file to take them: others who
+    /// follow it know them by then.
+    fn tail(&mut self, unit: &UnitName, wanted: usize) -> Vec<Line> {
+        let mut last = self.out.tail(unit, wanted);
+        for token in self.out.sources(unit) {
+            if let Some(source) = self.sources.get_mut(&token) {
+                let held = source.held(&mut self.out);
+                let texts = lines::last(&held, wanted, true);
+                self.out.looked(held);
+                last.extend(texts.into_iter().map(|text| Line {
+                    unit: unit.clone(),
+                    text,
+                }));
+            }
+        }
+        last.split_off(last.len().saturating_sub(wanted))
     }
 
     fn clear(&mut self, files: &[FileSink]) -> Result<(), String> {
@@ -562,7 +587,9 @@ impl Writer {
             Turn::Waiting => {
                 if !self.waiting.contains(&token) {
                     self.waiting.push(token);
-                    self.retry_at.get_or_insert(self.out.now + RETRY);
+                    let wait = if source.holding { REVIVE } else { RETRY };
+                    let at = self.out.now + wait;
+                    self.retry_at = Some(self.retry_at.map_or(at, |other| other.min(at)));
                 }
             }
             Turn::Drained => {
@@ -624,7 +651,9 @@ impl Writer {
     }
 
     fn answer_flushes(&mut self) {
-        if self.ready.is_empty() && self.waiting.is_empty() && !self.out.has_own() {
+        // What is held outlives us in its pipe.
+        let held = |token| self.sources.get(token).is_some_and(|source| source.holding);
+        if self.ready.is_empty() && self.waiting.iter().all(held) && !self.out.has_own() {
             for reply in self.flushes.drain(..) {
                 // Nobody waits any more: nobody is told.
                 let _ = reply.send(());

@@ -5,9 +5,10 @@ use std::os::fd::AsFd;
 
 use super::{LOOK, Route, Source, Step};
 use crate::log::file::{LogFile, Room};
-use crate::log::lines::Break;
+use crate::log::lines::{self, Break};
 use crate::log::outlets::Outlets;
 use crate::log::own::{IDENTIFIER, OwnLine};
+use crate::log::pipe;
 use crate::log::trouble::{Advice, refuse};
 use crate::reason::reason;
 
@@ -37,6 +38,14 @@ impl Source {
                 }
             }
         }
+        if file.health.may_recover() && self.can_hold(waiting, out) {
+            self.holding = true;
+            if out.has_subscriber(&self.unit) {
+                let held = self.tell_held(out);
+                out.looked(held);
+            }
+            return Ok(Step::Waiting);
+        }
         let chunk = out.look(self.pipe.as_fd(), LOOK)?;
         let step = match self.front(&chunk, waiting, out.sight()) {
             Some((cut, rest)) => self.pass_by(&chunk[..cut], rest, out),
@@ -44,6 +53,47 @@ impl Source {
         };
         out.looked(chunk);
         Ok(step)
+    }
+
+    /// Whether what waits may stay where it is until the file takes it: nobody is held up while the
+    /// pipe has room, and nothing is lost. No more than one look shows, so that it can be shown to
+    /// those who ask; not at the end of a run, which may wait for its last lines to be moved.
+    fn can_hold(&self, waiting: usize, out: &Outlets) -> bool {
+        let ending = self.hung_up || self.ending || self.settling || self.replaced;
+        !ending && waiting < pipe::certain(self.capacity).min(out.sight())
+    }
+
+    /// The whole lines that wait for a log file which takes none now; who follows it knows them by
+    /// then. The buffer goes back with [`Outlets::looked`].
+    pub(in crate::log) fn held(&mut self, out: &mut Outlets) -> Vec<u8> {
+        match &self.route {
+            Route::File(file) if self.copied.is_none() && !file.borrow().health.is_well() => {
+                self.tell_held(out)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Tells followers the whole lines that wait, each once, and gives all of them.
+    fn tell_held(&mut self, out: &mut Outlets) -> Vec<u8> {
+        // What cannot be looked at now is told when it leaves the pipe.
+        let mut held = out
+            .look(self.pipe.as_fd(), pipe::LARGEST)
+            .unwrap_or_default();
+        held.truncate(lines::whole(&held));
+        if let Some(new) = held.get(self.heard..) {
+            out.publish(&self.unit, new, Break::Newline);
+            self.heard = held.len();
+        }
+        held
+    }
+
+    /// Tells followers the front of the pipe, which is about to leave it or just has, as far as
+    /// they have not heard it while it was held.
+    pub(super) fn tell(&mut self, chunk: &[u8], rest: Break, out: &mut Outlets) {
+        let heard = self.heard.min(chunk.len());
+        self.heard -= heard;
+        out.publish(&self.unit, &chunk[heard..], rest);
     }
 
     pub(super) fn file_refused(
@@ -92,6 +142,7 @@ impl Source {
         }
         if !out.has_subscriber(&self.unit) && file.takes_all(waiting, out.now)? {
             let moved = file.take(self.pipe.as_fd(), waiting.min(budget), out.now)?;
+            self.heard = self.heard.saturating_sub(moved);
             return Ok(Step::Moved(moved));
         }
         let chunk = out.look(self.pipe.as_fd(), LOOK)?;
@@ -130,7 +181,7 @@ impl Source {
         } else {
             Break::TooLong
         };
-        out.publish(&self.unit, &chunk[..moved], rest);
+        self.tell(&chunk[..moved], rest, out);
         if rotate
             && moved == wanted
             && let Err(text) = file.rotate_or_grow(&self.unit, out.now)

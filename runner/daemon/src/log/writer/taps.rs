@@ -83,7 +83,7 @@ impl Writer {
             let busy = out.sources(unit).iter().any(|token| {
                 sources
                     .get(token)
-                    .is_some_and(|source| source.queued || source.has_more())
+                    .is_some_and(|source| source.queued || (source.has_more() && !source.holding))
             });
             let behind = copied
                 .iter()
