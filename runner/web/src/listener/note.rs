@@ -1,9 +1,10 @@
 //! What is kept over the death of the manager: serials, what waits, who has what, and how much of
 //! each output was heard.
 //!
-//! An event that waits is a record of its own, so that a note writes only what is new.
+//! An event that waits is a record of its own, so that a note writes only what is new. Which ones
+//! wait is in the state, as runs of serials: a long queue costs a look at its numbers and no more.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use engine::clock::Monotonic;
@@ -87,17 +88,36 @@ struct KeptMember {
     owes: bool,
 }
 
+/// An event that waits, and those behind it whose serials follow one by one.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct KeptWaiting {
     serial: u64,
     in_pool: u64,
     returned: u32,
+    /// How many they are besides the first.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    more: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// The memory itself: what was written last.
 #[derive(Debug, Default)]
 pub(super) struct Note {
-    written: BTreeMap<String, String>,
+    state: Option<String>,
+    /// The serials of the events that are kept. An event never changes.
+    events: BTreeSet<u64>,
+}
+
+/// What is to be written, and what is kept once it is.
+#[derive(Debug)]
+pub(super) struct Changes {
+    pub(super) records: Vec<(String, Option<String>)>,
+    state: Option<String>,
+    added: Vec<u64>,
+    removed: Vec<u64>,
 }
 
 /// What was found again.
@@ -115,12 +135,21 @@ pub(super) fn recall(records: Vec<(String, String)>, identifier: &str, now: Mono
     let mut recalled = Recalled {
         machine: Machine::new(identifier),
         heard: Heard::default(),
-        note: Note {
-            written: records.into_iter().collect(),
-        },
+        note: Note::default(),
         problem: None,
     };
-    let Some(state) = recalled.note.written.get(STATE) else {
+    let mut events = HashMap::new();
+    for (key, text) in records {
+        if let Some(serial) = key.strip_prefix(EVENT).and_then(|it| it.parse().ok()) {
+            recalled.note.events.insert(serial);
+            if let Ok(event) = serde_json::from_str::<Event>(&text) {
+                events.insert(serial, Arc::new(event));
+            }
+        } else if key == STATE {
+            recalled.note.state = Some(text);
+        }
+    }
+    let Some(state) = &recalled.note.state else {
         return recalled;
     };
     let kept: Kept = match serde_json::from_str(state) {
@@ -133,20 +162,6 @@ pub(super) fn recall(records: Vec<(String, String)>, identifier: &str, now: Mono
             return recalled;
         }
     };
-    let mut events = HashMap::new();
-    for (key, text) in &recalled.note.written {
-        let serial = key
-            .strip_prefix(EVENT)
-            .and_then(|serial| serial.parse::<u64>().ok());
-        if let (Some(serial), Ok(event)) = (serial, serde_json::from_str::<Event>(text)) {
-            events.insert(serial, Arc::new(event));
-        }
-    }
-    for (key, text) in &mut recalled.note.written {
-        if key != STATE {
-            *text = String::new();
-        }
-    }
     recalled.heard = Heard {
         positions: kept
             .heard
@@ -172,32 +187,42 @@ pub(super) fn recall(records: Vec<(String, String)>, identifier: &str, now: Mono
 impl Note {
     /// The records that differ from those that were written last; to be given back to
     /// [`Note::written`] once they are.
-    pub(super) fn changes(
-        &self,
-        machine: &Machine,
-        heard: &Heard,
-    ) -> Vec<(String, Option<String>)> {
-        let mut wanted = BTreeMap::new();
+    pub(super) fn changes(&self, machine: &Machine, heard: &Heard) -> Changes {
+        let mut changes = Changes {
+            records: Vec::new(),
+            state: None,
+            added: Vec::new(),
+            removed: Vec::new(),
+        };
+        let mut wanted: Vec<u64> = Vec::with_capacity(self.events.len() + 1);
         for waiting in machine.pools.iter().flat_map(Pool::events) {
-            let key = format!("{EVENT}{}", waiting.serial);
-            // An event never changes.
-            let text = match self.written.get(&key) {
-                Some(_) => None,
-                None => serde_json::to_string(&*waiting.event).ok(),
-            };
-            wanted.entry(key).or_insert(text);
+            wanted.push(waiting.serial);
         }
-        let mut changes: Vec<(String, Option<String>)> = self
-            .written
-            .keys()
-            .filter(|key| key.as_str() != STATE && !wanted.contains_key(*key))
-            .map(|key| (key.clone(), None))
-            .collect();
-        changes.extend(
-            wanted
-                .into_iter()
-                .filter_map(|(key, text)| Some((key, Some(text?)))),
-        );
+        // Mostly they are in order, or nearly so.
+        wanted.sort();
+        wanted.dedup();
+        let mut before = self.events.iter().copied().peekable();
+        for serial in wanted {
+            while let Some(gone) = before.next_if(|known| *known < serial) {
+                changes.removed.push(gone);
+            }
+            if before.next_if_eq(&serial).is_none() {
+                changes.added.push(serial);
+            }
+        }
+        changes.removed.extend(before);
+        for serial in &changes.removed {
+            changes.records.push((format!("{EVENT}{serial}"), None));
+        }
+        for serial in &changes.added {
+            // One that is new is at the end of its queue, or with a listener.
+            let event = machine.pools.iter().find_map(|pool| pool.event(*serial));
+            if let Some(text) = event.and_then(|event| serde_json::to_string(event).ok()) {
+                changes
+                    .records
+                    .push((format!("{EVENT}{serial}"), Some(text)));
+            }
+        }
         let kept = Kept {
             seen: heard.seen,
             next: machine.next,
@@ -214,21 +239,24 @@ impl Note {
         };
         // It has no map with keys that are not text, and nothing else can go wrong.
         if let Ok(state) = serde_json::to_string(&kept)
-            && self.written.get(STATE) != Some(&state)
+            && self.state.as_ref() != Some(&state)
         {
-            changes.push((STATE.to_owned(), Some(state)));
+            changes
+                .records
+                .push((STATE.to_owned(), Some(state.clone())));
+            changes.state = Some(state);
         }
         changes
     }
 
-    /// They are kept now. Of an event only that it is, since it never changes.
-    pub(super) fn written(&mut self, changes: Vec<(String, Option<String>)>) {
-        for (key, text) in changes {
-            match text {
-                Some(text) if key == STATE => self.written.insert(key, text),
-                Some(_) => self.written.insert(key, String::new()),
-                None => self.written.remove(&key),
-            };
+    /// They are kept now.
+    pub(super) fn written(&mut self, changes: Changes) {
+        for serial in &changes.removed {
+            self.events.remove(serial);
+        }
+        self.events.extend(changes.added);
+        if changes.state.is_some() {
+            self.state = changes.state;
         }
     }
 }
@@ -242,6 +270,18 @@ impl Pool {
             .filter_map(|member| member.event.as_ref());
         self.buffer.iter().chain(with_members)
     }
+
+    /// The event of a serial. One that was told lately is found at once.
+    fn event(&self, serial: u64) -> Option<&Event> {
+        let with_members = self
+            .members
+            .iter()
+            .filter_map(|member| member.event.as_ref());
+        with_members
+            .chain(self.buffer.iter().rev())
+            .find(|waiting| waiting.serial == serial)
+            .map(|waiting| &*waiting.event)
+    }
 }
 
 impl KeptPool {
@@ -252,7 +292,7 @@ impl KeptPool {
             size: pool.definition.size,
             next: pool.next,
             dropped: pool.dropped,
-            waiting: pool.buffer.iter().map(KeptWaiting::of).collect(),
+            waiting: KeptWaiting::runs(&pool.buffer),
             members: pool.members.iter().map(KeptMember::of).collect(),
         }
     }
@@ -279,6 +319,7 @@ impl KeptPool {
         pool.buffer = self
             .waiting
             .iter()
+            .flat_map(|run| run.each().take(events.len()))
             .filter_map(|waiting| waiting.take_up(events))
             .collect();
         pool
@@ -333,7 +374,39 @@ impl KeptWaiting {
             serial: waiting.serial,
             in_pool: waiting.in_pool,
             returned: waiting.returned,
+            more: 0,
         }
+    }
+
+    fn runs(queue: &VecDeque<Waiting>) -> Vec<KeptWaiting> {
+        let mut runs: Vec<KeptWaiting> = Vec::new();
+        for waiting in queue {
+            let follows = |run: &&mut KeptWaiting| {
+                let at = run.more + 1;
+                (waiting.serial, waiting.in_pool, waiting.returned)
+                    == (run.serial + at, run.in_pool + at, run.returned)
+            };
+            match runs.last_mut().filter(follows) {
+                Some(run) => run.more += 1,
+                None => runs.push(KeptWaiting::of(waiting)),
+            }
+        }
+        runs
+    }
+
+    fn each(&self) -> impl Iterator<Item = KeptWaiting> {
+        let KeptWaiting {
+            serial,
+            in_pool,
+            returned,
+            more,
+        } = *self;
+        (0..=more).map(move |at| KeptWaiting {
+            serial: serial.saturating_add(at),
+            in_pool: in_pool.saturating_add(at),
+            returned,
+            more: 0,
+        })
     }
 
     fn take_up(&self, events: &HashMap<u64, Arc<Event>>) -> Option<Waiting> {

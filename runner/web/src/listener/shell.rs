@@ -217,16 +217,17 @@ impl Shell {
     }
 
     async fn take_note(&mut self) -> Result<(), Gone> {
-        let records = self.note.changes(&self.machine, &self.heard);
+        let mut changes = self.note.changes(&self.machine, &self.heard);
+        let records = std::mem::take(&mut changes.records);
         if records.is_empty() {
             return Ok(());
         }
         let request = Request::Note {
-            records: records.clone(),
+            records,
             seen: self.heard.seen,
         };
         match self.ask(request).await? {
-            Ok(_) => self.note.written(records),
+            Ok(_) => self.note.written(changes),
             // It is tried again with the next one; meanwhile a killed manager would tell twice.
             Err(refusal) => tracing::error!("cannot note what listeners were told: {refusal}"),
         }

@@ -144,7 +144,7 @@ impl Stage {
         // In two steps, as notes are taken: the second writes only what is new.
         for _ in 0..2 {
             let changes = note.changes(&self.machine, &heard);
-            for (key, text) in &changes {
+            for (key, text) in &changes.records {
                 match text {
                     Some(text) => records.insert(key.clone(), text.clone()),
                     None => records.remove(key),
@@ -152,11 +152,17 @@ impl Stage {
             }
             note.written(changes);
         }
-        assert!(note.changes(&self.machine, &heard).is_empty());
+        assert!(note.changes(&self.machine, &heard).records.is_empty());
         let recalled = note::recall(records.into_iter().collect(), "me", Monotonic(self.now));
         assert_eq!((recalled.problem, recalled.heard.seen), (None, 7));
         // What is found again is what was noted.
-        assert!(recalled.note.changes(&recalled.machine, &heard).is_empty());
+        assert!(
+            recalled
+                .note
+                .changes(&recalled.machine, &heard)
+                .records
+                .is_empty()
+        );
         self.machine = recalled.machine;
     }
 }
@@ -391,7 +397,40 @@ fn a_killed_manager_forgets_nothing() {
         stage.out("p:a.service", 5, "RESULT 2\nOKREADY\n");
     }
     let changes = Note::default().changes(&stage.machine, &Heard::default());
-    assert_eq!(changes.len(), 1, "{changes:?}");
+    assert_eq!(changes.records.len(), 1, "{changes:?}");
+}
+
+#[test]
+fn a_long_queue_makes_no_longer_notes_and_is_found_again() {
+    let mut stage = Stage::new(&["p:l.service"], &["REMOTE_COMMUNICATION"], 10_000);
+    stage.up("p:l.service", 5);
+    let mut note = Note::default();
+    let heard = Heard::default();
+    let mut longest = 0;
+    for number in 0..5_000 {
+        stage.remote(&number.to_string());
+        let changes = note.changes(&stage.machine, &heard);
+        let length: usize = changes
+            .records
+            .iter()
+            .map(|(key, text)| key.len() + text.as_ref().map_or(0, String::len))
+            .sum();
+        longest = longest.max(length);
+        note.written(changes);
+    }
+    assert!(longest < 2_000, "a note of {longest} bytes");
+    stage.kill();
+    // One comes back and is told first; all others keep their order.
+    stage.out("p:l.service", 5, "RESULT 4\nFAILREADY\n");
+    assert_eq!(stage.written().len(), 1);
+    stage.kill();
+    for number in 1..5_000 {
+        stage.out("p:l.service", 5, "RESULT 2\nOKREADY\n");
+        let written = stage.written();
+        assert_eq!(written.len(), 1, "{number}");
+        let last = written[0].rsplit('\n').next().unwrap();
+        assert!(last.ends_with(&number.to_string()), "{last} at {number}");
+    }
 }
 
 #[test]
