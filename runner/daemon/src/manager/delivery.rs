@@ -22,7 +22,7 @@ use control::Refusal;
 pub(super) const RECORD: &str = "delivery";
 /// What the keeper knows the memfd by.
 pub(super) const HELD: &str = "deliveries";
-/// Memory is given back after so much was delivered.
+/// Memory is given back after so much was delivered: whole pages, whatever their size is.
 const GENEROUS: u64 = 256 * 1024;
 
 /// What was delivered last, or is being delivered.
@@ -128,9 +128,12 @@ impl Deliveries {
         rustix::fs::seek(memory, SeekFrom::Start(last.end))?;
         if last.end - self.freed.min(last.end) > GENEROUS {
             let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-            // The pipe has its own hold on pages it was given. Without the hole it costs memory.
-            if rustix::fs::fallocate(memory, hole, self.freed, last.end - self.freed).is_ok() {
-                self.freed = last.end;
+            // The pipe has its own hold on pages it was given, and keeps them as they are when the
+            // whole page is let go. A part of one would be filled with zeros, under the eyes of a
+            // listener that has not read it yet. Without the hole it costs memory.
+            let end = last.end - last.end % GENEROUS;
+            if rustix::fs::fallocate(memory, hole, self.freed, end - self.freed).is_ok() {
+                self.freed = end;
             }
         }
         result
@@ -305,6 +308,19 @@ mod tests {
         deliveries.put_down(2, &unit(), b"next").unwrap();
         deliveries.hand_over(writer.as_fd()).unwrap();
         assert_eq!(read(&mut reader), b"next");
+    }
+
+    #[test]
+    fn what_was_not_read_yet_stays_as_it_is_when_memory_is_given_back() {
+        let (mut reader, writer) = pipe();
+        let mut deliveries = Deliveries::default();
+        for number in 1..10_000_u64 {
+            let bytes = format!("event {number} {}\n", "x".repeat(100)).into_bytes();
+            deliveries.put_down(number, &unit(), &bytes).unwrap();
+            assert!(deliveries.hand_over(writer.as_fd()).unwrap().is_empty());
+            assert!(read(&mut reader) == bytes, "event {number} is another");
+        }
+        assert!(deliveries.freed > 3 * GENEROUS);
     }
 
     #[test]
