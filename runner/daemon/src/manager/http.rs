@@ -233,6 +233,14 @@ impl Manager {
             tracing::warn!("another pidfile is written at the next start of the daemon only");
             next.pid_file.clone_from(&self.settled.pid_file);
         }
+        for option in self.settled.not_before_a_start(&next) {
+            tracing::warn!(
+                "another {option} in [supervisord] counts at the next start of the daemon only"
+            );
+        }
+        if let (Some(conf), Some(next)) = (&self.settled.conf, &mut next.conf) {
+            next.at_start.clone_from(&conf.at_start);
+        }
         self.settled = next;
         let mut options = (*self.options).clone();
         self.settled.apply(&mut options);

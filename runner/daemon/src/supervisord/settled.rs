@@ -1,6 +1,7 @@
 //! What is settled for the daemon as a whole, from the command line and a supervisord.conf. The
 //! keeper holds it with the definitions, so a manager that takes over needs no file.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -57,6 +58,8 @@ pub struct Conf {
     pub child_log_dir: PathBuf,
     /// AUTO logs of the last run are kept.
     pub keep_old_logs: bool,
+    /// Options that count when the daemon starts and at no reload, each with its value.
+    pub at_start: BTreeMap<String, String>,
     /// Remarks of the start, for the main log.
     pub remarks: Vec<(Level, String)>,
 }
@@ -75,6 +78,21 @@ pub enum Level {
     Info,
     /// Everything.
     Debug,
+}
+
+/// What is done once, before there is a keeper.
+fn at_start(daemon: &supervisord::Daemon) -> BTreeMap<String, String> {
+    let text = |it: &Option<String>| it.clone().unwrap_or_default();
+    let user = daemon.user.as_ref().map(|user| user.text.clone());
+    [
+        ("user", text(&user)),
+        ("minfds", daemon.minfds.to_string()),
+        ("minprocs", daemon.minprocs.to_string()),
+        ("directory", text(&daemon.directory)),
+        ("umask", format!("{:o}", daemon.umask)),
+    ]
+    .map(|(option, value)| (option.to_owned(), value))
+    .into()
 }
 
 impl From<LogLevel> for Level {
@@ -208,9 +226,25 @@ impl Settled {
                 log_on_stdout: daemon.nodaemon && !daemon.silent,
                 child_log_dir: PathBuf::from(&daemon.childlogdir),
                 keep_old_logs: daemon.nocleanup,
+                at_start: at_start(daemon),
                 remarks: Vec::new(),
             }),
         }
+    }
+
+    /// Options that `next` has other values for, which count at the next start of the daemon only.
+    #[must_use]
+    pub fn not_before_a_start<'a>(&'a self, next: &'a Settled) -> Vec<&'a str> {
+        let (Some(conf), Some(next)) = (&self.conf, &next.conf) else {
+            return Vec::new();
+        };
+        let of_old = &conf.at_start;
+        let differs = |(option, value): &(&'a String, &String)| {
+            // An older version of ours noted none.
+            of_old.get(*option).is_some_and(|old| old != *value)
+        };
+        let changed = next.at_start.iter().filter(differs);
+        changed.map(|(option, _)| option.as_str()).collect()
     }
 
     /// The record for the keeper.
@@ -370,6 +404,21 @@ mod tests {
     const TEXT: &str = "[supervisord]\nlogfile=/var/log/s.log\nidentifier=written\nnodaemon=true
 [unix_http_server]\nfile=/run/s.sock\nchmod=0770
 [inet_http_server]\nport=*:9001\nusername=u\npassword={SHA}x\nrunner.insecure-http=yes\n";
+
+    #[test]
+    fn knows_which_options_wait_for_a_start() {
+        let before = settled("[supervisord]\nminfds=100\n");
+        assert!(before.not_before_a_start(&before).is_empty());
+        let after = settled("[supervisord]\nminfds=200\numask=027\ndirectory=/\n");
+        assert_eq!(
+            before.not_before_a_start(&after),
+            ["directory", "minfds", "umask"]
+        );
+        // One that an older version wrote says nothing about them.
+        let mut older = before;
+        older.conf.as_mut().unwrap().at_start.clear();
+        assert!(older.not_before_a_start(&after).is_empty());
+    }
 
     #[test]
     fn a_file_and_a_command_line_settle_it() {
