@@ -79,11 +79,28 @@ const TARGETS: &[(&str, &str)] = &[
     ),
 ];
 
+/// Stem and text of the slices that are always there. Nothing is divided among them; units are only
+/// ordered around them.
+const SLICES: &[(&str, &str)] = &[
+    ("-", "description = 'Root Slice'\n[slice]"),
+    ("system", "description = 'System Slice'\n[slice]"),
+    ("user", "description = 'User and Session Slice'\n[slice]"),
+];
+
+/// Whether a built-in unit has this stem.
+pub(crate) fn has(stem: &str) -> bool {
+    TARGETS
+        .iter()
+        .chain(SLICES)
+        .any(|(known, _)| *known == stem)
+}
+
 /// The built-in units as files of the lowest rank.
 pub(crate) fn sources() -> impl Iterator<Item = Source> {
-    TARGETS.iter().map(|(stem, text)| Source {
+    TARGETS.iter().chain(SLICES).map(|(stem, text)| Source {
         rank: u32::MAX,
         path: format!("{BUILT_IN}{stem}.toml").into(),
         content: Content::Bytes(text.as_bytes().to_vec()),
+        named: false,
     })
 }

@@ -80,7 +80,10 @@ fn address_place(unit: &Definition, id: SettingId, address: &ListenAddress) -> P
 }
 
 /// A socket starts a service, which must exist; with `accept`, its template.
-pub(crate) fn triggers(units: &mut Units) -> Vec<Diagnostic> {
+pub(crate) fn triggers(
+    units: &mut Units,
+    aliases: &BTreeMap<UnitName, UnitName>,
+) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     let sockets = units
         .values()
@@ -89,7 +92,7 @@ pub(crate) fn triggers(units: &mut Units) -> Vec<Diagnostic> {
         let Some(service) = socket.service() else {
             continue;
         };
-        let exists = |name: &UnitName| units.contains_key(name);
+        let exists = |name: &UnitName| units.contains_key(name) || aliases.contains_key(name);
         if exists(&service) || service.template().is_some_and(|template| exists(&template)) {
             continue;
         }
@@ -131,13 +134,20 @@ pub(crate) fn references(set: &UnitSet) -> Vec<Diagnostic> {
             Dependency::RequiredBy,
         ] {
             let Some(id) = word.setting() else { continue };
+            // systemd says nothing of a unit that is only wished for, and packaged units wish for a lot.
+            let wish = !word.has(Effect::PullInStart);
+            let install = id.row().is_install() && !unit.installs_itself();
+            if install || (wish && unit.is_systemds()) {
+                continue;
+            }
             for other in unit.names_of(id).iter().filter(|other| !exists(set, other)) {
                 let at = set.place_of(unit.name(), word, other).cloned();
                 let at = at.unwrap_or_else(|| place(unit, id));
                 let message = format!("`{id}` names {other}, and there is no such unit");
-                let problem = match word.has(Effect::PullInStart) {
-                    true => Diagnostic::error(at, message),
-                    false => Diagnostic::warning(at, message),
+                // Such a unit of systemd's fails when it is started.
+                let problem = match wish || unit.is_systemds() {
+                    false => Diagnostic::error(at, message),
+                    true => Diagnostic::warning(at, message),
                 };
                 let names = set.iter().map(|unit| unit.name().as_str());
                 let same_kind = names.filter(|name| name.ends_with(other.kind().as_str()));

@@ -101,6 +101,8 @@ pub struct Definition {
     /// What an instance was made from.
     pub(crate) template: Option<Arc<Definition>>,
     pub(crate) unknown: Box<[UnknownEntry]>,
+    /// Other names it goes by.
+    pub(crate) aliases: Box<[UnitName]>,
 }
 
 /// Equal when the same was written in the same places, whether an instance still shares it with its
@@ -111,6 +113,7 @@ impl PartialEq for Definition {
             && self.load_state == other.load_state
             && self.origin == other.origin
             && self.unknown == other.unknown
+            && self.aliases == other.aliases
             && self.all_entries() == other.all_entries()
     }
 }
@@ -125,6 +128,7 @@ impl Definition {
             entries: Box::default(),
             template: None,
             unknown: Box::default(),
+            aliases: Box::default(),
         }
     }
 
@@ -136,6 +140,11 @@ impl Definition {
     /// The unit's name.
     pub fn name(&self) -> &UnitName {
         &self.name
+    }
+
+    /// Other names it goes by: links to its file.
+    pub fn aliases(&self) -> &[UnitName] {
+        &self.aliases
     }
 
     /// What kind of unit it is.

@@ -12,6 +12,7 @@ use crate::diagnostic::{Diagnostic, Place};
 use crate::name::UnitName;
 use crate::source::{Content, Source};
 use crate::surroundings::Surroundings;
+use crate::systemd::gather;
 
 /// The largest unit file that is read, in bytes.
 pub const LARGEST_FILE: u64 = 1 << 20;
@@ -37,6 +38,10 @@ pub fn read(
     let mut walk = Walk {
         around,
         trusted: None,
+        roots: paths
+            .iter()
+            .filter_map(|path| fs::canonicalize(path).ok())
+            .collect(),
         sources: Vec::new(),
         diagnostics: Vec::new(),
     };
@@ -89,10 +94,25 @@ pub fn systemd_path() -> Vec<PathBuf> {
     .collect()
 }
 
+/// What a directory holds.
+#[derive(Clone, Copy)]
+enum Holds {
+    /// Unit files of either format, links to them, and directories of the other sorts.
+    Units,
+    /// Drop-ins in TOML.
+    Tables,
+    /// Drop-ins as systemd has them.
+    Confs,
+    /// Links that say what a unit wants or requires.
+    Links,
+}
+
 struct Walk<'a> {
     around: &'a Surroundings,
     /// Who owns the path that was named.
     trusted: Option<u32>,
+    /// The directories that are read, without links on the way to them.
+    roots: Vec<PathBuf>,
     sources: Vec<Source>,
     diagnostics: Vec<Diagnostic>,
 }
@@ -115,18 +135,23 @@ impl Walk<'_> {
         };
         self.trusted = named.then(|| found.uid());
         if found.is_dir() {
-            self.directory(rank, path, true);
+            self.directory(rank, path, Holds::Units);
             return;
         }
-        self.file(rank, path);
+        self.file(rank, path, named);
         let drop_ins = with_suffix(path, ".d");
         if drop_ins.is_dir() {
-            self.directory(rank, &drop_ins, false);
+            let holds = match path.extension() {
+                Some(extension) if extension == "toml" => Holds::Tables,
+                _ => Holds::Confs,
+            };
+            self.directory(rank, &drop_ins, holds);
         }
     }
 
-    /// Takes the unit files of a directory, and with `deep` those of its drop-in directories.
-    fn directory(&mut self, rank: u32, path: &Path, deep: bool) {
+    /// Takes the files of a directory that can be in such a one, and of a directory of units those
+    /// of the directories in it.
+    fn directory(&mut self, rank: u32, path: &Path, holds: Holds) {
         let entries = match fs::read_dir(path) {
             Ok(entries) => entries,
             Err(error) => {
@@ -163,25 +188,69 @@ impl Walk<'_> {
             if name.starts_with('.') {
                 continue;
             }
-            if name.ends_with(".toml") {
-                self.file(rank, &entry);
-            } else if deep && name.ends_with(".toml.d") {
-                self.directory(rank, &entry, false);
-            } else if deep && UnitName::parse(name).is_ok() && is_mask(&entry) {
-                self.push(rank, &entry, Content::Mask);
+            match holds {
+                Holds::Tables if name.ends_with(".toml") => self.file(rank, &entry, false),
+                Holds::Confs if name.ends_with(".conf") => self.file(rank, &entry, false),
+                Holds::Links if UnitName::parse(name).is_ok() => self.link(rank, &entry),
+                Holds::Units => self.entry(rank, &entry, name),
+                _ => {}
             }
         }
     }
 
-    fn push(&mut self, rank: u32, path: &Path, content: Content) {
+    /// Takes what is in a directory of units.
+    fn entry(&mut self, rank: u32, path: &Path, name: &str) {
+        if name.ends_with(".toml") {
+            self.file(rank, path, false);
+        } else if name.ends_with(".toml.d") {
+            self.directory(rank, path, Holds::Tables);
+        } else if gather::drop_ins_of(name).is_some() {
+            self.directory(rank, path, Holds::Confs);
+        } else if gather::links_of(name).is_some() {
+            self.directory(rank, path, Holds::Links);
+        } else if let Ok(own) = UnitName::parse(name) {
+            match self.leads_to(path, &own) {
+                Some(other) => self.push(rank, path, Content::Link(other), false),
+                None => self.file(rank, path, false),
+            }
+        }
+    }
+
+    /// A link in a directory of links: only its name counts, and whether it is there.
+    fn link(&mut self, rank: u32, path: &Path) {
+        let owner = fs::symlink_metadata(path).map(|found| found.uid());
+        let trusted = [Some(0), Some(self.around.uid), self.trusted];
+        match owner {
+            Ok(owner) if self.around.is_root && !trusted.contains(&Some(owner)) => {
+                let message = format!("this link belongs to user {owner}, not to root");
+                self.diagnostics
+                    .push(Diagnostic::error(place(path), message));
+            }
+            Ok(_) if is_mask(path) => self.push(rank, path, Content::Mask, false),
+            Ok(_) => self.push(rank, path, Content::Bytes(Vec::new()), false),
+            // It went away meanwhile.
+            Err(_) => {}
+        }
+    }
+
+    /// The other unit whose file in the search path this is a link to.
+    fn leads_to(&self, path: &Path, own: &UnitName) -> Option<UnitName> {
+        let target = path.parent()?.join(fs::read_link(path).ok()?);
+        let other = UnitName::parse(target.file_name()?.to_str()?).ok()?;
+        let directory = fs::canonicalize(target.parent()?).ok()?;
+        (other != *own && self.roots.contains(&directory)).then_some(other)
+    }
+
+    fn push(&mut self, rank: u32, path: &Path, content: Content, named: bool) {
         self.sources.push(Source {
             rank,
             path: path.to_string_lossy().into(),
             content,
+            named,
         });
     }
 
-    fn file(&mut self, rank: u32, path: &Path) {
+    fn file(&mut self, rank: u32, path: &Path, named: bool) {
         let content = if is_mask(path) {
             Content::Mask
         } else {
@@ -190,7 +259,7 @@ impl Walk<'_> {
                 Err(problem) => Content::Unreadable(problem.into()),
             }
         };
-        self.push(rank, path, content);
+        self.push(rank, path, content, named);
     }
 
     fn bytes(&self, path: &Path) -> Result<Vec<u8>, Diagnostic> {

@@ -24,6 +24,7 @@ pub mod source;
 pub mod specifier;
 pub mod supervisord;
 pub mod surroundings;
+pub mod systemd;
 pub mod unit_set;
 pub mod value;
 mod written;

@@ -13,19 +13,30 @@ use crate::source::{Content, Role, Source};
 use crate::surroundings::Surroundings;
 use crate::unit_set::UnitSet;
 use crate::written::{self, WrittenFile, WrittenUnit};
+use systemd::Beside;
 
 /// Makes a set of units from the files of a search path, and says what is wrong with them. A unit
 /// with an error is in the set and cannot be started; every other unit can.
 pub fn load(sources: &[Source], around: &Surroundings) -> (UnitSet, Vec<Diagnostic>) {
     let built_in: Vec<Source> = built_in::sources().collect();
-    let chosen = Chosen::from(built_in.iter().chain(sources));
+    let chosen = Chosen::from(sources.iter());
     let mut loader = Loader {
         around,
         units: BTreeMap::new(),
         diagnostics: chosen.diagnostics,
         masks: chosen.masks,
+        beside: chosen.beside,
     };
     let nothing = BTreeMap::new();
+    for source in &built_in {
+        let Role::Fragment { stem } = source.role() else {
+            continue;
+        };
+        // A file of this name replaces the unit only if it defines it: `user.toml` may be a service.
+        let own = chosen.drop_ins.get(stem);
+        let drop_ins = own.filter(|_| !chosen.fragments.contains_key(stem));
+        loader.read_stem(stem, source, drop_ins.unwrap_or(&nothing));
+    }
     for (stem, fragment) in &chosen.fragments {
         loader.read_stem(
             stem,
@@ -34,7 +45,7 @@ pub fn load(sources: &[Source], around: &Surroundings) -> (UnitSet, Vec<Diagnost
         );
     }
     for (stem, drop_ins) in &chosen.drop_ins {
-        if !chosen.fragments.contains_key(stem) {
+        if !chosen.fragments.contains_key(stem) && !built_in::has(stem) {
             for source in drop_ins.values() {
                 let message = format!("there is no unit file {stem}.toml for this to add to");
                 loader.diagnostics.push(Diagnostic::warning(
@@ -43,6 +54,10 @@ pub fn load(sources: &[Source], around: &Surroundings) -> (UnitSet, Vec<Diagnost
                 ));
             }
         }
+    }
+    let beside = std::mem::take(&mut loader.beside);
+    for (name, source) in &chosen.units {
+        loader.read_unit(name, source, &beside);
     }
     loader.finish()
 }
@@ -67,6 +82,7 @@ pub(crate) fn beside_built_in(
         units: BTreeMap::new(),
         diagnostics: Vec::new(),
         masks: BTreeMap::new(),
+        beside: Beside::default(),
     };
     for source in &built_in {
         if let Role::Fragment { stem } = source.role() {
@@ -91,7 +107,9 @@ pub(crate) fn beside_built_in(
 struct Chosen<'a> {
     fragments: BTreeMap<&'a str, &'a Source>,
     drop_ins: BTreeMap<&'a str, BTreeMap<&'a str, &'a Source>>,
-    masks: BTreeMap<UnitName, Arc<str>>,
+    units: BTreeMap<UnitName, &'a Source>,
+    beside: Beside<'a>,
+    masks: BTreeMap<UnitName, (u32, Arc<str>)>,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -117,25 +135,58 @@ impl<'a> Chosen<'a> {
                         .or_insert(source),
                     source,
                 ),
-                Role::UnitName(file) => chosen.mask(file, source),
+                Role::UnitName(file) => chosen.unit(file, source),
+                Role::Conf { of, file } => keep_higher(
+                    chosen
+                        .beside
+                        .drop_ins
+                        .entry(of)
+                        .or_default()
+                        .entry(file)
+                        .or_insert(source),
+                    source,
+                ),
+                Role::Link { of, key, file } if UnitName::parse(file).is_ok() => {
+                    let held = chosen.beside.links.entry((of, key, file));
+                    keep_higher(held.or_insert(source), source);
+                }
+                Role::Link { .. } => {}
             }
         }
+        chosen.find_aliases();
         chosen
     }
 
-    fn mask(&mut self, file: &str, source: &Source) {
+    fn unit(&mut self, file: &str, source: &'a Source) {
         let place = Place::file(source.path.clone());
+        let empty = matches!(&source.content, Content::Bytes(bytes) if bytes.is_empty());
         match (&source.content, UnitName::parse(file)) {
-            (Content::Mask, Ok(name)) => {
-                self.masks.insert(name, source.path.clone());
+            (
+                Content::Mask | Content::Bytes(_) | Content::Link(_) | Content::Unreadable(_),
+                Ok(name),
+            ) => {
+                let held = self.units.get(&name).map(|held| held.rank);
+                let mask = self.masks.get(&name).map(|(rank, _)| *rank);
+                if held.into_iter().chain(mask).any(|rank| rank <= source.rank) {
+                    return;
+                }
+                self.units.remove(&name);
+                self.masks.remove(&name);
+                // An empty file is a mask as well.
+                if empty || matches!(source.content, Content::Mask) {
+                    self.masks.insert(name, (source.rank, source.path.clone()));
+                } else {
+                    self.units.insert(name, source);
+                }
             }
             (Content::Mask, Err(problem)) => {
                 let message = format!("this link masks no unit: {problem}");
                 self.diagnostics.push(Diagnostic::warning(place, message));
             }
             (Content::Unreadable(problem), _) => self.diagnostics.push((**problem).clone()),
-            (Content::Bytes(_), _) => {
-                let message = "this is no unit file, whose name ends in `.toml`";
+            (Content::Bytes(_) | Content::Link(_), _) => {
+                let message =
+                    "this is no unit file, whose name ends in `.toml` or in a kind of unit";
                 self.diagnostics.push(Diagnostic::error(place, message));
             }
         }
@@ -153,7 +204,8 @@ struct Loader<'a> {
     around: &'a Surroundings,
     units: BTreeMap<UnitName, Loaded>,
     diagnostics: Vec<Diagnostic>,
-    masks: BTreeMap<UnitName, Arc<str>>,
+    masks: BTreeMap<UnitName, (u32, Arc<str>)>,
+    beside: Beside<'a>,
 }
 
 impl Loader<'_> {
@@ -161,7 +213,9 @@ impl Loader<'_> {
     fn read_stem(&mut self, stem: &str, fragment: &Source, drop_ins: &BTreeMap<&str, &Source>) {
         let bytes = match &fragment.content {
             Content::Bytes(bytes) => bytes,
-            Content::Mask => return self.stand_in(stem, fragment, LoadState::Masked),
+            Content::Mask | Content::Link(_) => {
+                return self.stand_in(stem, fragment, LoadState::Masked);
+            }
             Content::Unreadable(problem) => {
                 self.diagnostics.push((**problem).clone());
                 let state = LoadState::Error([(**problem).clone()].into());
@@ -177,15 +231,14 @@ impl Loader<'_> {
                     file.diagnostics.extend(layer.diagnostics.iter().cloned());
                     layers.push(layer);
                 }
-                Content::Mask => {}
+                Content::Mask | Content::Link(_) => {}
                 Content::Unreadable(problem) => file.diagnostics.push((**problem).clone()),
             }
         }
         self.check_layers(&mut file, &layers);
         self.diagnostics.extend(file.diagnostics.iter().cloned());
-        let broken = file.diagnostics.iter().any(Diagnostic::is_error);
         if file.units.is_empty() {
-            if broken {
+            if file.diagnostics.iter().any(Diagnostic::is_error) {
                 let state = LoadState::BadSetting(file.diagnostics.into());
                 return self.stand_in(stem, fragment, state);
             }
@@ -202,17 +255,9 @@ impl Loader<'_> {
         for unit in &file.units {
             let merged = merge(unit, &file, &layers, fragment);
             let merged = imply(merged, unit, unnamed_service.as_ref());
-            let (mut definition, found) = resolve::resolve(merged, self.around);
-            self.diagnostics.extend(found.iter().cloned());
-            if broken {
-                let all: Vec<Diagnostic> = file.diagnostics.iter().chain(&found).cloned().collect();
-                resolve::settle_load_state(&mut definition, &all);
-            }
-            self.insert(Loaded {
-                definition,
-                rank: fragment.rank,
-                place: unit.place.clone(),
-            });
+            let beside = std::mem::take(&mut self.beside);
+            self.take(merged, fragment.rank, &beside, &file.diagnostics);
+            self.beside = beside;
         }
     }
 
@@ -269,7 +314,11 @@ impl Loader<'_> {
     }
 
     fn finish(mut self) -> (UnitSet, Vec<Diagnostic>) {
-        for (name, path) in std::mem::take(&mut self.masks) {
+        for (name, (rank, path)) in std::mem::take(&mut self.masks) {
+            // A stronger directory has a file for it.
+            if self.units.get(&name).is_some_and(|held| held.rank < rank) {
+                continue;
+            }
             let mut definition = Definition::empty(name.clone(), LoadState::Masked);
             definition.origin.fragment = Some(path);
             // A mask only hides: what is wrong with the hidden file does not matter any more.
@@ -379,6 +428,8 @@ fn imply(mut merged: Merged, unit: &WrittenUnit, service: Option<&UnitName>) -> 
     }
     merged
 }
+
+mod systemd;
 
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@
 //! fragment /etc/runner/units/web.toml    the unit file; absent for a built-in unit
 //! drop-in /etc/…/web.toml.d/50.toml      one for each, in order
 //! file /usr/lib/…                        further files that places name
+//! alias web-server.service               one for each other name
 //! masked                                 or not-found: where that is the load state
 //! ! 0 4 1 error message…                 what was wrong, with a further `? hint` line
 //! = exec-start 0 4 14 /usr/bin/web       an item of a setting: file, line, column, text
@@ -88,6 +89,9 @@ impl Definition {
         }
         for path in &self.origin.drop_ins {
             out.file("drop-in", path);
+        }
+        for alias in &self.aliases {
+            out.head.push_str(&format!("alias {alias}\n"));
         }
         let state = match &self.load_state {
             LoadState::Loaded | LoadState::BadSetting(_) => "",
@@ -174,6 +178,7 @@ struct Reader {
     files: Vec<Arc<str>>,
     origin: Origin,
     drop_ins: Vec<Arc<str>>,
+    aliases: Vec<UnitName>,
     state: LoadState,
     diagnostics: Vec<Diagnostic>,
     known: BTreeMap<settings::SettingId, Vec<Item>>,
@@ -187,6 +192,7 @@ impl Reader {
             files: Vec::new(),
             origin: Origin::default(),
             drop_ins: Vec::new(),
+            aliases: Vec::new(),
             state: LoadState::default(),
             diagnostics: Vec::new(),
             known: BTreeMap::new(),
@@ -206,6 +212,7 @@ impl Reader {
                     _ => {}
                 }
             }
+            "alias" => self.aliases.extend(UnitName::parse(rest).ok()),
             "masked" => self.state = LoadState::Masked,
             "not-found" => self.state = LoadState::NotFound,
             "error" => self.state = LoadState::Error(Arc::default()),
@@ -294,6 +301,7 @@ impl Reader {
         // about what a record cannot hold are taken over.
         merged.diagnostics = found.clone();
         let (mut definition, _) = resolve::resolve(merged, around);
+        definition.aliases = self.aliases.into();
         match self.state {
             LoadState::Error(_) => definition.load_state = LoadState::Error(found.into()),
             LoadState::Masked | LoadState::NotFound => definition.load_state = self.state,

@@ -11,6 +11,7 @@ use crate::settings::SettingId;
 use crate::settings::unsupported::Loss;
 use crate::specifier::Specifiers;
 use crate::surroundings::Surroundings;
+use crate::systemd::lenient;
 use crate::written::Unheard;
 
 /// What was written about one unit, its drop-ins merged in.
@@ -67,24 +68,34 @@ pub(crate) fn resolve(merged: Merged, around: &Surroundings) -> (Definition, Vec
     let specifiers = Specifiers::new(&merged.name, around, &file);
     let mut diagnostics = merged.diagnostics;
     let mut entries = Vec::with_capacity(merged.settings.len());
-    for (id, items) in merged.settings {
-        match read(id, &items, &specifiers) {
-            Ok(value) => entries.push(Entry {
-                id,
-                value,
-                items: items.into(),
-            }),
-            // Only an instance knows what the text will be.
-            Err(_) if merged.name.is_template() && depends_on_instance(&items) => {
-                let value = crate::settings::default_of(id).clone();
-                entries.push(Entry {
-                    id,
-                    value,
-                    items: items.into(),
-                });
+    'settings: for (id, mut items) in merged.settings {
+        let value = loop {
+            match read(id, &items, &specifiers) {
+                Ok(value) => break value,
+                // Only an instance knows what the text will be.
+                Err(_) if merged.name.is_template() && depends_on_instance(&items) => {
+                    break crate::settings::default_of(id).clone();
+                }
+                Err((at, problem)) => match lenient::without(id, &items, at, &problem) {
+                    Some((left, warning)) => {
+                        diagnostics.extend(warning.map(|found| found.about(&merged.name)));
+                        items = left;
+                    }
+                    None => {
+                        diagnostics.push(problem.about(&merged.name));
+                        items.clear();
+                    }
+                },
             }
-            Err(problem) => diagnostics.push(problem.about(&merged.name)),
-        }
+            if items.is_empty() {
+                continue 'settings;
+            }
+        };
+        entries.push(Entry {
+            id,
+            value,
+            items: items.into(),
+        });
     }
     let mut definition = Definition {
         name: merged.name,
@@ -93,6 +104,7 @@ pub(crate) fn resolve(merged: Merged, around: &Surroundings) -> (Definition, Vec
         entries: entries.into(),
         template: None,
         unknown: merged.unknown,
+        aliases: Box::default(),
     };
     let ignore = around.ignore_unsupported || definition.ignore_unsupported();
     let unheard = merged.unsupported.iter();
@@ -144,7 +156,7 @@ fn read(
     id: SettingId,
     items: &[Item],
     specifiers: &Specifiers<'_>,
-) -> Result<crate::settings::Value, Diagnostic> {
+) -> Result<crate::settings::Value, (usize, Diagnostic)> {
     let texts: Vec<&str> = items.iter().map(|item| &*item.text).collect();
     id.row()
         .value
@@ -156,10 +168,11 @@ fn read(
                 .or(items.first())
                 .map(|item| item.place.clone());
             let place = place.unwrap_or_else(|| Place::file(""));
-            Diagnostic {
+            let found = Diagnostic {
                 hint: problem.hint,
                 ..Diagnostic::error(place, format!("`{}`: {}", id.key(), problem.message))
-            }
+            };
+            (at, found)
         })
 }
 
@@ -184,13 +197,31 @@ pub(crate) fn instantiate(
         .iter()
         .filter(|entry| depends_on_instance(&entry.items))
     {
-        match read(entry.id, &entry.items, &specifiers) {
-            Ok(value) => entries.push(Entry {
-                value,
-                ..entry.clone()
-            }),
-            Err(problem) => diagnostics.push(problem.about(name)),
-        }
+        let mut items = entry.items.to_vec();
+        // An instance cannot take back what its template says: without a value it has the default.
+        let value = loop {
+            match read(entry.id, &items, &specifiers) {
+                Ok(value) => break value,
+                Err((at, problem)) => match lenient::without(entry.id, &items, at, &problem) {
+                    Some((left, warning)) => {
+                        diagnostics.extend(warning.map(|found| found.about(name)));
+                        items = left;
+                    }
+                    None => {
+                        diagnostics.push(problem.about(name));
+                        items.clear();
+                    }
+                },
+            }
+            if items.is_empty() {
+                break crate::settings::default_of(entry.id).clone();
+            }
+        };
+        entries.push(Entry {
+            id: entry.id,
+            value,
+            items: items.into(),
+        });
     }
     let mut definition = Definition {
         name: name.clone(),
@@ -199,9 +230,10 @@ pub(crate) fn instantiate(
         entries: entries.into(),
         template: Some(template.clone()),
         unknown: template.unknown.clone(),
+        aliases: Box::default(),
     };
     if definition.is_loaded() {
-        if diagnostics.is_empty() {
+        if !diagnostics.iter().any(Diagnostic::is_error) {
             diagnostics = check::definition(&definition, &Place::file(file.clone()));
         }
         settle_load_state(&mut definition, &diagnostics);

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
+use crate::name::UnitName;
+use crate::systemd::gather;
 
 /// One file of a search path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,15 +15,19 @@ pub struct Source {
     pub path: Arc<str>,
     /// What is in it.
     pub content: Content,
+    /// Whether somebody named this very file: what it defines is to be started.
+    pub named: bool,
 }
 
 /// What a file holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
-    /// Bytes, hopefully TOML.
+    /// Bytes, hopefully of a unit file.
     Bytes(Vec<u8>),
     /// It is a link to `/dev/null`: it takes the place of lower files, and says nothing.
     Mask,
+    /// It is a link to a file of the search path that defines the unit of this name.
+    Link(UnitName),
     /// It could not be read; it takes the place of lower files all the same.
     Unreadable(Box<Diagnostic>),
 }
@@ -33,6 +39,7 @@ impl Source {
             rank: 0,
             path: path.into(),
             content: Content::Bytes(text.as_bytes().to_vec()),
+            named: false,
         }
     }
 }
@@ -52,8 +59,24 @@ pub(crate) enum Role<'a> {
         /// `10-more.toml`
         file: &'a str,
     },
-    /// `web.service`: only good as a mask.
+    /// `web.service`: one of systemd's unit files, a link to one, or a mask.
     UnitName(&'a str),
+    /// `web.service.d/10-more.conf`: adds to a unit, whatever its file is.
+    Conf {
+        /// `web.service`, `web-.service` or `service`
+        of: &'a str,
+        /// `10-more.conf`
+        file: &'a str,
+    },
+    /// `web.target.wants/db.service`: adds to the dependencies of a unit.
+    Link {
+        /// `web.target`
+        of: &'a str,
+        /// `wants`
+        key: &'static str,
+        /// `db.service`
+        file: &'a str,
+    },
 }
 
 impl Source {
@@ -66,7 +89,11 @@ impl Source {
         ) {
             (Some(stem), Some(_)) if !stem.is_empty() => Role::DropIn { stem, file },
             (_, Some(stem)) => Role::Fragment { stem },
-            (_, None) => Role::UnitName(file),
+            (_, None) => match (gather::drop_ins_of(directory), gather::links_of(directory)) {
+                (Some(of), _) if file.ends_with(".conf") => Role::Conf { of, file },
+                (_, Some((of, key))) => Role::Link { of, key, file },
+                _ => Role::UnitName(file),
+            },
         }
     }
 }
@@ -85,5 +112,13 @@ mod tests {
             "DropIn { stem: \"web\", file: \"1.toml\" }"
         );
         assert_eq!(role("/u/web.service"), "UnitName(\"web.service\")");
+        assert_eq!(
+            role("/u/web-.service.d/1.conf"),
+            "Conf { of: \"web-.service\", file: \"1.conf\" }"
+        );
+        assert_eq!(
+            role("/u/a.target.wants/b.service"),
+            "Link { of: \"a.target\", key: \"wants\", file: \"b.service\" }"
+        );
     }
 }

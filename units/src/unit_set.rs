@@ -35,6 +35,8 @@ pub struct UnitSet {
 struct Base {
     units: BTreeMap<UnitName, Arc<Definition>>,
     links: Links,
+    /// Other names of units.
+    aliases: BTreeMap<UnitName, UnitName>,
     surroundings: Surroundings,
 }
 
@@ -85,13 +87,15 @@ impl UnitSet {
         around: &Surroundings,
     ) -> (UnitSet, Vec<Diagnostic>) {
         let mut diagnostics = add_named_instances(&mut units, around);
+        let aliases = aliases_of(&mut units);
         diagnostics.extend(check_set::addresses(&mut units));
-        diagnostics.extend(check_set::triggers(&mut units));
+        diagnostics.extend(check_set::triggers(&mut units, &aliases));
         let mut links = Links::new();
         for unit in units.values() {
             tie(unit, &mut links);
         }
         autostart(&units, &mut links);
+        use_own_names(&aliases, &mut links);
         order_targets(&units, &mut links);
         for ties in links.values_mut() {
             ties.sort_unstable();
@@ -101,6 +105,7 @@ impl UnitSet {
         let base = Base {
             units,
             links,
+            aliases,
             surroundings: around.clone(),
         };
         let set = UnitSet {
@@ -114,10 +119,22 @@ impl UnitSet {
 
     /// The definition of a unit that was loaded, or made with [`UnitSet::instantiate`].
     pub fn get(&self, name: &UnitName) -> Option<&Arc<Definition>> {
+        let name = self.base.aliases.get(name).unwrap_or(name);
         self.base
             .units
             .get(name)
             .or_else(|| self.instances.units.get(name))
+    }
+
+    /// The name a unit goes by itself, where `name` may be another one of its names.
+    pub fn own_name(&self, name: &UnitName) -> UnitName {
+        if let Some(own) = self.base.aliases.get(name) {
+            return own.clone();
+        }
+        let template = name.template();
+        let own = template.and_then(|template| self.base.aliases.get(&template));
+        own.and_then(|own| own.instantiate(name.instance()?).ok())
+            .unwrap_or_else(|| name.clone())
     }
 
     /// Every unit that was loaded or made, those loaded first, each part in the order of names.
@@ -152,6 +169,7 @@ impl UnitSet {
     /// The definition of a unit, made from its template where it has no own. The set stays as it
     /// is: see [`UnitSet::instantiate`].
     pub fn resolve(&self, name: &UnitName) -> Option<Arc<Definition>> {
+        let name = &self.own_name(name);
         if let Some(found) = self.get(name) {
             return Some(found.clone());
         }
@@ -357,6 +375,43 @@ fn add_named_instances(
     Vec::new()
 }
 
+/// The other names units go by. What has the name itself is gone, where it is only built in.
+fn aliases_of(units: &mut BTreeMap<UnitName, Arc<Definition>>) -> BTreeMap<UnitName, UnitName> {
+    let mut aliases = BTreeMap::new();
+    for unit in units.values() {
+        for alias in unit.aliases() {
+            let built_in = |held: &Arc<Definition>| held.origin().fragment.is_none();
+            if units.get(alias).is_none_or(built_in) {
+                aliases.insert(alias.clone(), unit.name().clone());
+            }
+        }
+    }
+    for alias in aliases.keys() {
+        units.remove(alias);
+    }
+    aliases
+}
+
+/// Ties that were made to another name of a unit belong to the unit.
+fn use_own_names(aliases: &BTreeMap<UnitName, UnitName>, links: &mut Links) {
+    if aliases.is_empty() {
+        return;
+    }
+    for (alias, own) in aliases {
+        if let Some(ties) = links.remove(alias) {
+            links.entry(own.clone()).or_default().extend(ties);
+        }
+    }
+    for (name, ties) in links {
+        for (_, other) in ties.iter_mut() {
+            if let Some(own) = aliases.get(other) {
+                *other = own.clone();
+            }
+        }
+        ties.retain(|(_, other)| other != name);
+    }
+}
+
 /// Ties two units, from both ends.
 fn bind(links: &mut Links, from: &UnitName, word: Dependency, to: &UnitName) {
     if from != to {
@@ -379,6 +434,9 @@ fn tie(unit: &Definition, links: &mut Links) {
     }
     for word in Dependency::ALL {
         let Some(id) = word.setting() else { continue };
+        if id.row().is_install() && !unit.installs_itself() {
+            continue;
+        }
         for other in unit.names_of(id) {
             bind(links, name, *word, other);
         }

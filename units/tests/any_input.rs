@@ -8,6 +8,7 @@ fn source(path: &str, bytes: &[u8]) -> Source {
         rank: 0,
         path: path.into(),
         content: Content::Bytes(bytes.to_vec()),
+        named: false,
     }
 }
 

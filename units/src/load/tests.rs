@@ -386,6 +386,7 @@ fn higher_directories_replace_files() {
             rank: 0,
             path: "/etc/gone.service".into(),
             content: Content::Mask,
+            named: false,
         },
     ];
     let (set, found) = load(&sources, &Surroundings::example());
@@ -530,6 +531,7 @@ fn bytes_that_are_no_text() {
             rank: 0,
             path: "/u/web.toml".into(),
             content: Content::Bytes(bytes.to_vec()),
+            named: false,
         };
         let (set, found) = load(&[source], &around);
         assert!(found.iter().any(Diagnostic::is_error), "{bytes:?}");

@@ -1,0 +1,374 @@
+//! systemd's own unit files: what is read, from where, and what it comes to.
+
+use units::{Content, Definition, Dependency, Source, Surroundings, UnitName, UnitSet, disk, load};
+
+fn name(text: &str) -> UnitName {
+    UnitName::parse(text).unwrap()
+}
+
+/// A file of the directory of this rank: `/0/a.service` is in the first.
+fn file(path: &str, text: &str) -> Source {
+    let rank = path[1..2].parse().unwrap();
+    Source {
+        rank,
+        ..Source::text(path, text)
+    }
+}
+
+fn link(path: &str, to: &str) -> Source {
+    let content = match to {
+        "/dev/null" => Content::Mask,
+        to => Content::Link(name(to)),
+    };
+    Source {
+        content,
+        ..file(path, "")
+    }
+}
+
+fn loaded(sources: &[Source]) -> (UnitSet, Vec<String>) {
+    let (set, found) = load(sources, &Surroundings::example());
+    (set, found.iter().map(ToString::to_string).collect())
+}
+
+fn good(sources: &[Source]) -> UnitSet {
+    let (set, found) = loaded(sources);
+    assert_eq!(found, [""; 0]);
+    set
+}
+
+fn unit(set: &UnitSet, text: &str) -> Definition {
+    let found = set.resolve(&name(text));
+    (*found.unwrap_or_else(|| panic!("no {text}"))).clone()
+}
+
+fn has(set: &UnitSet, from: &str, word: Dependency, to: &str) -> bool {
+    let (from, to) = (name(from), name(to));
+    set.dependencies(&from)
+        .any(|(w, other)| w == word && *other == to)
+}
+
+const SERVICE: &str = "[Service]\nExecStart=/bin/x\n";
+
+#[test]
+fn a_service_as_it_is_packaged() {
+    let text = "# A comment\n[Unit]\nDescription=The %p\nDocumentation=man:x(8) https://x\n\
+        After=network.target a.mount\n\n[Service]\nType=forking\nEnvironment=\"A=b c\" D=e\n\
+        EnvironmentFile=-/etc/default/x\nExecStartPre=/bin/a 'b c' ; /bin/d\nExecStart=/bin/x \\\n  --more\n\
+        PIDFile=/run/x.pid\nTimeoutSec=5min\nRemainAfterExit=yes\nX-ReadyAfter=0\n\
+        [Install]\nWantedBy=multi-user.target\n";
+    let set = good(&[file("/0/x.service", text)]);
+    let x = unit(&set, "x.service");
+    assert_eq!(x.description(), "The x");
+    assert_eq!(x.documentation().len(), 2);
+    assert_eq!(x.environment().len(), 2);
+    assert_eq!(x.exec_start_pre().len(), 2);
+    assert_eq!(x.exec_start()[0].to_string(), "/bin/x --more");
+    assert_eq!(x.timeout_start_sec(), x.timeout_stop_sec());
+    assert!(x.remain_after_exit());
+    // Installing it takes a link.
+    assert!(!has(
+        &set,
+        "multi-user.target",
+        Dependency::Wants,
+        "x.service"
+    ));
+    assert!(!has(&set, "default.target", Dependency::Wants, "x.service"));
+}
+
+#[test]
+fn it_starts_at_boot_when_linked_or_named() {
+    let set = good(&[
+        file("/0/x.service", SERVICE),
+        file("/0/y.service", SERVICE),
+        file("/0/multi-user.target.wants/x.service", ""),
+        file("/0/y.service.requires/x.service", ""),
+    ]);
+    assert!(has(
+        &set,
+        "multi-user.target",
+        Dependency::Wants,
+        "x.service"
+    ));
+    assert!(has(&set, "y.service", Dependency::Requires, "x.service"));
+    let named = Source {
+        named: true,
+        ..file("/0/x.service", SERVICE)
+    };
+    assert!(has(
+        &good(&[named]),
+        "default.target",
+        Dependency::Wants,
+        "x.service"
+    ));
+}
+
+/// As systemd: the line counts as not written.
+#[test]
+fn wrong_values_are_left_out() {
+    let text = "[Unit]\nAfter=a.service no b.service\n[Service]\nExecStart=/bin/x\nRestartSec=soon\n\
+        Environment=A=1 nothing B=%Z C=3\nUMask=99\nRestart=perhaps\n";
+    let (set, found) = loaded(&[file("/0/x.service", text)]);
+    let x = unit(&set, "x.service");
+    assert!(x.is_loaded(), "{found:?}");
+    assert_eq!(x.after(), [name("a.service"), name("b.service")]);
+    let variables: Vec<String> = x.environment().iter().map(ToString::to_string).collect();
+    assert_eq!(variables, ["A=1", "C=3"]);
+    let expected = [
+        "/0/x.service:2:1: warning: `After=no` is ignored: ",
+        "/0/x.service:5:1: warning: `RestartSec=soon` is ignored: ",
+        "/0/x.service:6:1: warning: `Environment=nothing` is ignored: ",
+        "/0/x.service:6:1: warning: `Environment=B=%Z` is ignored: ",
+        "/0/x.service:7:1: warning: `UMask=99` is ignored: ",
+        "/0/x.service:8:1: warning: `Restart=perhaps` is ignored: ",
+    ];
+    for line in expected {
+        assert!(
+            found.iter().any(|said| said.starts_with(line)),
+            "{line}: {found:#?}"
+        );
+    }
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+}
+
+/// Here ignoring would start something else.
+#[test]
+fn some_wrong_values_are_errors() {
+    for wrong in [
+        "ExecStart=bin/x",
+        "ExecStart=/bin/x\nUser=not a user",
+        "ExecStart=/bin/x\nType=whatever",
+        "ExecStart=/bin/x\nWorkingDirectory=here",
+        "ExecStart=/bin/x\nExecStartPre=/bin/%Z",
+        "ExecStart=/bin/x\nPrivateTmp=yes",
+    ] {
+        let text = format!("[Service]\n{wrong}\n");
+        let (set, found) = loaded(&[file("/0/x.service", &text)]);
+        assert_eq!(
+            unit(&set, "x.service").load_state().as_str(),
+            "bad-setting",
+            "{wrong}"
+        );
+        assert_eq!(found.len(), 1, "{found:?}");
+    }
+}
+
+#[test]
+fn unsupported_settings_can_be_ignored() {
+    let text =
+        format!("[Unit]\nX-IgnoreUnsupported=yes\n{SERVICE}PrivateTmp=yes\nProtectHome=no\n");
+    let (set, found) = loaded(&[file("/0/x.service", &text)]);
+    assert!(unit(&set, "x.service").is_loaded());
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("`PrivateTmp` is ignored"), "{found:?}");
+}
+
+#[test]
+fn drop_ins_by_name_prefix_and_kind() {
+    let set = good(&[
+        file("/0/a-b.service", SERVICE),
+        file(
+            "/0/a-b.service.d/20.conf",
+            "[Service]\nUser=own\nUMask=0001",
+        ),
+        file(
+            "/0/a-.service.d/10.conf",
+            "[Service]\nUser=prefix\nGroup=prefix",
+        ),
+        file(
+            "/0/service.d/30.conf",
+            "[Unit]\nDescription=all\n[Service]\nUMask=0077",
+        ),
+        // The same file name: of the kind's and the unit's own, the latter counts.
+        file("/0/service.d/20.conf", "[Service]\nUser=kind"),
+        // In a higher directory it hides the lower one, and a mask hides it.
+        file("/1/a-b.service.d/20.conf", "[Service]\nUser=low"),
+        link("/0/a-b.service.d/40.conf", "/dev/null"),
+        file("/1/a-b.service.d/40.conf", "[Service]\nUser=masked"),
+        // Units of TOML files take them as well.
+        file("/0/t.toml", "[service]\nexec-start = '/bin/t'"),
+        file(
+            "/0/t.service.d/1.conf",
+            "[Service]\nUser=\nUser=t\nExecStart=\nExecStart=/bin/u",
+        ),
+    ]);
+    let unit_of = |text| unit(&set, text);
+    let ab = unit_of("a-b.service");
+    assert_eq!((ab.user(), ab.group()), (Some("own"), Some("prefix")));
+    assert_eq!(ab.umask().to_string(), "0077");
+    assert_eq!(ab.description(), "all");
+    let drop_ins: Vec<&str> = ab.origin().drop_ins.iter().map(|path| &**path).collect();
+    assert_eq!(
+        drop_ins,
+        [
+            "/0/a-.service.d/10.conf",
+            "/0/a-b.service.d/20.conf",
+            "/0/service.d/30.conf"
+        ]
+    );
+    let t = unit_of("t.service");
+    assert_eq!((t.user(), &*t.exec_start()[0].path), (Some("t"), "/bin/u"));
+    assert_eq!(t.exec_start().len(), 1);
+}
+
+#[test]
+fn templates_and_instances() {
+    let set = good(&[
+        file("/0/w@.service", "[Service]\nExecStart=/bin/w %i"),
+        file("/0/w@.service.d/1.conf", "[Service]\nUser=all"),
+        file("/0/w@two.service.d/2.conf", "[Service]\nGroup=two"),
+        file("/0/multi-user.target.wants/w@one.service", ""),
+    ]);
+    assert!(has(
+        &set,
+        "multi-user.target",
+        Dependency::Wants,
+        "w@one.service"
+    ));
+    let one = unit(&set, "w@one.service");
+    assert_eq!(one.exec_start()[0].to_string(), "/bin/w one");
+    assert_eq!((one.user(), one.group()), (Some("all"), None));
+    let two = unit(&set, "w@two.service");
+    assert_eq!(two.exec_start()[0].to_string(), "/bin/w two");
+    assert_eq!((two.user(), two.group()), (Some("all"), Some("two")));
+}
+
+#[test]
+fn masks() {
+    let set = good(&[
+        link("/0/a.service", "/dev/null"),
+        file("/1/a.service", SERVICE),
+        file("/0/b.service", SERVICE),
+        link("/1/b.service", "/dev/null"),
+        file("/0/c.service", ""),
+        file("/1/c.service", SERVICE),
+        link("/1/d.service", "/dev/null"),
+        file("/0/d.toml", "[service]\nexec-start = '/bin/d'"),
+    ]);
+    let state = |text| unit(&set, text).load_state().as_str().to_owned();
+    assert_eq!(state("a.service"), "masked");
+    assert_eq!(state("b.service"), "loaded");
+    assert_eq!(state("c.service"), "masked");
+    assert_eq!(state("d.service"), "loaded");
+}
+
+#[test]
+fn links_are_other_names() {
+    let set = good(&[
+        file("/1/sshd.service", SERVICE),
+        link("/0/ssh.service", "sshd.service"),
+        link("/0/openssh.service", "ssh.service"),
+        file("/0/ssh.service.d/1.conf", "[Service]\nUser=x"),
+        file(
+            "/0/a.service",
+            "[Unit]\nAfter=ssh.service\nWants=openssh.service\n[Service]\nExecStart=/bin/x",
+        ),
+        link("/0/default.target", "rescue.target"),
+        file("/0/w@.service", SERVICE),
+        link("/0/v@.service", "w@.service"),
+    ]);
+    let ssh = unit(&set, "ssh.service");
+    assert_eq!(*ssh.name(), name("sshd.service"));
+    assert_eq!(ssh.user(), Some("x"));
+    assert_eq!(
+        ssh.aliases(),
+        [name("openssh.service"), name("ssh.service")]
+    );
+    assert!(has(&set, "a.service", Dependency::After, "sshd.service"));
+    assert!(has(&set, "sshd.service", Dependency::WantedBy, "a.service"));
+    assert_eq!(*unit(&set, "default.target").name(), name("rescue.target"));
+    assert_eq!(set.own_name(&name("v@1.service")), name("w@1.service"));
+    assert_eq!(*unit(&set, "v@1.service").name(), name("w@1.service"));
+
+    let records: Vec<(UnitName, String)> = set
+        .records()
+        .map(|(name, record)| (name.clone(), record))
+        .collect();
+    let texts = records
+        .iter()
+        .map(|(name, record)| (name.clone(), record.as_str()));
+    let (again, _) = UnitSet::from_records(texts, &Surroundings::example());
+    assert_eq!(again.own_name(&name("ssh.service")), name("sshd.service"));
+    assert!(set.diff(&again).is_empty());
+}
+
+#[test]
+fn links_that_lead_nowhere_are_said() {
+    let (_, found) = loaded(&[
+        link("/0/a.service", "b.service"),
+        link("/0/b.service", "a.service"),
+        link("/0/c.service", "d.socket"),
+        file("/0/d.socket", "[Socket]\nListenStream=1\n"),
+        file("/0/d.service", SERVICE),
+    ]);
+    assert_eq!(found.len(), 3, "{found:?}");
+    assert!(found[0].contains("a.service is a link that leads nowhere"));
+    assert!(found[2].contains("which is another kind of unit"));
+}
+
+#[test]
+fn other_kinds_are_known_and_not_loaded() {
+    let set = good(&[
+        file("/0/a.mount", "[Mount]\nWhat=/dev/a\nWhere=/a\n"),
+        file("/0/b.slice", "[Unit]\nDescription=B\n"),
+    ]);
+    assert_eq!(unit(&set, "a.mount").load_state().as_str(), "bad-setting");
+    assert!(unit(&set, "b.slice").is_loaded());
+    assert!(unit(&set, "system.slice").is_loaded());
+}
+
+#[test]
+fn a_file_named_like_a_built_in_unit_does_not_hide_it() {
+    let set = good(&[file("/0/user.toml", "[service]\nexec-start = '/bin/x'")]);
+    assert!(unit(&set, "user.slice").is_loaded());
+    assert!(unit(&set, "user.service").is_loaded());
+}
+
+/// Links, drop-ins and masks as they lie in directories.
+#[test]
+fn directories_of_systemd() {
+    use std::os::unix::fs::symlink;
+
+    let scratch = tempfile::tempdir().unwrap();
+    let [etc, lib] = ["etc", "lib"].map(|part| scratch.path().join(part));
+    let wants = etc.join("multi-user.target.wants");
+    for directory in [&lib, &wants, &etc.join("x.service.d")] {
+        std::fs::create_dir_all(directory).unwrap();
+    }
+    let write = |path: std::path::PathBuf, text: &str| std::fs::write(path, text).unwrap();
+    write(lib.join("x.service"), SERVICE);
+    write(lib.join("y.service"), SERVICE);
+    write(lib.join("notes.txt"), "nothing");
+    write(etc.join("x.service.d/1.conf"), "[Service]\nUser=x\n");
+    write(etc.join("x.service.d/1.bak"), "[Service]\nUser=y\n");
+    symlink(lib.join("x.service"), wants.join("x.service")).unwrap();
+    symlink(lib.join("x.service"), etc.join("alias.service")).unwrap();
+    symlink("/dev/null", etc.join("y.service")).unwrap();
+    // A link out of the search path is a unit of its own.
+    write(scratch.path().join("far.service"), SERVICE);
+    symlink(scratch.path().join("far.service"), etc.join("near.service")).unwrap();
+
+    let (uid, is_root) = {
+        use std::os::unix::fs::MetadataExt;
+        let uid = std::fs::metadata(scratch.path()).unwrap().uid();
+        (uid, uid == 0)
+    };
+    let around = Surroundings {
+        uid,
+        is_root,
+        ..Surroundings::example()
+    };
+    let (sources, problems) = disk::read(&[etc, lib], false, &around);
+    assert_eq!(problems, []);
+    let (set, found) = load(&sources, &around);
+    assert_eq!(found, []);
+    assert_eq!(unit(&set, "alias.service").user(), Some("x"));
+    assert!(has(
+        &set,
+        "multi-user.target",
+        Dependency::Wants,
+        "x.service"
+    ));
+    assert_eq!(unit(&set, "y.service").load_state().as_str(), "masked");
+    assert!(unit(&set, "near.service").is_loaded());
+}
