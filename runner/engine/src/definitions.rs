@@ -65,6 +65,14 @@ impl Definitions {
         self.kept_links = links;
     }
 
+    /// The name a unit goes by itself, where `name` is another one of its names.
+    pub(crate) fn own_name(&self, name: &UnitName) -> UnitName {
+        if self.kept.contains_key(name) {
+            return name.clone();
+        }
+        self.set.own_name(name)
+    }
+
     /// Makes an instance part of the set, if that is what the name asks for; true if it was made.
     pub(crate) fn ensure(&mut self, name: &UnitName) -> bool {
         let is_new_instance = name.instance().is_some()

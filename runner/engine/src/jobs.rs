@@ -35,6 +35,7 @@ impl Engine {
         mode: JobMode,
         boot: bool,
     ) -> Result<JobId, Refusal> {
+        let unit = &self.definitions.own_name(unit);
         self.ensure(unit);
         let world = World {
             definitions: &self.definitions,

@@ -225,10 +225,10 @@ impl Engine {
         self.definitions.kept().values()
     }
 
-    /// One unit. A valid name that is not loaded gives a view with no definition.
+    /// One unit, by any of its names. A valid name that is not loaded gives a view with no definition.
     #[must_use]
     pub fn unit(&self, name: &UnitName) -> Option<UnitView> {
-        Some(self.view(name))
+        Some(self.view(&self.definitions.own_name(name)))
     }
 
     /// All loaded units, in order of name.

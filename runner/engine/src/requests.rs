@@ -109,6 +109,7 @@ impl Engine {
         if self.state.meta().closing != Closing::No && verb != Verb::Stop {
             return Err(Refusal::ShuttingDown);
         }
+        let unit = &self.definitions.own_name(unit);
         self.ensure(unit);
         let can_reload = self.can_reload(unit);
         let kind = match verb {
@@ -153,6 +154,7 @@ impl Engine {
     }
 
     fn kill(&mut self, unit: &UnitName, whom: Whom, signal: Signal) -> Result<Answer, Refusal> {
+        let unit = &self.definitions.own_name(unit);
         let Some(state) = self.state.unit(unit) else {
             return match self.definitions.get(unit) {
                 Some(_) => Err(Refusal::NoProcess(unit.clone(), whom)),
@@ -198,7 +200,7 @@ impl Engine {
     }
 
     pub(crate) fn reset_failed(&mut self, unit: Option<UnitName>) -> Result<Answer, Refusal> {
-        let units: Vec<UnitName> = match unit {
+        let units: Vec<UnitName> = match unit.map(|unit| self.definitions.own_name(&unit)) {
             Some(unit) if self.state.unit(&unit).is_some() => vec![unit],
             Some(unit) if self.definitions.get(&unit).is_some() => return Ok(Answer::Done),
             Some(unit) => return Err(Refusal::NoSuchUnit(unit)),

@@ -31,8 +31,11 @@ pub(super) fn add(table: &mut Vec<Property>) {
         ("Names", "as"),
         State,
         Const,
-        "All its names; there are no aliases",
-        |u| texts([&u.detail.view.name]),
+        "All its names, its own first; the others are links to its file",
+        |u| {
+            let others = definition(u).map_or(&[][..], units::Definition::aliases);
+            texts(std::iter::once(&u.detail.view.name).chain(others))
+        },
     );
     add(
         ("LoadState", "s"),
