@@ -1,14 +1,12 @@
 //! Moments and lengths of time. Moments are printed in UTC: one log is read in many places.
 
+use units::civil::CivilTime;
 use units::value::Span;
 
 /// `2026-11-20 11:16:33 UTC`, from microseconds since 1970.
 pub(crate) fn moment(micros: u64) -> String {
-    let seconds = micros / 1_000_000;
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    let (year, month, day) = civil(days);
-    let (hour, minute, second) = (rest / 3_600, rest / 60 % 60, rest % 60);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
+    let seconds = i64::try_from(micros / 1_000_000).unwrap_or(i64::MAX);
+    format!("{} UTC", CivilTime::utc(seconds))
 }
 
 /// `5min 3s ago`: the two largest units are enough to know.
@@ -31,26 +29,6 @@ pub(crate) fn rough(micros: u64) -> String {
         ["0"] => "0s".to_owned(),
         parts => parts.join(" "),
     }
-}
-
-/// Year, month and day of a day counted from 1970-01-01, in the proleptic Gregorian calendar.
-/// Counts from the first of March of year 0, so that the leap day is the last of its year.
-fn civil(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let era = days / 146_097;
-    let day_of_era = days % 146_097;
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    (year, month, day)
 }
 
 #[cfg(test)]

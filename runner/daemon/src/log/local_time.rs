@@ -2,6 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use units::civil::MONTHS;
+
 /// A moment in local time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LocalTime {
@@ -14,11 +16,6 @@ pub(super) struct LocalTime {
     pub(super) second: u8,
     pub(super) millisecond: u16,
 }
-
-/// As ctime(3) and syslog have them.
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
 
 impl LocalTime {
     pub(super) fn now() -> LocalTime {

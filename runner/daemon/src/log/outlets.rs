@@ -10,6 +10,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 use units::UnitName;
+use units::civil::CivilTime;
 
 use super::console::{Console, Offered, Speaker};
 use super::device::Device;
@@ -652,18 +653,8 @@ impl Outlets {
 
 /// Seconds and microseconds since the epoch as text.
 fn rfc3339(seconds: u64, micros: u32) -> String {
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    // Howard Hinnant's civil_from_days: years begin in March, so that the leap day is the last.
-    let day = days + 719_468;
-    let (era, of_era) = (day / 146_097, day % 146_097);
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = year + era * 400 + u64::from(month <= 2);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
+    let shown = CivilTime::utc(i64::try_from(seconds).unwrap_or(i64::MAX)).to_string();
+    format!("{}.{micros:06}Z", shown.replace(' ', "T"))
 }
 
 /// What supervisord calls the process of a unit.

@@ -1,7 +1,7 @@
 //! The local time of a moment, which only the C library knows.
 #![expect(unsafe_code, reason = "localtime_r")]
 
-use crate::http::date::MONTHS;
+use units::civil::MONTHS;
 
 /// A moment as supervisord shows when a process ended: `Nov 20 08:45 AM`.
 pub(crate) fn short(seconds: i64) -> String {
