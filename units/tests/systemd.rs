@@ -1,4 +1,5 @@
 //! systemd's own unit files: what is read, from where, and what it comes to.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use units::{Content, Definition, Dependency, Source, Surroundings, UnitName, UnitSet, disk, load};
 
