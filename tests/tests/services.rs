@@ -496,3 +496,24 @@ fn signals_by_command() {
     world.ctl(&["stop", "x"]).ok();
     assert_eq!(world.event("x", "signal").detail, "SIGUSR1");
 }
+
+#[test]
+fn killed_as_a_whole_time_and_again() {
+    // Each time by way of its control group, where there are any: what was killed so takes
+    // newcomers badly, and a start into it must neither die nor be taken for a success.
+    let mut world = World::new();
+    world.unit(
+        "x.toml",
+        "[service]\nrestart = \"always\"\nrestart-sec = 0\nexec-start = \"@actor@ as=x tell=up pause\"\n\
+         exec-stop-post = \"@actor@ as=x tell=post\"\n",
+    );
+    world.start();
+    for _ in 0..3 {
+        world.event("x", "up");
+        world.ctl(&["kill", "--signal=KILL", "x"]).ok();
+        world.event("x", "post");
+    }
+    world.event("x", "up");
+    assert_eq!(world.show("x.service", "NRestarts"), "3");
+    world.ctl(&["stop", "x"]).ok();
+}

@@ -27,6 +27,18 @@ pub struct Cgroups {
     leaf: String,
 }
 
+/// A unit's group that a process is about to be put into.
+#[derive(Debug)]
+pub struct Entered {
+    /// Its directory.
+    pub directory: OwnedFd,
+    /// Whether nobody was ever killed by way of it. A process that is cloned into a group whose
+    /// `cgroup.kill` was written before, however long ago, is killed by Linux from 6.14 on, which
+    /// compares that group's count of kills with the one of the group the clone comes from. Into
+    /// such a group a process has to move by itself.
+    pub is_new: bool,
+}
+
 /// Where cgroup2 is mounted, the usual place and the one of machines that also use version 1.
 const MOUNTS: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 
@@ -131,28 +143,35 @@ impl Cgroups {
         self.base.join(directory_name(unit))
     }
 
-    /// Makes the unit's group if it is not there, and opens its directory.
+    /// Makes the unit's group if it is not there, and opens its directory. One that is there and
+    /// empty is made anew.
     ///
     /// # Errors
     /// Whatever the kernel says.
-    pub fn enter(&self, unit: &UnitName) -> io::Result<OwnedFd> {
+    pub fn enter(&self, unit: &UnitName) -> io::Result<Entered> {
         let directory = self.directory(unit);
-        let open = || {
-            let flags = rustix::fs::OFlags::PATH
-                | rustix::fs::OFlags::DIRECTORY
-                | rustix::fs::OFlags::CLOEXEC;
-            rustix::fs::open(&directory, flags, rustix::fs::Mode::empty())
-        };
         // Mostly it is not there: a group goes when its unit's run is over.
-        match make_directory(&directory) {
+        let made = match fs::create_dir(&directory) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 // An ending manager may just have removed the directory of all groups.
                 make_directory(&self.base)?;
-                make_directory(&directory)?;
+                fs::create_dir(&directory)
             }
-            made => made?,
-        }
-        Ok(open()?)
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                // One with processes, or with groups below it, stays.
+                let _ = fs::remove_dir(&directory);
+                fs::create_dir(&directory)
+            }
+            made => made,
+        };
+        let is_new = match made {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
+            made => made.map(|()| true)?,
+        };
+        let flags =
+            rustix::fs::OFlags::PATH | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
+        let directory = rustix::fs::open(&directory, flags, rustix::fs::Mode::empty())?;
+        Ok(Entered { directory, is_new })
     }
 
     /// Whether any process is in the unit's group or below it. A missing group has none.
@@ -316,9 +335,9 @@ mod tests {
         };
         let unit = name("life.service");
         assert!(!cgroups.is_populated(&unit));
-        let directory = cgroups.enter(&unit).unwrap();
-        let again = cgroups.enter(&unit).unwrap();
-        drop((directory, again));
+        assert!(cgroups.enter(&unit).unwrap().is_new);
+        // Empty, so another one takes its place.
+        assert!(cgroups.enter(&unit).unwrap().is_new);
         fs::create_dir(cgroups.directory(&unit).join("below")).unwrap();
         let mut child = std::process::Command::new("sleep")
             .arg("1000")
@@ -330,6 +349,7 @@ mod tests {
         )
         .unwrap();
         assert!(cgroups.is_populated(&unit));
+        assert!(!cgroups.enter(&unit).unwrap().is_new);
         assert_eq!(cgroups.processes(&unit), [child.id()]);
         assert_eq!(cgroups.contains(&unit, child.id()), Some(true));
         assert_eq!(

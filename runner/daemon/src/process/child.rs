@@ -57,6 +57,8 @@ pub(super) struct Script {
     pub argv: *const *const c_char,
     pub envp: *const *const c_char,
     /// Filled in by the child: the step that failed (0 for none) and its errno.
+    /// Set by the child when the keeper has been told of it.
+    pub registered: bool,
     pub failed_step: u32,
     pub failed_errno: c_int,
     /// Which limit failed, for the sentence.
@@ -117,6 +119,7 @@ fn steps(script: &mut Script) -> Result<Never, Step> {
             sys!(libc::SYS_sendto, script.register, record, len, flags, 0, 0),
             Step::Register,
         )?;
+        script.registered = true;
     }
     if script.copy_below > 0 {
         let unshare = libc::CLOSE_RANGE_UNSHARE;

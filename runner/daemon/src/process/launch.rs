@@ -131,6 +131,8 @@ pub(super) struct Placement {
     pub of_our_parent: bool,
     /// The control group's directory.
     pub cgroup: Option<RawFd>,
+    /// Let the child move there by itself: see [`crate::cgroup::Entered`].
+    pub by_itself: bool,
 }
 
 /// A process that exists, or existed: whether a step failed is in the script.
@@ -156,7 +158,7 @@ pub(super) unsafe fn launch(
     let blocked = BlockedSignals::all();
     let copy_below = script.copy_below;
     let mut method = known.get();
-    if placement.cgroup.is_none() {
+    if placement.cgroup.is_none() || placement.by_itself {
         method = method.max(Method::Clone3);
     }
     let result = loop {

@@ -10,6 +10,8 @@ use engine::event::SpawnFailure;
 use rustix::fs::OFlags;
 use units::value::{Limit, MemoryLimit, WorkingDirectory};
 
+use crate::cgroup::Entered;
+
 use super::child::{PID_ROOM, Script};
 use super::environment::{Environment, PID_VARIABLES, Value};
 use super::identity::{Identity, home};
@@ -37,7 +39,7 @@ pub(super) struct Plan {
     /// `None`: where we are.
     directory: Option<CString>,
     directory_optional: bool,
-    cgroup: Option<OwnedFd>,
+    cgroup: Option<Entered>,
     /// The keeper's socket and the record for it; `None` makes the child our own.
     pub(super) register: Option<(RawFd, Vec<u8>)>,
     pub(super) ignored_signals: u64,
@@ -226,13 +228,18 @@ impl Plan {
             path: self.path.as_ptr(),
             argv: argv.as_ptr(),
             envp: envp.as_ptr(),
+            registered: false,
             failed_step: 0,
             failed_errno: 0,
             failed_index: 0,
         };
         let placement = Placement {
             of_our_parent: self.register.is_some(),
-            cgroup: self.cgroup.as_ref().map(AsRawFd::as_raw_fd),
+            cgroup: self
+                .cgroup
+                .as_ref()
+                .map(|cgroup| cgroup.directory.as_raw_fd()),
+            by_itself: self.cgroup.as_ref().is_some_and(|cgroup| !cgroup.is_new),
         };
         #[allow(unsafe_code, reason = "the child reads the plan through raw pointers")]
         // SAFETY: everything the script points to is owned by `self` or by this function, is not
@@ -243,6 +250,11 @@ impl Plan {
             .map_err(|error| Failed::Step(open::failure(Step::Execute, "cannot clone", &error)))?;
         let (number, errno) = (script.failed_step, script.failed_errno);
         let Some(step) = Step::from_number(number) else {
+            if self.register.is_some() && !script.registered {
+                // Somebody killed it before it could do anything: nobody would report its end.
+                let errno = libc::EAGAIN;
+                return Err(Failed::Step(SpawnFailure::Shortage { errno }));
+            }
             return Ok(launched);
         };
         if self.register.is_none() {
@@ -558,7 +570,7 @@ fn open_files(wanted: Option<Limit>, original: (u64, u64)) -> (c_int, libc::rlim
     )
 }
 
-fn cgroup(order: &Order, settings: &Settings) -> Result<Option<OwnedFd>, SpawnFailure> {
+fn cgroup(order: &Order, settings: &Settings) -> Result<Option<Entered>, SpawnFailure> {
     let unit = &order.spawn.unit;
     let Some(cgroups) = &settings.cgroups else {
         if order.definition.memory_max() != MemoryLimit::NONE {

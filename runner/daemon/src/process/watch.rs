@@ -75,9 +75,8 @@ impl Watch {
     /// Reports changes of a control group's `cgroup.events`.
     pub(super) fn watch_group(&mut self, unit: &UnitName, events: &Path) {
         let Some(groups) = &self.groups else { return };
-        if self.watched_groups.contains_key(unit) {
-            return;
-        }
+        // Again if need be: the group may have been made anew, and then the watch on the old one is
+        // gone with it.
         match groups.add_watch(events, AddWatchFlags::IN_MODIFY) {
             Ok(watch) => drop(self.watched_groups.insert(unit.clone(), watch)),
             // Out of watches: ask again after a while.
