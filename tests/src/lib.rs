@@ -23,10 +23,12 @@
     reason = "a harness fails by panicking: that is the test's failure"
 )]
 
+pub mod beside;
 mod board;
 mod bus;
 mod client;
 mod journal;
+mod machine;
 mod peer;
 mod place;
 mod process;
@@ -36,6 +38,7 @@ mod world;
 pub use board::{Ended, Event};
 pub use client::{Client, Tally, get};
 pub use journal::{Entry, Journal};
+pub use machine::{Init, Machine};
 pub use peer::{CONFIGURATION, Kind, Peer, said, script};
 pub use place::{actor, free_port, needs_root, program, repository, tool};
 pub use process::{Process, children_running};

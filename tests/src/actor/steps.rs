@@ -38,23 +38,24 @@ struct Actor {
 const STEPS: &[(&str, Step)] = &[
     ("as", name),                   // as=NAME: report under this name
     ("tell", tell),                 // tell=WORD [DETAIL]: report
-    ("facts", facts),               // facts: report everything a process can know of its own set-up
-    ("notify", notify),             // notify=A=B|C=D: one datagram to NOTIFY_SOCKET
+    ("say", say), // say=TEXT: a line at the end of the file SOCKET, which is then no socket
+    ("facts", facts), // facts: report everything a process can know of its own set-up
+    ("notify", notify), // notify=A=B|C=D: one datagram to NOTIFY_SOCKET
     ("notify-child", notify_child), // the same, sent by a short-lived child
-    ("store", store),               // store=NAME: put a file descriptor into the fd store
-    ("print", print),               // print=TEXT: a line on standard output
-    ("eprint", eprint),             // eprint=TEXT: a line on standard error
+    ("store", store), // store=NAME: put a file descriptor into the fd store
+    ("print", print), // print=TEXT: a line on standard output
+    ("eprint", eprint), // eprint=TEXT: a line on standard error
     ("lines", lines), // lines=N: numbered lines on standard output, as fast as possible
-    ("tick", tick),   // tick=PER-SECOND: numbered lines until a held signal comes
-    ("hold", hold),   // hold=TERM,HUP: block these signals
-    ("await", wait),  // await: wait for a held signal, report it, go on
+    ("tick", tick), // tick=PER-SECOND: numbered lines until a held signal comes
+    ("hold", hold), // hold=TERM,HUP: block these signals
+    ("await", wait), // await: wait for a held signal, report it, go on
     ("pause", pause), // pause: for ever
-    ("exit", exit),   // exit=N
+    ("exit", exit), // exit=N
     ("raise", raise), // raise=KILL: to itself
-    ("lock", lock),   // lock=PATH: report `double` and end when somebody holds it
+    ("lock", lock), // lock=PATH: report `double` and end when somebody holds it
     ("detach", detach), // detach=PIDFILE: the rest is done by a grandchild
     ("leave", leave), // leave: start a child in a session of its own that ignores all
-    ("obey", obey),   // obey: perform the steps that the test sends
+    ("obey", obey), // obey: perform the steps that the test sends
     ("serve", serve), // serve: HTTP on the first passed listener, one request at a time
     ("answer", answer), // answer: one HTTP answer on standard input (inetd style)
 ];
@@ -106,6 +107,16 @@ fn name(actor: &mut Actor, argument: &str) -> Outcome {
 fn tell(actor: &mut Actor, argument: &str) -> Outcome {
     let (word, detail) = argument.split_once(' ').unwrap_or((argument, ""));
     actor.report(word, detail.into());
+    Ok(Next::On)
+}
+
+fn say(actor: &mut Actor, argument: &str) -> Outcome {
+    let mut file = File::options()
+        .create(true)
+        .append(true)
+        .open(&actor.socket)?;
+    // One write: lines of several processes do not mix.
+    file.write_all(format!("{argument}\n").as_bytes())?;
     Ok(Next::On)
 }
 

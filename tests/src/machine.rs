@@ -1,0 +1,165 @@
+//! A machine: the real systemd, or runnerd, as process 1 of namespaces of its own.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::place::{needs_root, program};
+use crate::world::Outcome;
+
+/// What is process 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Init {
+    /// The systemd that is installed here.
+    Systemd,
+    /// The runnerd under test.
+    Runnerd,
+}
+
+impl Init {
+    /// How it is called in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Init::Systemd => "systemd",
+            Init::Runnerd => "runnerd",
+        }
+    }
+
+    /// The program that talks to it.
+    const fn client(self) -> &'static str {
+        match self {
+            Init::Systemd => "systemctl",
+            Init::Runnerd => "/run/bin/runnerctl",
+        }
+    }
+}
+
+/// A booted init with its processes, mounts, network and cgroups; all of them end with this.
+#[derive(Debug)]
+pub struct Machine {
+    init: Init,
+    outer: Child,
+    leash: Option<ChildStdin>,
+    leader: u32,
+    console: PathBuf,
+}
+
+/// How many seconds a command inside may take; then its status is 124.
+const COMMAND_PATIENCE: &str = "20";
+/// How long a boot may take on a loaded computer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl Machine {
+    /// Boots with the unit files of a directory, which go to `/etc/systemd/system`, and waits
+    /// until the default target is reached. Needs root.
+    #[track_caller]
+    pub fn boot(init: Init, units: &Path) -> Machine {
+        needs_root();
+        let runnerd = program("runnerd");
+        let binaries = runnerd.parent().expect("a program is in a directory");
+        let mut outer = Command::new("bash")
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/src/machine/boot.sh"))
+            .args([init.name().as_ref(), units, binaries])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("bash");
+        let leash = outer.stdin.take();
+        let mut line = String::new();
+        BufReader::new(outer.stdout.take().expect("piped"))
+            .read_line(&mut line)
+            .expect("a line of boot.sh");
+        let (leader, console) = line
+            .trim_end()
+            .split_once(' ')
+            .expect("the namespaces could not be made: boot.sh said why");
+        let machine = Machine {
+            init,
+            outer,
+            leash,
+            leader: leader.parse().expect("a pid"),
+            console: console.into(),
+        };
+        let began = Instant::now();
+        while machine.ctl(&["is-active", "default.target"]).code != 0 {
+            assert!(
+                began.elapsed() < PATIENCE,
+                "{} does not come up:\n{}",
+                init.name(),
+                machine.console()
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        machine
+    }
+
+    /// What is process 1.
+    pub fn init(&self) -> Init {
+        self.init
+    }
+
+    /// What the init wrote.
+    pub fn console(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(&self.console).unwrap_or_default()).into_owned()
+    }
+
+    /// A file inside, by its absolute path there, as a path out here. Links on the way are
+    /// followed out here: only for what the test made itself.
+    pub fn file(&self, path: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root{path}", self.leader))
+    }
+
+    /// Runs a command inside, as root, and waits for it. It is killed, with status 124, after 20 s.
+    pub fn run(&self, words: &[&str]) -> Outcome {
+        finished(self.begin(words))
+    }
+
+    /// Begins a command inside, as root; [`finished`] waits for it.
+    pub fn begin(&self, words: &[&str]) -> Child {
+        Command::new("nsenter")
+            .args(["--all", "--target", &self.leader.to_string(), "--wdns=/"])
+            .args(["timeout", "--kill-after=1", COMMAND_PATIENCE])
+            .args(words)
+            .env_clear()
+            .env(
+                "PATH",
+                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            )
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("nsenter")
+    }
+
+    /// Runs the init's own client, systemctl or runnerctl, and waits for it.
+    pub fn ctl(&self, words: &[&str]) -> Outcome {
+        finished(self.begin_ctl(words))
+    }
+
+    /// Begins a command of the init's own client.
+    pub fn begin_ctl(&self, words: &[&str]) -> Child {
+        let mut all = vec![self.init.client()];
+        all.extend(words);
+        self.begin(&all)
+    }
+}
+
+/// Waits for a command that was begun.
+pub(crate) fn finished(child: Child) -> Outcome {
+    let output = child.wait_with_output().expect("a child of ours");
+    Outcome {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        drop(self.leash.take());
+        // boot.sh kills and clears away; there is nothing to do about a failure here.
+        let _ = self.outer.wait();
+    }
+}
