@@ -26,11 +26,20 @@ macro_rules! files {
 }
 
 files! {
-    restart_matrix
-    types
+    command_lines
     commands
+    conditions
+    dependencies
+    fd_store
+    files
+    jobs
+    notify
     order
+    restart_matrix
+    sockets
+    start_limits
     stop
     timeouts
-    start_limits
+    triggers
+    types
 }

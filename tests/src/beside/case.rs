@@ -23,7 +23,7 @@
 //! link (`-- a.service -> /dev/null`), a program (`-- file NAME`, in `@dir@`), a unit file that the
 //! step `put` writes (`-- later NAME`), the steps, and what is known to differ.
 //!
-//! A `with` line before the first case counts for all of them, one after a title for that case. A
+//! A `with` line before the first case counts for all that have none of that name. A
 //! word of it in the title multiplies the case, in the name of a part the part, and in a step it
 //! repeats the word of the step.
 //!
@@ -328,9 +328,9 @@ pub fn parse(text: &str) -> Result<Vec<Case>, String> {
             (Some(rest), draft) => {
                 let with =
                     With::parse(rest).ok_or_else(|| wrong("this is not `with NAME = WORD…`"))?;
-                draft
-                    .map_or(&mut shared, |draft| &mut draft.withs)
-                    .push(with);
+                let withs = draft.map_or(&mut shared, |draft| &mut draft.withs);
+                withs.retain(|other| other.placeholder != with.placeholder);
+                withs.push(with);
             }
             (None, Some(draft)) if line == "forgets" => draft.forgets = true,
             (None, _) => return Err(wrong("neither `==`, `--`, `with`, `forgets` nor a comment")),
