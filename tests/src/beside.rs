@@ -5,7 +5,7 @@
 //! [`case`] for how they are written; [`compare`] boots each init once for a whole file and
 //! performs its cases side by side, each with names, a directory and a log of its own.
 
-mod case;
+pub mod case;
 mod steps;
 
 use std::path::Path;

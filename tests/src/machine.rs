@@ -115,7 +115,7 @@ impl Machine {
         finished(self.begin(words))
     }
 
-    /// Begins a command inside, as root; [`finished`] waits for it.
+    /// Begins a command inside, as root; whoever asked waits for it.
     pub fn begin(&self, words: &[&str]) -> Child {
         Command::new("nsenter")
             .args(["--all", "--target", &self.leader.to_string(), "--wdns=/"])
