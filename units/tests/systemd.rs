@@ -189,7 +189,7 @@ fn drop_ins_by_name_prefix_and_kind() {
         // Units of TOML files take them as well.
         file("/0/t.toml", "[service]\nexec-start = '/bin/t'"),
         file(
-            "/0/t.service.d/1.conf",
+            "/0/t.service.d/90.conf",
             "[Service]\nUser=\nUser=t\nExecStart=\nExecStart=/bin/u",
         ),
     ]);
@@ -372,4 +372,182 @@ fn directories_of_systemd() {
     ));
     assert_eq!(unit(&set, "y.service").load_state().as_str(), "masked");
     assert!(unit(&set, "near.service").is_loaded());
+}
+
+/// A setting that nobody does is an error that says so, and with `ignore-unsupported` a warning.
+#[test]
+fn what_is_not_supported_is_said() {
+    let text = "[service]\nexec-start = '/a'\nprivate-tmp = true\nprotect-home = false\n";
+    let (set, found) = units::load_texts(&[("a.toml", text)], &Surroundings::example());
+    let a = name("a.service");
+    assert_eq!(set.get(&a).unwrap().load_state().as_str(), "bad-setting");
+    let said: Vec<String> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].starts_with("a.toml:3:1: error: `private-tmp` is not supported: "));
+    assert!(said[0].contains("without this protection"), "{}", said[0]);
+
+    let ignoring = format!("{text}ignore-unsupported = true\n");
+    let everywhere = Surroundings {
+        ignore_unsupported: true,
+        ..Surroundings::example()
+    };
+    for (text, around) in [(&*ignoring, Surroundings::example()), (text, everywhere)] {
+        let (set, found) = units::load_texts(&[("a.toml", text)], &around);
+        assert!(set.get(&a).unwrap().is_loaded());
+        assert_eq!(found.len(), 1);
+        assert!(!found[0].is_error());
+        assert!(found[0].message.contains("runs without this protection"));
+    }
+}
+
+#[test]
+fn other_names_of_systemd_are_hints_in_toml() {
+    let text = "[service]\nexec-start = '/a'\ntimeout-sec = 5\n";
+    let (_, found) = units::load_texts(&[("a.toml", text)], &Surroundings::example());
+    let hint = found[0].hint.as_deref();
+    assert_eq!(
+        hint,
+        Some("it is written `timeout-start-sec` and `timeout-stop-sec` here")
+    );
+}
+
+mod both_ways {
+    use proptest::prelude::*;
+    use units::settings::{self, Shape};
+    use units::systemd::export::export;
+    use units::systemd::import::{File, import};
+    use units::{Definition, Diagnostic, SettingId, Surroundings, UnitName, load_texts};
+
+    fn definition(set: &units::UnitSet, name: &UnitName) -> Definition {
+        (**set.get(name).unwrap()).clone()
+    }
+
+    /// What `export` writes and `import` reads again.
+    fn there_and_back(kind: &str, lines: &str) -> Option<(Definition, Definition, String)> {
+        let around = Surroundings::example();
+        let name = UnitName::parse(&format!("x.{kind}")).unwrap();
+        let (set, found) = load_texts(&[("x.toml", &format!("[{kind}]\n{lines}"))], &around);
+        if found.iter().any(Diagnostic::is_error) {
+            return None;
+        }
+        let before = definition(&set, &name);
+        let exported = export(&before);
+        let path = format!("/u/{name}");
+        let files = [File {
+            path: &path,
+            bytes: exported.text.as_bytes(),
+        }];
+        let imported = import(&files, &around);
+        assert!(
+            !imported.diagnostics.iter().any(Diagnostic::is_error),
+            "{}\n{:?}",
+            exported.text,
+            imported.diagnostics
+        );
+        let text = &imported.files[0].text;
+        let (set, found) = load_texts(&[("x.toml", text)], &around);
+        assert!(!found.iter().any(Diagnostic::is_error), "{text}\n{found:?}");
+        let shown = format!("{lines}\n--\n{}\n--\n{text}", exported.text);
+        Some((before, definition(&set, &name), shown))
+    }
+
+    /// What differs, apart from how it is said that a unit starts at boot.
+    fn lost(before: &Definition, after: &Definition) -> Vec<SettingId> {
+        let mut lost = before.changed_settings(after);
+        lost.retain(|id| !matches!(*id, SettingId::Autostart | SettingId::WantedBy));
+        lost
+    }
+
+    #[test]
+    fn a_service_with_everything_awkward() {
+        let lines = "description = 'a  b %%'\nexec-start = ['/bin/sh', '-c', '''echo \"a\n b\"; ; %n''']\n\
+            exec-start-pre = ['/bin/a ; -/bin/b \"c d\"', ['/bin/c', ';']]\nlog-file = '/l'\n\
+            ready-after = '2s'\nworking-directory = 'inherit'\numask = 0o027\n\
+            environment = { A = 'b c', D = 'e\"f' }\nstandard-output = 'log'\nautostart = false\n\
+            after = ['a.service', 'b.service']\n[service.install]\nwanted-by = ['c.target']";
+        let (before, after, shown) = there_and_back("service", lines).expect("it loads");
+        assert_eq!(lost(&before, &after), [], "{shown}");
+        assert_eq!(after.wanted_by(), before.wanted_by());
+    }
+
+    #[test]
+    fn what_starts_at_boot_stays_so() {
+        let around = Surroundings::example();
+        let packaged = |install: &str| {
+            let text = format!("[Service]\nExecStart=/bin/x\n{install}");
+            let files = [File {
+                path: "/u/x.service",
+                bytes: text.as_bytes(),
+            }];
+            import(&files, &around).files[0].text.clone()
+        };
+        assert!(packaged("").contains("autostart = false"));
+        let wanted = packaged("[Install]\nWantedBy=multi-user.target\n");
+        assert!(!wanted.contains("autostart"), "{wanted}");
+        assert!(
+            wanted.contains("[service.install]\nwanted-by = \"multi-user.target\""),
+            "{wanted}"
+        );
+        let (before, after, shown) = there_and_back("service", "exec-start = '/bin/x'").unwrap();
+        assert!(before.autostart() && after.autostart(), "{shown}");
+    }
+
+    /// A value of every kind, right for some settings and wrong for others.
+    fn value() -> impl Strategy<Value = String> {
+        prop_oneof![
+            Just("true".to_owned()),
+            Just("0".to_owned()),
+            (1..100u32).prop_map(|n| n.to_string()),
+            prop_oneof![
+                Just("/bin/x %i $A 'b c' \"\\n\" ; -/bin/y"),
+                Just("a.service b.service"),
+                Just("a.socket"),
+                Just("a.target"),
+                Just("5min 20s"),
+                Just("64M"),
+                Just("0640"),
+                Just("SIGUSR1"),
+                Just("notify"),
+                Just("oneshot"),
+                Just("always"),
+                Just("mixed"),
+                Just("/run/x"),
+                Just("-/etc/x"),
+                Just("@x"),
+                Just("8080"),
+                Just("A=1 \"B=c d\" C=%n"),
+                Just("file:/x"),
+                Just("10:20"),
+                Just("root"),
+                Just("TEMPFAIL SIGKILL 3"),
+                Just("null"),
+            ]
+            .prop_map(|text| format!("{:?}", text)),
+            "'[a-z0-9%@/:. -]{1,12}'",
+        ]
+    }
+
+    proptest! {
+        /// Each setting of the table alone, with whatever value it takes.
+        #[test]
+        fn every_setting_comes_back(index in 0..settings::all().count(), value in value()) {
+            let row = settings::all().nth(index).unwrap();
+            let kind = ["service", "socket", "target", "slice"].into_iter().find(|kind| {
+                row.is_in_table_of(units::UnitKind::from_word(kind).unwrap())
+            });
+            let (kind, mut lines) = match kind {
+                Some(kind) => (kind, format!("{} = {value}\n", row.key)),
+                None => ("service", format!("[service.install]\n{} = {value}\n", row.key)),
+            };
+            let base = match kind {
+                "service" if row.key != "exec-start" => "exec-start = '/bin/base'\n",
+                "socket" if row.value.shape != Shape::ListOrNumber => "listen-fifo = '/base'\nservice = 'default.target'\n",
+                _ => "",
+            };
+            lines.insert_str(0, base);
+            if let Some((before, after, shown)) = there_and_back(kind, &lines) {
+                prop_assert_eq!(lost(&before, &after), vec![], "{}", shown);
+            }
+        }
+    }
 }

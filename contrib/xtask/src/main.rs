@@ -16,6 +16,7 @@ mod roff;
 mod schema;
 mod settings;
 mod supervisord;
+mod systemd;
 mod template;
 #[cfg(test)]
 mod tidy;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use dbus::names::interface::{JOB, MANAGER, SERVICE, SOCKET, UNIT};
 
-use crate::{completions, interface, schema, settings, supervisord, verbs};
+use crate::{completions, interface, schema, settings, supervisord, systemd, verbs};
 
 /// A generated file.
 pub(crate) struct Output {
@@ -51,6 +51,7 @@ const OUTPUTS: &[(&str, Maker)] = &[
     ("man/runnerctl.1", verbs::page),
     ("man/runner.unit.5", settings::page),
     ("man/runner-supervisord.7", supervisord::page),
+    ("man/runner-systemd.7", systemd::page),
 ];
 
 fn all(root: &Path) -> Result<Vec<Output>, String> {

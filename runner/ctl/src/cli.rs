@@ -119,15 +119,23 @@ pub enum Verb {
     /// Reports every problem as file:line:column. Exit status: 0 if there are no errors, else 1.
     /// A PATH may be a supervisord.conf. Needs no runnerd.
     Check(CheckArgs),
-    /// Turn a supervisord.conf into unit files that do the same
+    /// Turn a supervisord.conf, or unit files of systemd, into unit files that do the same
     ///
-    /// Each group becomes a file, and a program in no group is a group of its own. The report has a
+    /// Unit files of systemd (`x.service`, `x.socket` …) become a file for each name; comments are
+    /// kept. Of a supervisord.conf each group becomes a file, and a program in no group is a group of its own. The report has a
     /// line for each option: mapped, approximated (and how it differs), dropped (and why), or to
     /// decide. Files of supervisor 1 (ZConfig) and options of supervisor 2 are read as well. Users,
     /// directories and variables that are not on this machine are noted. Exit status: 0 if nothing
-    /// was lost, 3 if an option was dropped or is to be decided, 2 if supervisord refuses the file.
-    /// Needs no runnerd. See runner-supervisord(7).
+    /// was lost, 3 if an option was dropped or is to be decided, 2 if a file cannot be used.
+    /// Needs no runnerd. See runner-supervisord(7) and runner-systemd(7).
     Import(ImportArgs),
+    /// Write units as unit files of another system
+    ///
+    /// The unit files are read as runnerd would read them, drop-ins included. What the other system
+    /// does not have is kept in words it passes over (`X-ReadyAfter=`), and the report says so. Exit
+    /// status: 0 if nothing is lost there, 3 if something is. Needs no runnerd. See
+    /// runner-systemd(7).
+    Export(ExportArgs),
     /// Read all unit files again
     ///
     /// If a file has a new error, nothing is applied: all problems are printed, the exit status is
@@ -416,9 +424,10 @@ pub struct EscapeArgs {
 /// Of `import`.
 #[derive(Debug, Args)]
 pub struct ImportArgs {
-    /// The supervisord.conf; `-` is standard input, in which [include] cannot be followed
-    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub file: PathBuf,
+    /// A supervisord.conf, or unit files of systemd; `-` is a supervisord.conf from standard input,
+    /// in which [include] cannot be followed
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath, required = true)]
+    pub files: Vec<PathBuf>,
     /// Write the unit files into this directory, which is made if it is missing; otherwise they are
     /// printed, and the report goes to standard error
     #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -426,6 +435,34 @@ pub struct ImportArgs {
     /// Replace unit files that are there
     #[arg(long, requires = "output")]
     pub force: bool,
+}
+
+/// Of `export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// The system to write for
+    #[arg(value_name = "SYSTEM", value_enum)]
+    pub system: System,
+    /// The units
+    #[arg(value_name = "UNIT", required = true)]
+    pub units: Vec<UnitArg>,
+    /// Read this directory or unit file instead of the search path; may be said several times
+    #[arg(short, long = "path", value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub paths: Vec<PathBuf>,
+    /// Write the unit files into this directory, which is made if it is missing; otherwise they are
+    /// printed, and the report goes to standard error
+    #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub output: Option<PathBuf>,
+    /// Replace unit files that are there
+    #[arg(long, requires = "output")]
+    pub force: bool,
+}
+
+/// A system that has unit files of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum System {
+    /// systemd
+    Systemd,
 }
 
 /// Of `daemon-reload`.

@@ -14,9 +14,9 @@ starts them on the first connection, restarts them, keeps their logs, and stops
 all of them cleanly. Stays in the foreground; SIGTERM or ctrl-C stop in order,
 a second one hurries.
 
-PATH is a directory of unit files, a unit file (NAME.toml), or a
-supervisord.conf. Units of paths named here count as enabled. Without PATH the
-search path is read:
+PATH is a directory of unit files, a unit file (NAME.toml, or one of systemd's
+such as NAME.service), or a supervisord.conf. A unit file named here counts as
+enabled. Without PATH the search path is read:
 /etc/runner/units, /run/runner/units, /usr/local/lib/runner/units,
 /usr/lib/runner/units; the XDG directories when not root.
 

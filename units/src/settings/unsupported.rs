@@ -8,7 +8,7 @@
 mod never;
 mod not_yet;
 
-use super::{Section, all};
+use super::{Section, Setting, all};
 use crate::name::UnitKind;
 
 /// What leaving a word out loses.
@@ -61,6 +61,16 @@ static COMMANDS_OF_SOCKETS: Unsupported = Unsupported {
     loss: Loss::Nothing,
 };
 
+/// What a slice would need to divide anything.
+static LIMITS_OF_SLICES: Unsupported = Unsupported {
+    title: "Limits of slices",
+    sections: SLICE,
+    names: &[],
+    why: "nothing is divided among slices",
+    instead: "set it for each service",
+    loss: Loss::Behaviour,
+};
+
 /// Every group of words, in the order it is documented.
 pub fn groups() -> impl Iterator<Item = &'static Unsupported> {
     never::WORDS.iter().chain(not_yet::WORDS)
@@ -73,14 +83,21 @@ pub fn named(section: Section, name: &str) -> Option<&'static Unsupported> {
     if let Some(group) = groups().find(listed) {
         return Some(group);
     }
-    let of_commands = |section: &Section| matches!(section, Section::Exec | Section::Kill);
-    let is_commands = section == Section::Socket
-        && all().any(|row| {
-            row.systemd == Some(name)
-                && row.sections.iter().any(of_commands)
-                && !row.is_in_table_of(UnitKind::Socket)
-        });
-    is_commands.then_some(&COMMANDS_OF_SOCKETS)
+    // What the chapters about commands and resources say for services, systemd has for these too.
+    let (kind, group) = match section {
+        Section::Socket => (UnitKind::Socket, &COMMANDS_OF_SOCKETS),
+        Section::Slice => (UnitKind::Slice, &LIMITS_OF_SLICES),
+        _ => return None,
+    };
+    let shared = |chapter: &Section| match chapter {
+        Section::Resource => true,
+        Section::Exec | Section::Kill => section == Section::Socket,
+        _ => false,
+    };
+    let here = |row: &Setting| {
+        row.systemd == Some(name) && row.sections.iter().any(shared) && !row.is_in_table_of(kind)
+    };
+    all().any(here).then_some(group)
 }
 
 /// The same for a key as a TOML file has it (`private-tmp`) in the table of `kind`, or in its

@@ -7,7 +7,7 @@
 mod files;
 mod legacy;
 mod report;
-mod toml;
+pub(crate) mod toml;
 mod zconfig;
 
 use std::collections::BTreeMap;

@@ -1,4 +1,79 @@
 //! Where reading systemd's unit files differs from systemd 252, on purpose. runner-systemd(7) is made
 //! from this table, and comparisons with the real one excuse nothing else.
 
-pub use crate::supervisord::Deviation;
+/// One difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deviation {
+    /// A short name, for tests and for headings.
+    pub name: &'static str,
+    /// What systemd 252 does.
+    pub original: &'static str,
+    /// What is done here.
+    pub here: &'static str,
+    /// Why.
+    pub why: &'static str,
+}
+
+/// All differences in reading unit files.
+pub const DEVIATIONS: &[Deviation] = &[
+    Deviation {
+        name: "unsupported settings",
+        original: "does what it can of them, and passes over what the kernel or the build lacks",
+        here: "refuses to load the unit, unless ignore-unsupported says otherwise; a setting that asks for nothing (PrivateTmp=no) or changes nothing is no reason",
+        why: "nobody should trust in a protection that is not there",
+    },
+    Deviation {
+        name: "wrong values",
+        original: "ignores the line with a warning, and runs the unit without it; only wrong commands, users, groups and directories are errors",
+        here: "does the same, except that wrong values of Type, KillMode, NoNewPrivileges, CapabilityBoundingSet, AmbientCapabilities, SecureBits and SupplementaryGroups are errors as well",
+        why: "without the line something else would be started, or with more rights",
+    },
+    Deviation {
+        name: "a wrong line after a right one",
+        original: "keeps the value of the line before",
+        here: "has the default: of a setting that has one value only the last line is looked at",
+        why: "who overrides a value does not want the old one back",
+    },
+    Deviation {
+        name: "files of others",
+        original: "reads whatever is in its directories",
+        here: "as root takes only files and links of root, of its own user and, for a path that was named, of that path's owner, and no file that anybody can write",
+        why: "who can write a unit file can run anything as root",
+    },
+    Deviation {
+        name: "large files",
+        original: "reads lines of 1 MiB and files without limit",
+        here: "a line and a file have at most 1 MiB each",
+        why: "a mistake in a file must not take the memory of the machine",
+    },
+    Deviation {
+        name: "mounts, automounts, swaps, devices and scopes",
+        original: "has units for them",
+        here: "knows their names, so that others can be ordered around them; a unit that requires one cannot be started",
+        why: "file systems and devices belong to the container or to the system below",
+    },
+    Deviation {
+        name: "generators and presets",
+        original: "runs generators at each reload, and presets at the first boot",
+        here: "reads what generators have left, and runs none",
+        why: "what they make are mostly mounts",
+    },
+    Deviation {
+        name: "files named on the command line",
+        original: "cannot be told to",
+        here: "a unit file that is named as PATH counts as enabled; a directory's units take links, as with systemd",
+        why: "who names a file wants it to run",
+    },
+    Deviation {
+        name: "drop-ins for units of TOML files",
+        original: "has no TOML files",
+        here: "adds NAME.d/*.conf to a unit whatever the format of its file",
+        why: "tools and people write them without asking what they add to",
+    },
+    Deviation {
+        name: "words for runner only",
+        original: "passes over words that begin with X-",
+        here: "reads X- and the name of a setting of runner.unit(5) as that setting: X-ReadyAfter=2s is ready-after",
+        why: "one file can serve both",
+    },
+];

@@ -11,7 +11,7 @@ use crate::value::{quote, split_words};
 /// Settings whose wrong values are errors. systemd refuses the unit for commands, users, groups and
 /// directories as well; for the others it would run the service with more rights, or as something
 /// else.
-pub(crate) const STRICT: &[&str] = &[
+pub const STRICT: &[&str] = &[
     "user",
     "group",
     "supplementary-groups",

@@ -3,8 +3,10 @@
 //! What comes out are the same definitions as those of TOML files.
 
 pub mod deviations;
+pub mod export;
 pub(crate) mod gather;
-pub(crate) mod lenient;
+pub mod import;
+pub mod lenient;
 pub(crate) mod read;
 pub(crate) mod syntax;
 

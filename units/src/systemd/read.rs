@@ -110,11 +110,9 @@ pub(crate) fn meaning(kind: UnitKind, section: &str, key: &str) -> Meaning {
         return Meaning::Unsupported(why);
     }
     if key.starts_with("X-") {
-        let ours = settings::all().find(|row| {
-            row.systemd.is_none()
-                && own_name(row.key) == key
-                && (row.is_in_table_of(kind) || row.is_install())
-        });
+        // For a setting that systemd has as well it holds a value that only runner has.
+        let ours = settings::all()
+            .find(|row| own_name(row.key) == key && (row.is_in_table_of(kind) || row.is_install()));
         return match ours {
             Some(row) => Meaning::Settings(vec![row], |_| None),
             None => Meaning::Silent,

@@ -35,7 +35,7 @@ pub use mode::Mode;
 pub use owner::{Owner, check_account};
 pub use policy::{EventResults, KillMode, NotifyAccess, Restart, ServiceType};
 pub use probe::Probe;
-pub use quoting::{quote, split_words};
+pub use quoting::{quote, split_commands, split_words};
 pub use signal::Signal;
 pub use size::Size;
 pub use span::Span;

@@ -17,6 +17,20 @@ pub fn split_words(text: &str) -> Result<Vec<String>, ValueProblem> {
     Ok(lex(text)?.into_iter().map(|word| word.text).collect())
 }
 
+/// Splits a line of commands at each lone `;`, every word being quoted again.
+///
+/// # Errors
+/// As [`split_words`].
+pub fn split_commands(text: &str) -> Result<Vec<String>, ValueProblem> {
+    let words = lex(text)?;
+    let commands = words.split(|word| word.bare && word.text == ";");
+    let commands = commands.filter(|words| !words.is_empty()).map(|words| {
+        let words: Vec<String> = words.iter().map(|word| quote(&word.text)).collect();
+        words.join(" ")
+    });
+    Ok(commands.collect())
+}
+
 pub(super) fn lex(text: &str) -> Result<Vec<LexedWord>, ValueProblem> {
     let mut words = Vec::new();
     let mut rest = text.trim_start();

@@ -77,7 +77,7 @@ fn check_supervisord(path: &Path, surroundings: &Surroundings) -> Vec<Diagnostic
 
 /// The place units would be loaded in, and where a user's own data lie. Only what decides whether
 /// a file is right has to be true: who we are, and where our directories are.
-fn surroundings(place: &Place) -> (Surroundings, String) {
+pub(super) fn surroundings(place: &Place) -> (Surroundings, String) {
     let text = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
     let home = text("HOME").unwrap_or_else(|| "/".to_owned());
     let below_home = |name: &str, default: &str| {

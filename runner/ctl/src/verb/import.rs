@@ -1,30 +1,103 @@
-//! `import`: unit files out of a supervisord.conf. What is in them is decided in `units`; here files
-//! are read and written.
+//! `import`: unit files out of a supervisord.conf or of systemd's unit files. What is in them is
+//! decided in `units`; here files are read and written.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Mode, OFlags};
 use units::supervisord::import::{Import, UnitFile, Verdict, import as unit_files_of};
 use units::supervisord::{Around, Refused, SourceFile, Sources, include_patterns};
-use units::{Diagnostic, disk};
+use units::systemd::import as systemd;
+use units::{Content, Diagnostic, disk};
 
+use super::check::surroundings;
 use crate::cli::ImportArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
+use crate::runtime::Place;
 use crate::supervisorctl::config_file;
 use crate::terminal::{Finding, Terminal, in_json};
 
 /// `import`
-pub(super) fn import(args: &ImportArgs, terminal: &mut Terminal) -> Outcome {
+pub(super) fn import(args: &ImportArgs, place: &Place, terminal: &mut Terminal) -> Outcome {
+    let is_systemds = |path: &PathBuf| units::systemd::is_unit_file(&path.to_string_lossy());
+    let import = match args.files.as_slice() {
+        [file] if !is_systemds(file) => of_supervisord(file, terminal)?,
+        files => match files.iter().find(|path| !is_systemds(path)) {
+            None => of_systemd(files, place)?,
+            Some(other) => {
+                let message = format!("{} is no unit file of systemd", other.display());
+                let hint = "a supervisord.conf is imported alone";
+                return Err(Failure::new(Exit::Usage, message).with_hint(hint));
+            }
+        },
+    };
+    if let Some(directory) = &args.output {
+        let modes = args.files.iter().map(|file| mode_like(file));
+        let mode = modes
+            .reduce(|all, mode| all & mode)
+            .unwrap_or(Mode::RUSR | Mode::WUSR);
+        write_all(directory, &import.files, args.force, mode)?;
+    }
+    if terminal.json() {
+        print_json(&import, args, terminal)?;
+    } else {
+        print_text(&import, args, terminal)?;
+    }
+    if import.diagnostics.iter().any(Diagnostic::is_error) && import.files.is_empty() {
+        return Err(Failure::Told(Exit::Usage));
+    }
+    let lost = |verdict| matches!(verdict, Verdict::Dropped | Verdict::Decide);
+    match import.report.iter().any(|line| lost(line.verdict)) {
+        true => Ok(Exit::Lost),
+        false => Ok(Exit::Done),
+    }
+}
+
+/// Unit files of systemd's, read with the care the daemon takes.
+fn of_systemd(files: &[PathBuf], place: &Place) -> Result<Import, Failure> {
+    let (around, _) = surroundings(place);
+    let mut texts: Vec<(String, Vec<u8>)> = Vec::new();
+    let (sources, found) = disk::read(files, true, &around);
+    let mut problems = found.into_iter();
+    if let Some(problem) = problems.next() {
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("{}: {}", problem.place, problem.message),
+        ));
+    }
+    for source in sources {
+        match source.content {
+            // Drop-ins beside the file are no part of it.
+            Content::Bytes(bytes) if source.named => texts.push((source.path.to_string(), bytes)),
+            Content::Unreadable(problem) if source.named => {
+                let message = format!("{}: {}", problem.place, problem.message);
+                return Err(Failure::new(Exit::Usage, message));
+            }
+            Content::Mask if source.named => {
+                let message = format!("{} is masked", source.path);
+                return Err(Failure::new(Exit::Usage, message));
+            }
+            _ => {}
+        }
+    }
+    let files: Vec<systemd::File<'_>> = texts
+        .iter()
+        .map(|(path, bytes)| systemd::File { path, bytes })
+        .collect();
+    Ok(systemd::import(&files, &around))
+}
+
+/// A supervisord.conf.
+fn of_supervisord(file: &Path, terminal: &mut Terminal) -> Result<Import, Failure> {
     let around = config_file::around();
-    let read = if args.file.as_os_str() == "-" {
+    let read = if file.as_os_str() == "-" {
         standard_input(&around)?
     } else {
-        disk::supervisord::read(&args.file.to_string_lossy(), &around)
+        disk::supervisord::read(&file.to_string_lossy(), &around)
     };
     let imported = read.and_then(|(sources, mut found)| {
         let mut import = unit_files_of(&sources, &around)?;
@@ -32,20 +105,7 @@ pub(super) fn import(args: &ImportArgs, terminal: &mut Terminal) -> Outcome {
         import.diagnostics = found;
         Ok(import)
     });
-    let import = imported.map_err(|refused| refusal(&refused, terminal))?;
-    if let Some(directory) = &args.output {
-        write_all(directory, &import.files, args.force, mode_like(&args.file))?;
-    }
-    if terminal.json() {
-        print_json(&import, args, terminal)?;
-    } else {
-        print_text(&import, args, terminal)?;
-    }
-    let lost = |verdict| matches!(verdict, Verdict::Dropped | Verdict::Decide);
-    match import.report.iter().any(|line| lost(line.verdict)) {
-        true => Ok(Exit::Lost),
-        false => Ok(Exit::Done),
-    }
+    imported.map_err(|refused| refusal(&refused, terminal))
 }
 
 /// A configuration, or why there is none.
@@ -93,7 +153,12 @@ fn mode_like(file: &Path) -> Mode {
 }
 
 /// Writes every file, or none where one of them is there already and may not be replaced.
-fn write_all(path: &Path, files: &[UnitFile], force: bool, mode: Mode) -> Result<(), Failure> {
+pub(super) fn write_all(
+    path: &Path,
+    files: &[UnitFile],
+    force: bool,
+    mode: Mode,
+) -> Result<(), Failure> {
     let cannot = |what: &str, error: &dyn std::fmt::Display| {
         Failure::because(format!("cannot {what}: {error}"))
     };

@@ -3,6 +3,7 @@
 mod calendar;
 mod check;
 mod escape;
+mod export;
 mod import;
 mod jobs;
 mod lists;
@@ -88,7 +89,8 @@ async fn dispatch(verb: Verb, place: &Place, terminal: &mut Terminal) -> Outcome
         Verb::Wait(args) => waiting::wait(&mut client().await?, terminal, &args).await,
         Verb::ResetFailed(args) => ask!(state::reset_failed, args),
         Verb::Check(args) => check::check(&args, place, terminal),
-        Verb::Import(args) => import::import(&args, terminal),
+        Verb::Import(args) => import::import(&args, place, terminal),
+        Verb::Export(args) => export::export(&args, place, terminal),
         Verb::Passwd(args) => passwd::passwd(&args, terminal),
         Verb::Calendar(args) => calendar::calendar(&args, terminal),
         Verb::Timespan(args) => calendar::timespan(&args, terminal),

@@ -205,7 +205,6 @@ pub(super) const WORDS: &[Unsupported] = &[
             "StartupMemoryLow",
             "MemoryHigh",
             "StartupMemoryHigh",
-            "MemoryMax",
             "StartupMemoryMax",
             "MemorySwapMax",
             "StartupMemorySwapMax",

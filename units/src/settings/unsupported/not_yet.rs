@@ -327,7 +327,7 @@ pub(super) const WORDS: &[Unsupported] = &[
         names: &["Alias", "Also", "DefaultInstance", "UpheldBy"],
         why: WHY,
         instead: INSTEAD,
-        loss: Loss::Behaviour,
+        loss: Loss::Nothing,
     },
     Unsupported {
         title: "What commands may do",

@@ -7,7 +7,7 @@ use crate::settings::{SettingId, Shape};
 use crate::value::split_words;
 
 /// The value of a setting, made of its items.
-pub(super) fn value(id: SettingId, items: &[Item]) -> String {
+pub(crate) fn value(id: SettingId, items: &[Item]) -> String {
     let texts: Vec<&str> = items.iter().map(|item| &*item.text).collect();
     match (id.row().value.shape, texts.as_slice()) {
         (_, []) => "\"\"".to_owned(),
@@ -127,7 +127,7 @@ pub(super) fn string(text: &str) -> String {
 }
 
 /// A comment, a line for each of its lines.
-pub(super) fn comment(text: &str) -> String {
+pub(crate) fn comment(text: &str) -> String {
     let mut out = String::new();
     for line in text.lines() {
         let line: String = line
