@@ -128,10 +128,14 @@ pub(crate) fn references(set: &UnitSet) -> Vec<Diagnostic> {
         for word in [
             Dependency::Requires,
             Dependency::BindsTo,
+            Dependency::Requisite,
             Dependency::Wants,
+            Dependency::Upholds,
             Dependency::OnFailure,
+            Dependency::OnSuccess,
             Dependency::WantedBy,
             Dependency::RequiredBy,
+            Dependency::UpheldBy,
         ] {
             let Some(id) = word.setting() else { continue };
             // systemd says nothing of a unit that is only wished for, and packaged units wish for a lot.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::dependency::Dependency;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::name::{UnitKind, UnitName};
 use crate::settings::{SettingId, Value, default_of};
@@ -175,6 +176,18 @@ impl Definition {
         }
     }
 
+    /// Whether a setting from `first` to `last` is set.
+    pub(crate) fn sets_any_in(&self, first: SettingId, last: SettingId) -> bool {
+        let from = self.entries.partition_point(|entry| entry.id < first);
+        let own = self.entries.get(from).is_some_and(|entry| entry.id <= last);
+        let of_template = || {
+            self.template
+                .as_ref()
+                .map(|unit| unit.sets_any_in(first, last))
+        };
+        own || of_template().unwrap_or(false)
+    }
+
     /// Every entry, those of the template included, sorted by setting.
     pub(crate) fn all_entries(&self) -> Vec<&Entry> {
         let mut all: Vec<&Entry> = self.entries.iter().collect();
@@ -280,6 +293,21 @@ impl Definition {
         Some(self.written_watchdog_sec()).filter(|span| !span.is_zero() && !span.is_infinite())
     }
 
+    /// How long a job of the unit may take from when it is queued; [`Span::INFINITY`] where there is
+    /// no limit.
+    pub fn job_timeout_sec(&self) -> Span {
+        self.written_job_timeout_sec().zero_is_infinite()
+    }
+
+    /// The same from when it runs. Where only the other limit is set, it counts here as well.
+    pub fn job_running_timeout_sec(&self) -> Span {
+        if self.is_set(SettingId::JobRunningTimeoutSec) {
+            self.written_job_running_timeout_sec().zero_is_infinite()
+        } else {
+            self.job_timeout_sec()
+        }
+    }
+
     /// Whose notify messages are believed: at least the main process's where the service has to
     /// send some.
     pub fn notify_access(&self) -> NotifyAccess {
@@ -341,6 +369,36 @@ impl Definition {
 }
 
 impl Definition {
+    /// The dependencies that follow from the definition alone: those written, those of a socket and
+    /// its service, and those that nearly every unit has (`default-dependencies`). Which a template
+    /// would have is not known.
+    pub fn ties(&self) -> Vec<(Dependency, UnitName)> {
+        if self.name.is_template() {
+            return Vec::new();
+        }
+        let written = |word: &Dependency| {
+            let setting = word
+                .setting()
+                .filter(|id| !id.row().is_install() || self.installs_itself());
+            let names = setting.map_or(&[][..], |id| self.names_of(id));
+            let word = *word;
+            names.iter().map(move |other| (word, other.clone()))
+        };
+        let mut ties: Vec<_> = Dependency::ALL.iter().flat_map(written).collect();
+        for socket in self.sockets() {
+            ties.push((Dependency::Wants, socket.clone()));
+            ties.push((Dependency::After, socket.clone()));
+        }
+        if self.kind() == UnitKind::Socket
+            && !self.accept()
+            && let Some(service) = self.service()
+        {
+            ties.push((Dependency::Triggers, service.clone()));
+            ties.push((Dependency::Before, service));
+        }
+        ties
+    }
+
     /// The unit names of a setting that holds some; none for every other setting.
     pub(crate) fn names_of(&self, id: SettingId) -> &[UnitName] {
         match self.value(id) {

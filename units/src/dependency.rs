@@ -24,6 +24,18 @@ pub enum Dependency {
     Before,
     /// Starts later.
     After,
+    /// Needs the other to be up already.
+    Requisite,
+    /// Keeps the other up.
+    Upholds,
+    /// Is reloaded, and the other with it.
+    PropagatesReloadTo,
+    /// Is stopped, and the other with it.
+    PropagatesStopTo,
+    /// Shares the other's private directories and networks, and the other shares its own.
+    JoinsNamespaceOf,
+    /// Starts the other when it ends well.
+    OnSuccess,
     /// Starts the other when it fails.
     OnFailure,
     /// Starts the other when something arrives.
@@ -38,6 +50,16 @@ pub enum Dependency {
     ConsistsOf,
     /// Inverse of [`Dependency::Conflicts`].
     ConflictedBy,
+    /// Inverse of [`Dependency::Requisite`].
+    RequisiteOf,
+    /// Inverse of [`Dependency::Upholds`].
+    UpheldBy,
+    /// Inverse of [`Dependency::PropagatesReloadTo`].
+    ReloadPropagatedFrom,
+    /// Inverse of [`Dependency::PropagatesStopTo`].
+    StopPropagatedFrom,
+    /// Inverse of [`Dependency::OnSuccess`].
+    OnSuccessOf,
     /// Inverse of [`Dependency::OnFailure`].
     OnFailureOf,
     /// Inverse of [`Dependency::Triggers`].
@@ -52,18 +74,34 @@ pub enum Effect {
     PullInStart,
     /// A start of A starts B if it can.
     PullInStartIgnored,
+    /// A start of A verifies that B is active, and fails if it is not.
+    PullInVerify,
     /// A start of A stops B, and if B cannot be stopped A's transaction fails.
     PullInStop,
     /// A start of A stops B if it can.
     PullInStopIgnored,
     /// When A's start job fails, B's start job fails with result `dependency`.
     PropagateStartFailure,
+    /// The same, where A's start job is done and A is not active: its conditions did not hold.
+    PropagateSkippedStart,
     /// A stop of A stops B.
     PropagateStop,
     /// A restart of A restarts B if it is active.
     PropagateRestart,
+    /// A reload of A reloads B if it is active.
+    PropagateReload,
     /// When A becomes inactive by itself, B is stopped.
     PropagateInactive,
+    /// B cannot be active while A is not: it is looked at when A is down.
+    NeededToBeActive,
+    /// While A is active B is started whenever it is found down.
+    KeepUp,
+    /// While B is active A is started whenever it is found down.
+    KeptUp,
+    /// B may not be needed any more when A is down.
+    Needs,
+    /// A is needed while B is not down.
+    NeededBy,
     /// A cannot be active while B is not: it is stopped when found so.
     CannotBeActiveWithout,
     /// When A becomes active without a job, B is started as well (replacing its jobs).
@@ -72,6 +110,10 @@ pub enum Effect {
     RetroactiveStartIgnored,
     /// When A becomes active without a job, B is stopped.
     RetroactiveStop,
+    /// When A ends well, B is started.
+    StartOnSuccess,
+    /// A is started when B ends well.
+    StartedOnSuccess,
     /// When A fails, B is started.
     StartOnFailure,
     /// A is started when B fails.
@@ -93,16 +135,26 @@ impl Effect {
     pub const ALL: &'static [Effect] = &[
         Effect::PullInStart,
         Effect::PullInStartIgnored,
+        Effect::PullInVerify,
         Effect::PullInStop,
         Effect::PullInStopIgnored,
         Effect::PropagateStartFailure,
+        Effect::PropagateSkippedStart,
         Effect::PropagateStop,
         Effect::PropagateRestart,
+        Effect::PropagateReload,
         Effect::PropagateInactive,
+        Effect::NeededToBeActive,
+        Effect::KeepUp,
+        Effect::KeptUp,
+        Effect::Needs,
+        Effect::NeededBy,
         Effect::CannotBeActiveWithout,
         Effect::RetroactiveStart,
         Effect::RetroactiveStartIgnored,
         Effect::RetroactiveStop,
+        Effect::StartOnSuccess,
+        Effect::StartedOnSuccess,
         Effect::StartOnFailure,
         Effect::StartedOnFailure,
         Effect::OrderBefore,
@@ -123,6 +175,12 @@ impl Dependency {
         Dependency::Conflicts,
         Dependency::Before,
         Dependency::After,
+        Dependency::Requisite,
+        Dependency::Upholds,
+        Dependency::PropagatesReloadTo,
+        Dependency::PropagatesStopTo,
+        Dependency::JoinsNamespaceOf,
+        Dependency::OnSuccess,
         Dependency::OnFailure,
         Dependency::Triggers,
         Dependency::RequiredBy,
@@ -130,6 +188,11 @@ impl Dependency {
         Dependency::BoundBy,
         Dependency::ConsistsOf,
         Dependency::ConflictedBy,
+        Dependency::RequisiteOf,
+        Dependency::UpheldBy,
+        Dependency::ReloadPropagatedFrom,
+        Dependency::StopPropagatedFrom,
+        Dependency::OnSuccessOf,
         Dependency::OnFailureOf,
         Dependency::TriggeredBy,
     ];
@@ -138,27 +201,58 @@ impl Dependency {
     pub const fn effects(self) -> &'static [Effect] {
         use Effect as E;
         match self {
-            Dependency::Requires => &[E::PullInStart, E::RetroactiveStart, E::OrderOfTarget],
+            Dependency::Requires => &[
+                E::PullInStart,
+                E::RetroactiveStart,
+                E::Needs,
+                E::OrderOfTarget,
+            ],
             Dependency::Wants => &[
                 E::PullInStartIgnored,
                 E::RetroactiveStartIgnored,
+                E::Needs,
                 E::OrderOfTarget,
             ],
             Dependency::BindsTo => &[
                 E::PullInStart,
                 E::RetroactiveStart,
                 E::CannotBeActiveWithout,
+                E::Needs,
                 E::OrderOfTarget,
             ],
-            // What a part does is done to it: see its inverse.
-            Dependency::PartOf | Dependency::WantedBy => &[],
+            Dependency::Requisite => &[E::PullInVerify, E::Needs, E::OrderOfTarget],
+            Dependency::Upholds => &[
+                E::PullInStartIgnored,
+                E::RetroactiveStart,
+                E::KeepUp,
+                E::Needs,
+                E::OrderOfTarget,
+            ],
+            // What a part does is done to it: see its inverse. So with what is propagated from
+            // another.
+            Dependency::PartOf
+            | Dependency::ReloadPropagatedFrom
+            | Dependency::StopPropagatedFrom => &[],
+            // Means something to whoever makes namespaces, and nothing here.
+            Dependency::JoinsNamespaceOf => &[],
             Dependency::Conflicts => &[E::PullInStop, E::RetroactiveStop],
             Dependency::Before => &[E::OrderBefore],
             Dependency::After => &[E::OrderAfter],
+            Dependency::PropagatesReloadTo => &[E::PropagateReload],
+            Dependency::PropagatesStopTo => &[E::PropagateStop, E::PropagateInactive],
+            Dependency::OnSuccess => &[E::StartOnSuccess],
             Dependency::OnFailure => &[E::StartOnFailure],
             Dependency::Triggers => &[E::Trigger],
+            Dependency::WantedBy => &[E::NeededBy],
             Dependency::RequiredBy => &[
                 E::PropagateStartFailure,
+                E::PropagateStop,
+                E::PropagateRestart,
+                E::NeededBy,
+            ],
+            Dependency::RequisiteOf => &[
+                E::PropagateStartFailure,
+                E::PropagateSkippedStart,
                 E::PropagateStop,
                 E::PropagateRestart,
             ],
@@ -167,9 +261,13 @@ impl Dependency {
                 E::PropagateStop,
                 E::PropagateRestart,
                 E::PropagateInactive,
+                E::NeededToBeActive,
+                E::NeededBy,
             ],
+            Dependency::UpheldBy => &[E::KeptUp, E::NeededBy],
             Dependency::ConsistsOf => &[E::PropagateStop, E::PropagateRestart],
             Dependency::ConflictedBy => &[E::PullInStopIgnored, E::RetroactiveStop],
+            Dependency::OnSuccessOf => &[E::StartedOnSuccess],
             Dependency::OnFailureOf => &[E::StartedOnFailure],
             Dependency::TriggeredBy => &[E::TriggeredBy],
         }
@@ -191,6 +289,12 @@ impl Dependency {
             Dependency::Conflicts => Dependency::ConflictedBy,
             Dependency::Before => Dependency::After,
             Dependency::After => Dependency::Before,
+            Dependency::Requisite => Dependency::RequisiteOf,
+            Dependency::Upholds => Dependency::UpheldBy,
+            Dependency::PropagatesReloadTo => Dependency::ReloadPropagatedFrom,
+            Dependency::PropagatesStopTo => Dependency::StopPropagatedFrom,
+            Dependency::JoinsNamespaceOf => Dependency::JoinsNamespaceOf,
+            Dependency::OnSuccess => Dependency::OnSuccessOf,
             Dependency::OnFailure => Dependency::OnFailureOf,
             Dependency::Triggers => Dependency::TriggeredBy,
             Dependency::RequiredBy => Dependency::Requires,
@@ -198,6 +302,11 @@ impl Dependency {
             Dependency::BoundBy => Dependency::BindsTo,
             Dependency::ConsistsOf => Dependency::PartOf,
             Dependency::ConflictedBy => Dependency::Conflicts,
+            Dependency::RequisiteOf => Dependency::Requisite,
+            Dependency::UpheldBy => Dependency::Upholds,
+            Dependency::ReloadPropagatedFrom => Dependency::PropagatesReloadTo,
+            Dependency::StopPropagatedFrom => Dependency::PropagatesStopTo,
+            Dependency::OnSuccessOf => Dependency::OnSuccess,
             Dependency::OnFailureOf => Dependency::OnFailure,
             Dependency::TriggeredBy => Dependency::Triggers,
         }
@@ -213,13 +322,24 @@ impl Dependency {
             Dependency::Conflicts => Some(SettingId::Conflicts),
             Dependency::Before => Some(SettingId::Before),
             Dependency::After => Some(SettingId::After),
+            Dependency::Requisite => Some(SettingId::Requisite),
+            Dependency::Upholds => Some(SettingId::Upholds),
+            Dependency::PropagatesReloadTo => Some(SettingId::PropagatesReloadTo),
+            Dependency::ReloadPropagatedFrom => Some(SettingId::ReloadPropagatedFrom),
+            Dependency::PropagatesStopTo => Some(SettingId::PropagatesStopTo),
+            Dependency::StopPropagatedFrom => Some(SettingId::StopPropagatedFrom),
+            Dependency::JoinsNamespaceOf => Some(SettingId::JoinsNamespaceOf),
+            Dependency::OnSuccess => Some(SettingId::OnSuccess),
             Dependency::OnFailure => Some(SettingId::OnFailure),
+            Dependency::UpheldBy => Some(SettingId::UpheldBy),
             Dependency::RequiredBy => Some(SettingId::RequiredBy),
             Dependency::WantedBy => Some(SettingId::WantedBy),
             Dependency::Triggers
             | Dependency::BoundBy
             | Dependency::ConsistsOf
             | Dependency::ConflictedBy
+            | Dependency::RequisiteOf
+            | Dependency::OnSuccessOf
             | Dependency::OnFailureOf
             | Dependency::TriggeredBy => None,
         }
@@ -235,6 +355,17 @@ impl Dependency {
             Dependency::Conflicts => "Conflicts",
             Dependency::Before => "Before",
             Dependency::After => "After",
+            Dependency::Requisite => "Requisite",
+            Dependency::Upholds => "Upholds",
+            Dependency::PropagatesReloadTo => "PropagatesReloadTo",
+            Dependency::PropagatesStopTo => "PropagatesStopTo",
+            Dependency::JoinsNamespaceOf => "JoinsNamespaceOf",
+            Dependency::OnSuccess => "OnSuccess",
+            Dependency::RequisiteOf => "RequisiteOf",
+            Dependency::UpheldBy => "UpheldBy",
+            Dependency::ReloadPropagatedFrom => "ReloadPropagatedFrom",
+            Dependency::StopPropagatedFrom => "StopPropagatedFrom",
+            Dependency::OnSuccessOf => "OnSuccessOf",
             Dependency::OnFailure => "OnFailure",
             Dependency::Triggers => "Triggers",
             Dependency::RequiredBy => "RequiredBy",
@@ -255,7 +386,8 @@ mod tests {
     #[test]
     fn inverse_is_an_involution() {
         for word in Dependency::ALL {
-            assert_ne!(word.inverse(), *word);
+            let is_mutual = *word == Dependency::JoinsNamespaceOf;
+            assert_eq!(word.inverse() == *word, is_mutual);
             assert_eq!(word.inverse().inverse(), *word);
         }
     }
@@ -265,7 +397,7 @@ mod tests {
         for word in Dependency::ALL {
             let does = |word: &Dependency| !word.effects().is_empty();
             assert!(
-                does(word) || does(&word.inverse()),
+                does(word) || does(&word.inverse()) || *word == Dependency::JoinsNamespaceOf,
                 "{word:?} does nothing at either end"
             );
         }
@@ -284,7 +416,9 @@ mod tests {
             (Effect::OrderBefore, Effect::OrderAfter),
             (Effect::StartOnFailure, Effect::StartedOnFailure),
             (Effect::Trigger, Effect::TriggeredBy),
-            (Effect::CannotBeActiveWithout, Effect::PropagateInactive),
+            (Effect::CannotBeActiveWithout, Effect::NeededToBeActive),
+            (Effect::StartOnSuccess, Effect::StartedOnSuccess),
+            (Effect::KeepUp, Effect::KeptUp),
             (Effect::PullInStop, Effect::PullInStopIgnored),
         ] {
             for word in Dependency::ALL {

@@ -34,7 +34,7 @@ pub use dependency::{Dependency, Effect};
 pub use diagnostic::{Diagnostic, Place, Severity};
 pub use load::{load, load_texts};
 pub use name::{NameProblem, UnitKind, UnitName};
-pub use settings::{Section, Setting, SettingId, Value};
+pub use settings::{ConditionKind, Section, Setting, SettingId, Value};
 pub use source::{Content, Source};
 pub use surroundings::Surroundings;
 pub use unit_set::{DEFAULT_TARGET, Difference, UnitSet};

@@ -426,31 +426,10 @@ fn bind(links: &mut Links, from: &UnitName, word: Dependency, to: &UnitName) {
     }
 }
 
-/// Ties a unit to those it names, a socket to its service, and a service to its further sockets.
+/// Ties a unit to those it has to do with by itself.
 fn tie(unit: &Definition, links: &mut Links) {
-    let name = unit.name();
-    if name.is_template() {
-        return;
-    }
-    for word in Dependency::ALL {
-        let Some(id) = word.setting() else { continue };
-        if id.row().is_install() && !unit.installs_itself() {
-            continue;
-        }
-        for other in unit.names_of(id) {
-            bind(links, name, *word, other);
-        }
-    }
-    for socket in unit.sockets() {
-        bind(links, name, Dependency::Wants, socket);
-        bind(links, name, Dependency::After, socket);
-    }
-    if unit.kind() == UnitKind::Socket
-        && !unit.accept()
-        && let Some(service) = unit.service()
-    {
-        bind(links, name, Dependency::Triggers, &service);
-        bind(links, name, Dependency::Before, &service);
+    for (word, other) in unit.ties() {
+        bind(links, unit.name(), word, &other);
     }
 }
 
@@ -464,7 +443,9 @@ fn autostart(units: &BTreeMap<UnitName, Arc<Definition>>, links: &mut Links) {
             && !name.is_template()
             && unit.load_state != LoadState::Masked;
         let said = unit.is_set(SettingId::Autostart);
-        let installed = !unit.wanted_by().is_empty() || !unit.required_by().is_empty();
+        let installed = [unit.wanted_by(), unit.required_by(), unit.upheld_by()]
+            .iter()
+            .any(|units| !units.is_empty());
         let triggered = || {
             let ties = links.get(name).map_or(&[][..], Vec::as_slice);
             ties.iter()

@@ -34,7 +34,7 @@ pub use reply::{
     Usage,
 };
 pub use request::{LogName, LogRange, Request};
-pub use selection::Selection;
+pub use selection::{Selection, matches};
 pub use words::Word;
 
 pub use engine::{Change, Command, Refusal};

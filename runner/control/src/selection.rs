@@ -19,7 +19,7 @@ impl Selection {
     pub fn takes(&self, view: &UnitView) -> bool {
         let name = view.name.as_str();
         let by_name =
-            self.patterns.is_empty() || self.patterns.iter().any(|pattern| glob(pattern, name));
+            self.patterns.is_empty() || self.patterns.iter().any(|pattern| matches(pattern, name));
         by_name
             && (self.states.is_empty()
                 || self.states.iter().any(|state| {
@@ -31,7 +31,7 @@ impl Selection {
 
 /// Whether `text` matches `pattern`, as fnmatch(3) without flags. Takes time proportional to the
 /// product of the lengths at worst, so a stranger's pattern is harmless.
-pub(crate) fn glob(pattern: &str, text: &str) -> bool {
+pub fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut p, mut t) = (0, 0);
     // Where to go on when the text does not match: after the last `*`, one byte further.
@@ -105,7 +105,7 @@ fn class(rest: &[u8], byte: u8) -> Option<(bool, usize)> {
 
 #[cfg(test)]
 mod tests {
-    use super::glob;
+    use super::matches;
 
     #[test]
     fn globs_match_as_fnmatch() {
@@ -130,14 +130,14 @@ mod tests {
             ("", "", true),
             ("", "a", false),
         ] {
-            assert_eq!(glob(pattern, text), expected, "{pattern} on {text}");
+            assert_eq!(matches(pattern, text), expected, "{pattern} on {text}");
         }
     }
 
     #[test]
     fn a_hostile_pattern_ends() {
         let pattern = "*a".repeat(100);
-        assert!(!glob(&pattern, &"a".repeat(99)));
-        assert!(!glob(&format!("{pattern}b"), &"a".repeat(250)));
+        assert!(!matches(&pattern, &"a".repeat(99)));
+        assert!(!matches(&format!("{pattern}b"), &"a".repeat(250)));
     }
 }

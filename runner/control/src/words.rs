@@ -98,8 +98,12 @@ words! {
         Fail = "fail",
         Replace = "replace",
         ReplaceIrreversibly = "replace-irreversibly",
+        Isolate = "isolate",
+        Flush = "flush",
         IgnoreDependencies = "ignore-dependencies",
         IgnoreRequirements = "ignore-requirements",
+        Triggering = "triggering",
+        RestartDependencies = "restart-dependencies",
     }
     JobResult {
         Done = "done",
@@ -108,6 +112,7 @@ words! {
         Failed = "failed",
         Dependency = "dependency",
         Skipped = "skipped",
+        Assert = "assert",
         Invalid = "invalid",
     }
     Verb {

@@ -2,6 +2,7 @@
 //! from this one program; `main.rs` chooses which of them to be.
 
 pub mod cgroup;
+pub mod condition;
 pub mod keeper;
 pub mod link;
 pub mod load;

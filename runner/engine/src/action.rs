@@ -1,8 +1,8 @@
 //! Every wish the engine can utter. Whoever performs them decides nothing.
 
 use serde::{Deserialize, Serialize};
-use units::UnitName;
-use units::value::{ExecLine, Probe, Signal, Span};
+use units::value::{Condition, ExecLine, Probe, Signal, Span};
+use units::{ConditionKind, UnitName};
 
 use crate::change::Change;
 use crate::clock::Monotonic;
@@ -125,6 +125,15 @@ pub enum Action {
         /// Of the `SetTimer`.
         ticket: Ticket,
     },
+    /// Say what holds of these. Repeatable. Answered by `Checked`.
+    Check {
+        /// For the answer.
+        ticket: Ticket,
+        /// The unit that is to start.
+        unit: UnitName,
+        /// What to find out, in the order of the answer.
+        tests: Vec<Test>,
+    },
     /// Read all unit files. Repeatable. Answered by `UnitsRead`.
     ReadUnits {
         /// For the answer.
@@ -170,6 +179,15 @@ pub struct Spawn {
     pub connection: Option<ConnectionId>,
     /// For the keeper, should it have to stop the process without a manager.
     pub stop: StopHint,
+}
+
+/// One condition or assert of a unit that is to start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Test {
+    /// What it is about.
+    pub kind: ConditionKind,
+    /// The parameter, and what the engine makes of the answer.
+    pub condition: Condition,
 }
 
 /// What a process is to its unit.

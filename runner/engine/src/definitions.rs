@@ -54,7 +54,7 @@ impl Definitions {
     fn tie_kept(&mut self) {
         let mut links: BTreeMap<UnitName, Vec<(Dependency, UnitName)>> = BTreeMap::new();
         for (name, definition) in &self.kept {
-            for (word, other) in words_of(definition) {
+            for (word, other) in definition.ties() {
                 links
                     .entry(other.clone())
                     .or_default()
@@ -112,9 +112,12 @@ impl Definitions {
                 matches!(
                     word,
                     Dependency::RequiredBy
+                        | Dependency::RequisiteOf
                         | Dependency::WantedBy
+                        | Dependency::UpheldBy
                         | Dependency::BoundBy
                         | Dependency::ConsistsOf
+                        | Dependency::OnSuccessOf
                         | Dependency::OnFailureOf
                         | Dependency::TriggeredBy
                 )
@@ -141,31 +144,4 @@ impl Definitions {
         }
         found
     }
-}
-
-/// What a definition itself says about others.
-fn words_of(definition: &Definition) -> Vec<(Dependency, UnitName)> {
-    let lists = [
-        (Dependency::Requires, definition.requires()),
-        (Dependency::Wants, definition.wants()),
-        (Dependency::BindsTo, definition.binds_to()),
-        (Dependency::PartOf, definition.part_of()),
-        (Dependency::Conflicts, definition.conflicts()),
-        (Dependency::Before, definition.before()),
-        (Dependency::After, definition.after()),
-        (Dependency::OnFailure, definition.on_failure()),
-    ];
-    let mut words: Vec<_> = lists
-        .into_iter()
-        .flat_map(|(word, names)| names.iter().map(move |name| (word, name.clone())))
-        .collect();
-    for socket in definition.sockets() {
-        words.push((Dependency::Wants, socket.clone()));
-        words.push((Dependency::After, socket.clone()));
-    }
-    if let Some(service) = definition.service() {
-        words.push((Dependency::Before, service.clone()));
-        words.push((Dependency::Triggers, service));
-    }
-    words
 }

@@ -80,6 +80,7 @@ impl Engine {
             }
             Event::Requested { request, command } => self.requested(request, command),
             Event::Forgotten { request } => self.forget_request(request),
+            Event::Checked { ticket, found } => self.checked(ticket, &found),
             Event::UnitsRead {
                 ticket,
                 units,
@@ -230,6 +231,7 @@ impl Engine {
                 | Action::CloseConnection { .. }
                 | Action::Store { .. }
                 | Action::Unstore { .. }
+                | Action::Check { .. }
                 | Action::ReadUnits { .. }
                 | Action::Reply { .. }
                 | Action::Publish(_)

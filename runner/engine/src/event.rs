@@ -134,6 +134,13 @@ pub enum Event {
         /// Names the request.
         request: RequestId,
     },
+    /// `Check{ticket}` is done.
+    Checked {
+        /// Of the `Check`.
+        ticket: Ticket,
+        /// For each test whether it is so, marks aside, or why nobody can say.
+        found: Vec<Result<bool, String>>,
+    },
     /// `ReadUnits{ticket}` is done.
     UnitsRead {
         /// Of the `ReadUnits`.

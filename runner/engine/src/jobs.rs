@@ -86,6 +86,7 @@ impl Engine {
                     }
                 }
                 if !joined {
+                    self.leave_tests(unit);
                     self.queue.tie(&self.definitions, &self.state, id);
                     self.untangle(vec![id]);
                 }
@@ -134,7 +135,7 @@ impl Engine {
                 self.finish_job(id, JobResult::Done);
             }
             (JobKind::VerifyActive, ActiveState::Activating) => self.set_running(id),
-            (JobKind::VerifyActive, _) => self.finish_job(id, JobResult::Failed),
+            (JobKind::VerifyActive, _) => self.finish_job(id, JobResult::Skipped),
             (JobKind::Start, ActiveState::Active | ActiveState::Reloading) => {
                 self.finish_job(id, JobResult::Done);
             }
@@ -278,6 +279,18 @@ impl Engine {
             self.revisit.insert(unit.clone());
             return self.finish_job(id, JobResult::Failed);
         }
+        if !self.test_before_start(unit, &definition) {
+            self.start_unit(id, unit);
+        }
+    }
+
+    /// Starts a unit of which all that must hold does.
+    pub(crate) fn start_unit(&mut self, id: JobId, unit: &UnitName) {
+        if let Some(missing) = self.missing_bond(unit) {
+            let text = format!("{unit} is bound to {missing}, which is not active");
+            self.log(Some(unit), Level::Notice, MessageId::JobFailed, text);
+            return self.finish_job(id, JobResult::Dependency);
+        }
         let follows_its_file = !self.definitions.kept().contains_key(unit);
         let meta = self.state.meta_mut();
         let invocation = meta.mint.invocation();
@@ -292,6 +305,25 @@ impl Engine {
                 self.target_step(unit, TargetEvent::Start);
             }
         }
+    }
+
+    /// A unit that this one comes after and cannot be active without, and which is not. Its own
+    /// job is over by now: perhaps it was skipped, or it ended as soon as it was up.
+    fn missing_bond(&self, unit: &UnitName) -> Option<UnitName> {
+        let bonds = self
+            .definitions
+            .related(unit, units::Effect::CannotBeActiveWithout);
+        if bonds.is_empty() {
+            return None;
+        }
+        let after = self.definitions.related(unit, units::Effect::OrderAfter);
+        bonds.into_iter().find(|other| {
+            let up = matches!(
+                self.state.active(other),
+                ActiveState::Active | ActiveState::Reloading
+            );
+            after.contains(other) && !up
+        })
     }
 
     /// What a unit's new state means for its job.
@@ -335,6 +367,7 @@ impl Engine {
             return;
         };
         self.queue.remove(&self.state, id);
+        self.leave_tests(&job.unit);
         self.boot_jobs -= usize::from(job.boot);
         self.refresh.insert(job.unit.clone());
         self.revisit.insert(job.unit.clone());
@@ -363,7 +396,11 @@ impl Engine {
         }
         if matches!(
             result,
-            JobResult::Failed | JobResult::Dependency | JobResult::Timeout | JobResult::Invalid
+            JobResult::Failed
+                | JobResult::Dependency
+                | JobResult::Timeout
+                | JobResult::Invalid
+                | JobResult::Assert
         ) {
             let text = format!(
                 "the {} of {unit} ended: {}",
@@ -373,7 +410,15 @@ impl Engine {
             self.log(Some(&unit), Level::Notice, MessageId::JobFailed, text);
         }
         if result != JobResult::Done && matches!(job.kind, JobKind::Start | JobKind::VerifyActive) {
-            self.fail_dependants(&unit);
+            self.fail_dependants(&unit, units::Effect::PropagateStartFailure);
+        }
+        let is_down = matches!(
+            self.state.active(&unit),
+            ActiveState::Inactive | ActiveState::Failed
+        );
+        if result == JobResult::Done && job.kind == JobKind::Start && is_down {
+            // Who only verifies that it is up finds that it is not: the two jobs were one.
+            self.fail_dependants(&unit, units::Effect::PropagateSkippedStart);
         }
         if matches!(result, JobResult::Dependency | JobResult::Timeout) {
             self.start_on_failure(&unit);
@@ -381,11 +426,8 @@ impl Engine {
     }
 
     /// The starts that needed this one end with it.
-    fn fail_dependants(&mut self, unit: &UnitName) {
-        for other in self
-            .definitions
-            .related(unit, units::Effect::PropagateStartFailure)
-        {
+    fn fail_dependants(&mut self, unit: &UnitName, effect: units::Effect) {
+        for other in self.definitions.related(unit, effect) {
             if let Some((id, job)) = self.state.job_of(&other)
                 && matches!(job.kind, JobKind::Start | JobKind::VerifyActive)
             {

@@ -17,6 +17,7 @@ mod activation;
 pub mod change;
 pub mod clock;
 pub mod command;
+mod condition;
 mod definitions;
 mod dispatch;
 pub mod event;

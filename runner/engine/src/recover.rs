@@ -162,6 +162,7 @@ impl Engine {
                 Machine::Socket(_) => self.socket_step(name, SocketEvent::Resume),
                 Machine::Target(_) => {}
             }
+            self.test_again(name);
             self.revisit.insert(name.clone());
         }
         self.kill_leaks(found);

@@ -10,6 +10,7 @@ use serde_json::Value;
 use units::{UnitKind, UnitName};
 
 use crate::clock::{Monotonic, Now};
+use crate::condition::Tested;
 use crate::job::{JobId, JobKind, JobMode, JobResult};
 use crate::limit::Limit;
 use crate::machine::Closing;
@@ -62,6 +63,9 @@ pub(crate) struct UnitState {
     /// The connection it serves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) connection: Option<Connection>,
+    /// What was tested before its last start, where there was anything to test.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tested: Option<Box<Tested>>,
     /// Fields of a newer version.
     #[serde(flatten)]
     pub(crate) unread: BTreeMap<String, Value>,
@@ -95,6 +99,7 @@ impl<'de> Visitor<'de> for Fields {
                 "start_limit_hit" => unit.start_limit_hit = map.next_value()?,
                 "started_by" => unit.started_by = map.next_value()?,
                 "connection" => unit.connection = map.next_value()?,
+                "tested" => unit.tested = map.next_value()?,
                 _ => drop(unit.unread.insert(key, map.next_value()?)),
             }
         }

@@ -10,6 +10,7 @@ pub mod unsupported;
 mod value;
 mod value_type;
 
+pub use table::ConditionKind;
 pub use value::Value;
 pub use value_type::{Shape, ValueType};
 

@@ -2,6 +2,7 @@
 //! its default is what anyone would write, its accessor appears on
 //! [`Definition`](crate::definition::Definition).
 
+mod condition;
 mod exec;
 mod group;
 mod install;
@@ -14,11 +15,14 @@ mod unit;
 
 use std::sync::LazyLock;
 
+pub use condition::ConditionKind;
+
 use super::{Setting, SettingId};
 
 /// The chapters, each beginning where the one before it ends.
 static CHAPTERS: [&[Setting]; 9] = [
     unit::ROWS,
+    condition::ROWS,
     service::ROWS,
     exec::ROWS,
     kill::ROWS,

@@ -2,8 +2,8 @@
 
 use crate::name::UnitName;
 use crate::value::{
-    Assignment, EnvironmentFile, ExecLine, ExitSet, Input, Limit, ListenAddress, LogFile,
-    MemoryLimit, Mode, Output, Owner, Probe, Signal, Size, Span, WorkingDirectory,
+    Assignment, Condition, EnvironmentFile, ExecLine, ExitSet, Input, Limit, ListenAddress,
+    LogFile, MemoryLimit, Mode, Output, Owner, Probe, Signal, Size, Span, WorkingDirectory,
 };
 
 /// The value of a setting.
@@ -61,6 +61,8 @@ pub enum Value {
     Probe(Box<Probe>),
     /// Addresses to listen on.
     Addresses(Box<[ListenAddress]>),
+    /// Conditions or asserts of one kind.
+    Conditions(Box<[Condition]>),
 }
 
 impl Value {
@@ -98,6 +100,7 @@ impl Value {
             Value::Word(v) => vec![(*v).to_owned()],
             Value::Probe(v) => vec![v.to_string()],
             Value::Addresses(v) => each(v),
+            Value::Conditions(v) => each(v),
         }
     }
 }

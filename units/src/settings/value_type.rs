@@ -3,10 +3,10 @@
 use super::value::Value;
 use crate::name::UnitName;
 use crate::value::{
-    Assignment, EnvironmentFile, EventResults, ExecLine, ExitSet, Input, KillMode, Limit,
-    ListenAddress, ListenKind, LogFile, MemoryLimit, Mode, NotifyAccess, Output, Owner, Probe,
-    Restart, ServiceType, Signal, Size, Span, ValueProblem, WorkingDirectory, absolute_path,
-    check_account, parse_count, parse_integer,
+    Assignment, CollectMode, Condition, EmergencyAction, EnvironmentFile, EventResults, ExecLine,
+    ExitSet, Input, JobMode, KillMode, Limit, ListenAddress, ListenKind, LogFile, MemoryLimit,
+    Mode, NotifyAccess, Output, Owner, Probe, Restart, ServiceType, Signal, Size, Span,
+    ValueProblem, WorkingDirectory, absolute_path, check_account, parse_count, parse_integer,
 };
 
 /// What TOML may stand for a value.
@@ -465,6 +465,55 @@ value_types! {
         read: |items, expand| read_addresses(ListenKind::Fifo, items, expand),
         lend: { Value::Nothing => &[], Value::Addresses(addresses) => addresses },
     }
+    ExitCode -> Option<u8> {
+        name: "exit status",
+        grammar: "a number from 0 to 255",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: Number, list: false,
+        read: |items, expand| scalar(items, expand, parse_exit_code),
+        lend: {
+            Value::Nothing => None,
+            Value::Integer(status) => u8::try_from(*status).ok(),
+        },
+    }
+    Conditions -> &'a [Condition] {
+        name: "list of conditions",
+        grammar: "`VALUE`, with `!` before it for the contrary and `|` before that where one of several is enough, or an array of such",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: List, list: true,
+        read: |items, expand| {
+            list(items, expand, |item, expand, conditions| {
+                conditions.push(Condition::parse_with(item, |text| expand(text))?);
+                Ok(())
+            })
+            .map(Value::Conditions)
+        },
+        lend: { Value::Nothing => &[], Value::Conditions(conditions) => conditions },
+    }
+    PathConditions -> &'a [Condition] {
+        name: "list of conditions",
+        grammar: "`/path`, with `!` before it for the contrary and `|` before that where one of several is enough, or an array of such",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: List, list: true,
+        read: |items, expand| {
+            list(items, expand, |item, expand, conditions| {
+                conditions.push(Condition::parse_path_with(item, |text| expand(text))?);
+                Ok(())
+            })
+            .map(Value::Conditions)
+        },
+        lend: { Value::Nothing => &[], Value::Conditions(conditions) => conditions },
+    }
+    Paths -> &'a [Box<str>] {
+        name: "list of paths",
+        grammar: "absolute paths, separated by spaces or as an array",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: List, list: true,
+        read: |items, expand| {
+            word_list(items, expand, |word| Ok(Box::from(absolute_path(word)?))).map(Value::Texts)
+        },
+        lend: { Value::Nothing => &[], Value::Texts(paths) => paths },
+    }
 }
 
 /// Markers for settings that are one of a few words.
@@ -510,6 +559,9 @@ word_types! {
     Killing -> KillMode: "kill mode";
     Notifiers -> NotifyAccess: "notify access";
     Results -> EventResults: "accepted results";
+    Queueing -> JobMode: "job mode";
+    Action -> EmergencyAction: "action";
+    Collection -> CollectMode: "collect mode";
 }
 
 static NO_EXITS: std::sync::LazyLock<ExitSet> = std::sync::LazyLock::new(ExitSet::default);
@@ -534,6 +586,13 @@ fn parse_descriptor_name(text: &str) -> Result<Value, ValueProblem> {
                 .with_hint("at most 255 printable ASCII characters without `:`"),
         )
     }
+}
+
+fn parse_exit_code(text: &str) -> Result<Value, ValueProblem> {
+    let status: Option<u8> = text.trim().parse().ok();
+    status
+        .map(|status| Value::Integer(i32::from(status)))
+        .ok_or_else(|| ValueProblem::new(format!("{text:?} is no exit status from 0 to 255")))
 }
 
 fn read_exits(items: &[&str], expand: Expand<'_>) -> Result<Value, (usize, ValueProblem)> {

@@ -2,6 +2,7 @@
 //! canonical text (`Display`), and the two are inverse.
 
 mod calendar;
+mod condition;
 mod count;
 mod environment;
 mod exec_line;
@@ -23,6 +24,7 @@ mod timestamp;
 mod working_directory;
 
 pub use calendar::{CalendarSpec, NoZones, Zones};
+pub use condition::Condition;
 pub use count::{parse_count, parse_integer};
 pub use environment::{Assignment, EnvironmentFile};
 pub use exec_line::{ExecLine, Privileges};
@@ -33,7 +35,10 @@ pub use log_file::LogFile;
 pub use memory_limit::MemoryLimit;
 pub use mode::Mode;
 pub use owner::{Owner, check_account};
-pub use policy::{EventResults, KillMode, NotifyAccess, Restart, ServiceType};
+pub use policy::{
+    CollectMode, EmergencyAction, EventResults, JobMode, KillMode, NotifyAccess, Restart,
+    ServiceType,
+};
 pub use probe::Probe;
 pub use quoting::{quote, split_commands, split_words};
 pub use signal::Signal;

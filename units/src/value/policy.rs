@@ -73,3 +73,83 @@ super::words! {
         Any = "any",
     }
 }
+
+super::words! {
+    /// How a transaction deals with jobs in its way (`systemctl --job-mode=`).
+    pub enum JobMode {
+        /// refuse if a queued job would have to be replaced
+        Fail = "fail",
+        /// replace queued jobs
+        Replace = "replace",
+        /// replace, and let nothing replace the result
+        ReplaceIrreversibly = "replace-irreversibly",
+        /// start this unit and what it needs, and stop everything else
+        Isolate = "isolate",
+        /// replace, and take back every queued job that is not part of this
+        Flush = "flush",
+        /// only this job: requirements and orderings are left aside
+        IgnoreDependencies = "ignore-dependencies",
+        /// orderings count, requirements do not
+        IgnoreRequirements = "ignore-requirements",
+        /// stop this unit and those that would start it again
+        Triggering = "triggering",
+        /// start this unit, and restart those that depend on it
+        RestartDependencies = "restart-dependencies",
+    }
+}
+
+impl Default for JobMode {
+    fn default() -> JobMode {
+        JobMode::Replace
+    }
+}
+
+super::words! {
+    /// What is done to everything when something happens to one unit (systemd.unit(5),
+    /// `FailureAction=`).
+    pub enum EmergencyAction {
+        /// nothing
+        None = "none",
+        /// everything is stopped in order, and the program ends with the exit status
+        Exit = "exit",
+        /// as `exit`, but nobody gets more than a moment
+        ExitForce = "exit-force",
+        /// everything is stopped in order, and the program ends with status 0
+        Poweroff = "poweroff",
+        /// as `poweroff`, but nobody gets more than a moment
+        PoweroffForce = "poweroff-force",
+        /// the same as `poweroff-force`
+        PoweroffImmediate = "poweroff-immediate",
+        /// the same as `poweroff`
+        Halt = "halt",
+        /// the same as `poweroff-force`
+        HaltForce = "halt-force",
+        /// the same as `poweroff-force`
+        HaltImmediate = "halt-immediate",
+        /// everything is stopped in order, and the program ends with status 133
+        Reboot = "reboot",
+        /// as `reboot`, but nobody gets more than a moment
+        RebootForce = "reboot-force",
+        /// the same as `reboot-force`
+        RebootImmediate = "reboot-immediate",
+        /// the same as `reboot`
+        Kexec = "kexec",
+        /// the same as `reboot-force`
+        KexecForce = "kexec-force",
+        /// the same as `reboot`
+        SoftReboot = "soft-reboot",
+        /// the same as `reboot-force`
+        SoftRebootForce = "soft-reboot-force",
+    }
+}
+
+super::words! {
+    /// When what is known of a unit that nobody refers to is forgotten (systemd.unit(5),
+    /// `CollectMode=`).
+    pub enum CollectMode {
+        /// when it is down and did not fail
+        Inactive = "inactive",
+        /// when it is down, even if it failed
+        InactiveOrFailed = "inactive-or-failed",
+    }
+}

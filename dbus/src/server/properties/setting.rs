@@ -41,6 +41,10 @@ pub(super) fn add(table: &mut Vec<Property>) {
 /// The interfaces a setting is a property of, and who may see it. None has the settings of
 /// `[install]`: what an installation did is told by the dependencies it led to.
 fn homes(setting: &Setting) -> Vec<(&'static str, Access)> {
+    // All of them together are one property: `Conditions`, or `Asserts`.
+    if setting.value.name == "list of conditions" {
+        return Vec::new();
+    }
     if setting.sections.contains(&Section::Unit) {
         return vec![(UNIT, Access::State)];
     }
@@ -85,7 +89,7 @@ fn signature(setting: &Setting) -> &'static str {
         "yes or no" => "b",
         "number" | "access mode" => "u",
         "time span" | "size" | "resource limit" => "t",
-        "signal" | "whole number" => "i",
+        "signal" | "whole number" | "exit status" => "i",
         "exit codes and signals" => "(aiai)",
         "commands" => "a(sasbttttuii)",
         "list of files" => "a(sb)",
@@ -99,6 +103,8 @@ pub(super) fn value(definition: Option<&Definition>, id: SettingId) -> Variant<'
     let unset = Value::Nothing;
     let value = definition.map_or(&unset, |definition| definition.value(id));
     match value {
+        // As systemd: no status is set.
+        Value::Nothing if id.row().value.name == "exit status" => (-1i32).into(),
         Value::Nothing => nothing(signature(id.row())),
         Value::Text(value) => text(value),
         Value::Texts(values) => texts(values.iter()),
@@ -143,6 +149,7 @@ pub(super) fn value(definition: Option<&Definition>, id: SettingId) -> Variant<'
         Value::Word(value) => text(value),
         Value::Probe(value) => text(value.to_string()),
         Value::Addresses(values) => texts(values.iter()),
+        Value::Conditions(values) => texts(values.iter()),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use control::Word;
 use control::words::load_state;
+use engine::action::Test;
+use engine::view::systemd::{Outcome, TestsView};
 use units::{Dependency, UnitKind};
 use zbus::{ObjectPath, Variant};
 
@@ -170,6 +172,35 @@ pub(super) fn add(table: &mut Vec<Property>) {
             Variant::from(bytes)
         },
     );
+    add(
+        ("ConditionResult", "b"),
+        State,
+        Change,
+        "Whether its conditions held when it was last to start; false before the first start",
+        |u| u.detail.view.conditions.result.into(),
+    );
+    add(
+        ("AssertResult", "b"),
+        State,
+        Change,
+        "Whether its asserts held when it was last to start; false before the first start",
+        |u| u.detail.view.asserts.result.into(),
+    );
+    add(
+        ("Conditions", "a(sbbsi)"),
+        State,
+        Silent,
+        "Its conditions: kind, whether one of those marked so is enough, whether the contrary \
+         is wanted, parameter, and 1, -1 or 0 for held, did not hold and was not tested",
+        |u| tests("Condition", &u.detail.view.conditions),
+    );
+    add(
+        ("Asserts", "a(sbbsi)"),
+        State,
+        Silent,
+        "Its asserts, as `Conditions` has them",
+        |u| tests("Assert", &u.detail.view.asserts),
+    );
 
     // One property for each word, the unit's own and the inverse ones, implied ones included.
     let mut dependency = |name, doc, get: Get| {
@@ -199,6 +230,17 @@ pub(super) fn add(table: &mut Vec<Property>) {
         "ConflictedBy" ConflictedBy "Units that cannot run beside it";
         "Before" Before "Units that start after it and stop before it";
         "After" After "Units that start before it and stop after it";
+        "Requisite" Requisite "Units that must be up before it starts";
+        "RequisiteOf" RequisiteOf "Units that start only while it is up";
+        "Upholds" Upholds "Units it keeps up";
+        "UpheldBy" UpheldBy "Units that keep it up";
+        "PropagatesReloadTo" PropagatesReloadTo "Units that are reloaded with it";
+        "ReloadPropagatedFrom" ReloadPropagatedFrom "Units it is reloaded with";
+        "PropagatesStopTo" PropagatesStopTo "Units that are stopped with it";
+        "StopPropagatedFrom" StopPropagatedFrom "Units it is stopped with";
+        "JoinsNamespaceOf" JoinsNamespaceOf "Units whose private directories and networks it shares";
+        "OnSuccess" OnSuccess "Units it starts when it ends well";
+        "OnSuccessOf" OnSuccessOf "Units that start it when they end well";
         "OnFailure" OnFailure "Units it starts when it fails";
         "OnFailureOf" OnFailureOf "Units that start it when they fail";
         "Triggers" Triggers "Units it starts when something arrives";
@@ -240,6 +282,47 @@ pub(super) fn add(table: &mut Vec<Property>) {
         "InactiveEnterTimestamp" "InactiveEnterTimestampMonotonic" inactive_enter
             "When it last became inactive or failed";
     }
+
+    time(
+        "ConditionTimestamp",
+        "When its conditions were last tested, in microseconds since the epoch; 0 for never",
+        |u| realtime(u.detail.view.conditions.at),
+    );
+    time(
+        "ConditionTimestampMonotonic",
+        "When its conditions were last tested, in microseconds on the monotonic clock; 0 for never",
+        |u| monotonic(u.detail.view.conditions.at),
+    );
+    time(
+        "AssertTimestamp",
+        "When its asserts were last tested, in microseconds since the epoch; 0 for never",
+        |u| realtime(u.detail.view.asserts.at),
+    );
+    time(
+        "AssertTimestampMonotonic",
+        "When its asserts were last tested, in microseconds on the monotonic clock; 0 for never",
+        |u| monotonic(u.detail.view.asserts.at),
+    );
+}
+
+fn tests(word: &str, tests: &TestsView) -> Variant<'static> {
+    let row = |(test, outcome): &(Test, Outcome)| {
+        let outcome = match outcome {
+            Outcome::Untested => 0,
+            Outcome::Holds => 1,
+            Outcome::Fails => -1,
+        };
+        let condition = &test.condition;
+        (
+            format!("{word}{}", test.kind),
+            condition.trigger,
+            condition.negate,
+            condition.parameter.to_string(),
+            outcome,
+        )
+    };
+    let rows: Vec<(String, bool, bool, String, i32)> = tests.tests.iter().map(row).collect();
+    Variant::from(rows)
 }
 
 fn definition(facts: &UnitFacts) -> Option<&units::Definition> {

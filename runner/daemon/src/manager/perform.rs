@@ -17,7 +17,7 @@ use crate::log::own::OwnLine;
 use crate::options::LogTarget;
 use crate::socket::{self, Listeners};
 use crate::users::Accounts;
-use crate::{load, now};
+use crate::{condition, load, now};
 
 impl Manager {
     /// Performs one wish. What comes of it at once is queued as an event.
@@ -75,6 +75,10 @@ impl Manager {
             Action::Unstore { unit, name } => self.unstore(unit, name.as_deref()),
             Action::SetTimer { ticket, at } => self.timers.set(ticket, at),
             Action::CancelTimer { ticket } => self.timers.cancel(ticket),
+            Action::Check { ticket, tests, .. } => self.offload.submit(move || Done::Checked {
+                ticket,
+                found: condition::find_out(&tests),
+            }),
             Action::ReadUnits { ticket } => {
                 let conf = self.settled.conf.clone();
                 let options = self.options.clone();

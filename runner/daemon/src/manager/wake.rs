@@ -37,6 +37,13 @@ pub(super) enum Done {
         /// What was found.
         reading: Reading,
     },
+    /// `Check`
+    Checked {
+        /// Of the action.
+        ticket: Ticket,
+        /// What is so, and what nobody can say.
+        found: Vec<Result<bool, String>>,
+    },
     /// New HTTP servers.
     ServersOpened(Vec<(Server, Result<Opened, Trouble>)>),
     /// `Listen`
@@ -439,6 +446,9 @@ impl Manager {
                     units: reading.units,
                     diagnostics: Arc::new(reading.diagnostics),
                 });
+            }
+            Done::Checked { ticket, found } => {
+                self.events.push_back(Event::Checked { ticket, found });
             }
             Done::ServersOpened(opened) => self.servers_opened(opened),
             Done::Listened {

@@ -4,6 +4,7 @@ pub(crate) mod merge;
 pub(crate) mod queue;
 
 use serde::{Deserialize, Serialize};
+pub use units::value::JobMode;
 
 /// How long the result of a job that somebody asked for is kept.
 pub(crate) const RESULT_KEPT: units::value::Span = units::value::Span::from_secs(60);
@@ -39,25 +40,6 @@ pub enum JobKind {
     Nop,
 }
 
-/// How a transaction deals with jobs in its way (`systemctl --job-mode=`).
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum JobMode {
-    /// Refuse if a queued job would have to be replaced.
-    Fail,
-    /// Replace queued jobs.
-    #[default]
-    Replace,
-    /// Replace, and let nothing replace the result.
-    ReplaceIrreversibly,
-    /// Only this job: requirements and orderings are left aside.
-    IgnoreDependencies,
-    /// Orderings count, requirements do not.
-    IgnoreRequirements,
-}
-
 /// How a job ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -74,6 +56,8 @@ pub enum JobResult {
     Dependency,
     /// There was nothing to do.
     Skipped,
+    /// An assert of the unit did not hold.
+    Assert,
     /// It made no sense for the unit when its turn came.
     Invalid,
 }
@@ -107,6 +91,7 @@ impl JobResult {
             JobResult::Failed => "failed",
             JobResult::Dependency => "dependency",
             JobResult::Skipped => "skipped",
+            JobResult::Assert => "assert",
             JobResult::Invalid => "invalid",
         }
     }

@@ -42,8 +42,12 @@ pub(super) fn in_the_way(
         JobMode::Fail => "and the mode is fail",
         JobMode::Replace
         | JobMode::ReplaceIrreversibly
+        | JobMode::Isolate
+        | JobMode::Flush
         | JobMode::IgnoreDependencies
-        | JobMode::IgnoreRequirements => "and nothing may replace it",
+        | JobMode::IgnoreRequirements
+        | JobMode::Triggering
+        | JobMode::RestartDependencies => "and nothing may replace it",
     };
     format!(
         "{unit} has a {} job queued where a {} is wanted, {why}",

@@ -1,11 +1,14 @@
 //! Views made of the state, on demand.
 
-use units::{Definition, UnitName};
+use units::value::Condition;
+use units::{ConditionKind, Definition, UnitName};
 
 use super::systemd::{
-    ActiveState, JobView, ServiceView, SocketView, SystemState, UnitResult, UnitView,
+    ActiveState, JobView, Outcome, ServiceView, SocketView, SystemState, TestsView, UnitResult,
+    UnitView,
 };
 use crate::Engine;
+use crate::action::Test;
 use crate::job::JobId;
 use crate::machine::Closing;
 use crate::service::{Child, Phase, Service};
@@ -22,9 +25,12 @@ impl Engine {
             Machine::Socket(socket) => socket.result,
             Machine::Target(_) => UnitResult::Success,
         };
+        let definition = self.definitions.get(name);
         UnitView {
             name: name.clone(),
-            definition: self.definitions.get(name),
+            conditions: tests_of(state, definition.as_deref(), false),
+            asserts: tests_of(state, definition.as_deref(), true),
+            definition,
             active,
             sub,
             result,
@@ -76,6 +82,36 @@ impl Engine {
         } else {
             SystemState::Running
         }
+    }
+}
+
+/// What is tested by the definition in force, with the outcomes of the last time.
+fn tests_of(state: &UnitState, definition: Option<&Definition>, asserts: bool) -> TestsView {
+    let known = state.tested.as_ref().map(|tested| match asserts {
+        true => &tested.asserts,
+        false => &tested.conditions,
+    });
+    let test = |(kind, condition): (ConditionKind, &Condition)| {
+        let condition = condition.clone();
+        let test = Test { kind, condition };
+        let outcome = known
+            .and_then(|known| known.tests.iter().find(|(tested, _)| *tested == test))
+            .map_or(Outcome::Untested, |(_, outcome)| *outcome);
+        (test, outcome)
+    };
+    let tests = definition.map_or_else(Vec::new, |definition| match asserts {
+        true => definition.asserts().map(test).collect(),
+        false => definition.conditions().map(test).collect(),
+    });
+    // Where there was nothing to test, that was found when it began to start.
+    let verdict = match known {
+        Some(known) => known.verdict,
+        None => state.times.inactive_exit.map(|at| (at, true)),
+    };
+    TestsView {
+        result: verdict.is_some_and(|(_, fine)| fine),
+        at: verdict.map(|(at, _)| at),
+        tests,
     }
 }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use units::{Definition, UnitName};
 
+use crate::action::Test;
 use crate::clock::Now;
+pub use crate::condition::Outcome;
 use crate::event::ExitStatus;
 use crate::job::{JobId, JobKind, JobMode};
 use crate::ticket::Invocation;
@@ -108,12 +110,27 @@ pub struct UnitView {
     pub active_exit: Option<Now>,
     /// Last moment it became `inactive` or `failed`.
     pub inactive_enter: Option<Now>,
+    /// What was tested before its last start; nothing before the first.
+    pub conditions: TestsView,
+    /// The same of what lets a start fail.
+    pub asserts: TestsView,
     /// A file changed since it was read, or the definition is kept although its file is broken or gone.
     pub stale: bool,
     /// What only services have.
     pub service: Option<ServiceView>,
     /// What only sockets have.
     pub socket: Option<SocketView>,
+}
+
+/// The conditions or asserts of a unit.
+#[derive(Debug, Clone, Default)]
+pub struct TestsView {
+    /// Whether the last start could go on; false before the first.
+    pub result: bool,
+    /// When that was decided.
+    pub at: Option<Now>,
+    /// Each test as the definition in force has it, with what came of it when it was last tested.
+    pub tests: Vec<(Test, Outcome)>,
 }
 
 /// What only services have.

@@ -46,6 +46,7 @@ pub(crate) struct Stage {
     listens: BTreeMap<UnitName, Ticket>,
     probes: BTreeMap<UnitName, Ticket>,
     readings: Vec<Ticket>,
+    checks: BTreeMap<UnitName, Ticket>,
     /// Exits that were not told: the manager was dead.
     exits: Vec<(Ticket, ExitStatus)>,
     stores: BTreeMap<UnitName, Vec<String>>,
@@ -71,6 +72,7 @@ impl Default for Stage {
             listens: BTreeMap::new(),
             probes: BTreeMap::new(),
             readings: Vec::new(),
+            checks: BTreeMap::new(),
             exits: Vec::new(),
             stores: BTreeMap::new(),
         }
@@ -99,6 +101,7 @@ impl Stage {
                 self.listens.clear();
                 self.probes.clear();
                 self.readings.clear();
+                self.checks.clear();
                 self.resume(&mut out);
             }
             ["slow-signals"] => self.slow_signals = true,
@@ -420,6 +423,18 @@ impl Stage {
                 Event::StoreIs {
                     unit: name(unit),
                     names,
+                }
+            }
+            // What is so of each test, in order: `yes`, `no`, or why nobody can say.
+            ["checked", unit, found @ ..] => {
+                let of = |word: &&str| match *word {
+                    "yes" => Ok(true),
+                    "no" => Ok(false),
+                    why => Err(why.to_owned()),
+                };
+                Event::Checked {
+                    ticket: self.checks.remove(*unit)?,
+                    found: found.iter().map(of).collect(),
                 }
             }
             ["units-read"] => {

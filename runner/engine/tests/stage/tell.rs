@@ -160,6 +160,19 @@ impl Stage {
                 self.timers.remove(&ticket);
                 return None;
             }
+            Action::Check {
+                ticket,
+                unit,
+                tests,
+            } => {
+                let tests: Vec<String> = tests
+                    .iter()
+                    .map(|test| format!("{}={}", test.kind, test.condition))
+                    .collect();
+                let line = format!("check {unit} {}", tests.join(" "));
+                self.checks.insert(unit, ticket);
+                line
+            }
             Action::ReadUnits { ticket } => {
                 self.readings.push(ticket);
                 "read units".to_owned()
@@ -228,6 +241,14 @@ impl Stage {
             if !service.failure.is_empty() {
                 line.push_str(&format!(" failure “{}”", service.failure));
             }
+        }
+        if !view.conditions.tests.is_empty() || !view.asserts.tests.is_empty() {
+            let word = |result: bool| if result { "held" } else { "did not hold" };
+            line.push_str(&format!(
+                " conditions {} asserts {}",
+                word(view.conditions.result),
+                word(view.asserts.result)
+            ));
         }
         if view.stale {
             line.push_str(" stale");

@@ -149,6 +149,13 @@ impl Invariants {
         if !first {
             return;
         }
+        for tests in [&view.conditions, &view.asserts] {
+            assert!(
+                tests.tests.is_empty() || tests.result || self.was_reloaded,
+                "C2: {unit} starts although {:?}",
+                tests.tests
+            );
+        }
         assert!(
             !self.stopped.contains(unit),
             "I6: {unit} was stopped and starts by itself"
@@ -161,6 +168,16 @@ impl Invariants {
         assert!(
             recent <= 40,
             "I7: {unit} starts {recent} times in ten seconds"
+        );
+    }
+
+    /// C1: only what is down is tested, and for a start job whose turn has come.
+    pub(crate) fn check(&mut self, engine: &Engine, unit: &UnitName) {
+        let view = engine.unit(unit).unwrap();
+        assert!(
+            matches!(view.active, ActiveState::Inactive | ActiveState::Failed),
+            "C1: {unit} is tested while it is {}",
+            view.sub.as_str()
         );
     }
 

@@ -377,6 +377,25 @@ impl<'a> World<'a> {
             Action::CancelTimer { ticket } => {
                 self.manager.timers.remove(&ticket);
             }
+            Action::Check {
+                ticket,
+                unit,
+                tests,
+            } => {
+                self.invariants.check(self.engine.as_ref().unwrap(), &unit);
+                let mut found = Vec::new();
+                for _ in &tests {
+                    let roll = if self.fair { 0 } else { self.dice.below(100) };
+                    found.push(match roll {
+                        0..70 => Ok(true),
+                        70..95 => Ok(false),
+                        _ => Err("nobody can say".to_owned()),
+                    });
+                }
+                self.manager
+                    .answers
+                    .push_back(Event::Checked { ticket, found });
+            }
             Action::ReadUnits { ticket } => {
                 self.manager.answers.push_back(Event::UnitsRead {
                     ticket,

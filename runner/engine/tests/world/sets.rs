@@ -104,6 +104,12 @@ fn variant(seed: u64) -> Variant {
             text.push_str("autostart = false\n");
         }
         if dice.percent(20) {
+            text.push_str("condition-path-exists = ['/a', '|/b', '|!/c']\n");
+        }
+        if dice.percent(15) {
+            text.push_str("assert-user = 'root'\n");
+        }
+        if dice.percent(20) {
             text.push_str("file-descriptor-store-max = 2\nnotify-access = 'all'\n");
         }
         text.push_str("timeout-start-sec = '5s'\ntimeout-stop-sec = '2s'\n");

@@ -17,4 +17,10 @@ settings! {
     /// As `wanted-by`, with the meaning of `requires`.
     RequiredBy: Install "required-by" = "RequiredBy",
         pub required_by -> &[UnitName] as Units, default "";
+
+    /// Units that uphold this one.
+    ///
+    /// As `wanted-by`, with the meaning of `upholds`.
+    UpheldBy: Install "upheld-by" = "UpheldBy",
+        pub upheld_by -> &[UnitName] as Units, default "";
 }

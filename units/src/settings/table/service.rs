@@ -4,7 +4,7 @@ use crate::name::UnitName;
 use crate::value::{ExecLine, ExitSet, NotifyAccess, Probe, Restart, ServiceType, Span};
 
 settings! {
-    after super::unit::END;
+    after super::condition::END;
 
     /// When the service counts as started.
     ///
