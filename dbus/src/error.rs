@@ -11,6 +11,10 @@ pub enum Kind {
     UnitMasked,
     /// This kind of job makes no sense for the unit.
     JobTypeNotApplicable,
+    /// Only other units may start or stop it.
+    OnlyByDependency,
+    /// Not everything else may be stopped for it.
+    NoIsolation,
     /// The transaction would contradict itself.
     TransactionJobsConflicting,
     /// The ordering asked for is a circle.
@@ -74,6 +78,16 @@ pub const NAMES: &[(Kind, &str, &str)] = &[
         Kind::JobTypeNotApplicable,
         "org.unitrunner.Runner1.Error.JobTypeNotApplicable",
         "this kind of job makes no sense for the unit",
+    ),
+    (
+        Kind::OnlyByDependency,
+        "org.unitrunner.Runner1.Error.OnlyByDependency",
+        "only other units may start or stop the unit",
+    ),
+    (
+        Kind::NoIsolation,
+        "org.unitrunner.Runner1.Error.NoIsolation",
+        "not everything else may be stopped for the unit",
     ),
     (
         Kind::TransactionJobsConflicting,

@@ -57,7 +57,8 @@ pub struct Reloaded {
 pub struct Ended {
     /// Its number.
     pub job: u32,
-    /// `done`, `canceled`, `timeout`, `failed`, `dependency`, `skipped` or `invalid`.
+    /// `done`, `canceled`, `timeout`, `failed`, `dependency`, `skipped`, `assert` or
+    /// `invalid`.
     pub result: String,
 }
 

@@ -38,6 +38,8 @@ impl From<Refusal> for Failure {
                 Kind::JobTypeNotApplicable,
                 f!("this kind of job is not applicable to unit {unit}: {why}"),
             ),
+            ref only @ Refusal::OnlyByDependency(_) => (Kind::OnlyByDependency, only.to_string()),
+            ref alone @ Refusal::NoIsolation(_) => (Kind::NoIsolation, alone.to_string()),
             Refusal::Conflicting(why) => (Kind::TransactionJobsConflicting, why),
             Refusal::Cyclic(why) => (Kind::TransactionOrderIsCyclic, why),
             Refusal::Destructive(why) => (Kind::TransactionIsDestructive, why),

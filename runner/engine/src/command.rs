@@ -137,6 +137,10 @@ pub enum Refusal {
     Masked(UnitName),
     /// This kind of job makes no sense for the unit (a reload without exec-reload).
     NotApplicable(UnitName, String),
+    /// Only other units may start or stop it (`refuse-manual-start`, `refuse-manual-stop`).
+    OnlyByDependency(UnitName),
+    /// Not everything else may be stopped for it (`allow-isolate`).
+    NoIsolation(UnitName),
     /// The transaction would contradict itself; the sentence names both sides.
     Conflicting(String),
     /// The requested ordering is a circle of jobs that all matter; names the circle.
@@ -176,6 +180,11 @@ impl std::fmt::Display for Refusal {
             }
             Refusal::Masked(unit) => write!(f, "unit {unit} is masked"),
             Refusal::NotApplicable(unit, why) => write!(f, "not possible for {unit}: {why}"),
+            Refusal::OnlyByDependency(unit) => write!(
+                f,
+                "{unit} may be asked for by other units only: it refuses to be started or stopped by hand"
+            ),
+            Refusal::NoIsolation(unit) => write!(f, "{unit} may not be isolated"),
             Refusal::Conflicting(why) | Refusal::Cyclic(why) | Refusal::Destructive(why) => {
                 f.write_str(why)
             }

@@ -35,7 +35,10 @@ impl Engine {
             Event::AdoptFailed { ticket, reason } => {
                 self.answer(ticket, true, ServiceEvent::AdoptFailed { ticket, reason });
             }
-            Event::TimerFired { ticket } => self.answer(ticket, true, ServiceEvent::Timer(ticket)),
+            Event::TimerFired { ticket } => match self.job_timers.remove(&ticket) {
+                Some(job) => self.job_timed_out(job),
+                None => self.answer(ticket, true, ServiceEvent::Timer(ticket)),
+            },
             Event::Signalled { ticket } => {
                 self.answer(ticket, true, ServiceEvent::Signalled(ticket))
             }

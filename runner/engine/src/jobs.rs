@@ -1,5 +1,8 @@
 //! Jobs: queued, run, ended.
 
+use std::collections::BTreeSet;
+
+use units::value::Span;
 use units::{SettingId, UnitKind, UnitName};
 
 use crate::Engine;
@@ -14,6 +17,7 @@ use crate::service::{Phase, ServiceEvent};
 use crate::socket::SocketEvent;
 use crate::state::{EndedJob, Job, UnitState};
 use crate::target::TargetEvent;
+use crate::timer::Timer;
 use crate::transaction::{self, World};
 use crate::view::systemd::ActiveState;
 
@@ -46,12 +50,30 @@ impl Engine {
         for note in plan.notes {
             self.log(Some(unit), Level::Warning, MessageId::CycleBroken, note);
         }
+        if matches!(mode, JobMode::Isolate | JobMode::Flush) {
+            self.flush_all_but(&plan.jobs);
+        }
         let mut anchor = None;
         for (unit, kind) in plan.jobs {
             let id = self.install(&unit, kind, mode, boot);
             anchor.get_or_insert(id);
         }
         anchor.ok_or_else(|| Refusal::Invalid("nothing is left of the transaction".to_owned()))
+    }
+
+    /// Takes every queued job back whose unit is not in the transaction. Nobody fails by that.
+    fn flush_all_but(&mut self, planned: &[(UnitName, JobKind)]) {
+        let stay: BTreeSet<&UnitName> = planned.iter().map(|(unit, _)| unit).collect();
+        let others: Vec<JobId> = self
+            .state
+            .jobs()
+            .iter()
+            .filter(|(_, job)| !stay.contains(&job.unit))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in others {
+            self.end_job(id, JobResult::Canceled);
+        }
     }
 
     /// Makes an instance of a template known, if that is what the name asks for.
@@ -101,9 +123,15 @@ impl Engine {
             irreversible,
             ignores_order: mode == JobMode::IgnoreDependencies,
             boot,
-            tokens: std::collections::BTreeSet::new(),
+            timer: None,
+            tokens: BTreeSet::new(),
             asked_for: false,
         });
+        let limit = self
+            .definitions
+            .get(unit)
+            .map(|unit| unit.job_timeout_sec());
+        self.limit_job(id, limit);
         self.boot_jobs += usize::from(boot);
         self.queue.tie(&self.definitions, &self.state, id);
         self.refresh.insert(unit.clone());
@@ -152,6 +180,10 @@ impl Engine {
                 self.set_running(id);
                 self.stop_unit(&unit);
             }
+            // Only what is reloaded with it matters.
+            (JobKind::Reload, ActiveState::Active) if unit.kind() != UnitKind::Service => {
+                self.finish_job(id, JobResult::Done);
+            }
             (JobKind::Reload, ActiveState::Active) => {
                 self.set_running(id);
                 self.service_step(&unit, ServiceEvent::Reload);
@@ -177,7 +209,51 @@ impl Engine {
         if let Some(job) = self.state.job_mut(id) {
             job.running = true;
             let unit = job.unit.clone();
+            let definition = self.definitions.get(&unit);
+            self.limit_job(id, definition.map(|unit| unit.job_running_timeout_sec()));
             self.refresh.insert(unit);
+        }
+    }
+
+    /// A job may take so long from now on; of two limits the earlier one counts.
+    fn limit_job(&mut self, id: JobId, limit: Option<Span>) {
+        let Some(span) = limit.filter(|span| !span.is_infinite()) else {
+            return;
+        };
+        let due = self.now.monotonic.after(span.as_micros());
+        let old = self.state.job(id).and_then(|job| job.timer);
+        if old.zip(due).is_some_and(|(old, due)| old.at <= due) {
+            return;
+        }
+        if let Some(old) = old {
+            self.job_timers.remove(&old.ticket);
+            old.cancel(&mut self.actions);
+        }
+        let mint = &mut self.state.meta_mut().mint;
+        let timer = Timer::arm(mint, &mut self.actions, self.now, span);
+        if let Some(timer) = timer {
+            self.job_timers.insert(timer.ticket, id);
+        }
+        if let Some(job) = self.state.job_mut(id) {
+            job.timer = timer;
+        }
+    }
+
+    /// A job has taken too long: it is given up, and what it began goes on.
+    pub(crate) fn job_timed_out(&mut self, id: JobId) {
+        let Some(job) = self.state.job_mut(id) else {
+            return;
+        };
+        job.timer = None;
+        let (unit, kind) = (job.unit.clone(), job.kind);
+        let action = self
+            .definitions
+            .get(&unit)
+            .map(|unit| unit.job_timeout_action());
+        self.finish_job(id, JobResult::Timeout);
+        if let Some(action) = action {
+            let why = format!("the {} of {unit} took too long", kind.as_str());
+            self.emergency(&unit, action, None, &why);
         }
     }
 
@@ -277,7 +353,9 @@ impl Engine {
                 _ => self.service_step(unit, ServiceEvent::Limited),
             }
             self.revisit.insert(unit.clone());
-            return self.finish_job(id, JobResult::Failed);
+            self.finish_job(id, JobResult::Failed);
+            let why = format!("{unit} was started too often");
+            return self.emergency(unit, definition.start_limit_action(), None, &why);
         }
         if !self.test_before_start(unit, &definition) {
             self.start_unit(id, unit);
@@ -361,11 +439,34 @@ impl Engine {
         }
     }
 
-    /// A job has ended.
+    /// A job has ended, with what follows for the jobs of others.
     pub(crate) fn finish_job(&mut self, id: JobId, result: JobResult) {
-        let Some(job) = self.state.remove_job(id) else {
+        let Some((unit, kind)) = self.end_job(id, result) else {
             return;
         };
+        if result != JobResult::Done && matches!(kind, JobKind::Start | JobKind::VerifyActive) {
+            self.fail_dependants(&unit, units::Effect::PropagateStartFailure);
+        }
+        let is_down = matches!(
+            self.state.active(&unit),
+            ActiveState::Inactive | ActiveState::Failed
+        );
+        if result == JobResult::Done && kind == JobKind::Start && is_down {
+            // Who only verifies that it is up finds that it is not: the two jobs were one.
+            self.fail_dependants(&unit, units::Effect::PropagateSkippedStart);
+        }
+        if matches!(result, JobResult::Dependency | JobResult::Timeout) {
+            self.start_on_failure(&unit);
+        }
+    }
+
+    /// A job has ended: it is taken out, and whoever waited for it is told.
+    fn end_job(&mut self, id: JobId, result: JobResult) -> Option<(UnitName, JobKind)> {
+        let job = self.state.remove_job(id)?;
+        if let Some(timer) = job.timer {
+            self.job_timers.remove(&timer.ticket);
+            timer.cancel(&mut self.actions);
+        }
         self.queue.remove(&self.state, id);
         self.leave_tests(&job.unit);
         self.boot_jobs -= usize::from(job.boot);
@@ -409,20 +510,7 @@ impl Engine {
             );
             self.log(Some(&unit), Level::Notice, MessageId::JobFailed, text);
         }
-        if result != JobResult::Done && matches!(job.kind, JobKind::Start | JobKind::VerifyActive) {
-            self.fail_dependants(&unit, units::Effect::PropagateStartFailure);
-        }
-        let is_down = matches!(
-            self.state.active(&unit),
-            ActiveState::Inactive | ActiveState::Failed
-        );
-        if result == JobResult::Done && job.kind == JobKind::Start && is_down {
-            // Who only verifies that it is up finds that it is not: the two jobs were one.
-            self.fail_dependants(&unit, units::Effect::PropagateSkippedStart);
-        }
-        if matches!(result, JobResult::Dependency | JobResult::Timeout) {
-            self.start_on_failure(&unit);
-        }
+        Some((unit, job.kind))
     }
 
     /// The starts that needed this one end with it.

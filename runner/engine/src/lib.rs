@@ -20,12 +20,14 @@ pub mod command;
 mod condition;
 mod definitions;
 mod dispatch;
+mod emergency;
 pub mod event;
 mod groups;
 pub mod job;
 mod jobs;
 mod limit;
 mod machine;
+mod needs;
 pub mod notify;
 mod order;
 mod react;
@@ -86,6 +88,8 @@ pub struct Engine {
     moves: VecDeque<(UnitName, Move)>,
     wishes: VecDeque<(UnitName, Wish)>,
     finishing: VecDeque<(JobId, JobResult)>,
+    /// Which job has taken too long when a timer fires.
+    job_timers: BTreeMap<Ticket, JobId>,
     /// Units to be looked at again, once jobs have settled.
     revisit: BTreeSet<UnitName>,
     /// Units that are shown differently now.
@@ -156,6 +160,7 @@ impl Engine {
             moves: VecDeque::new(),
             wishes: VecDeque::new(),
             finishing: VecDeque::new(),
+            job_timers: BTreeMap::new(),
             revisit: BTreeSet::new(),
             refresh: BTreeSet::new(),
             tokens: BTreeMap::new(),

@@ -1,5 +1,6 @@
 //! Consequences of one unit's change for others: bound units, `on-failure`, triggers, restarts.
 
+use units::value::CollectMode;
 use units::{Effect, UnitKind, UnitName};
 
 use crate::Engine;
@@ -48,8 +49,21 @@ impl Engine {
         if is_up && !was_up {
             self.stop_if_bound_in_vain(unit);
         }
-        if to == ActiveState::Failed && from != ActiveState::Failed && !moved.will_restart {
-            self.start_on_failure(unit);
+        let was_down = matches!(from, ActiveState::Inactive | ActiveState::Failed);
+        match to {
+            ActiveState::Failed if from != ActiveState::Failed => {
+                if !moved.will_restart {
+                    self.start_on_failure(unit);
+                }
+                self.failure_action(unit);
+            }
+            ActiveState::Inactive if !was_down => {
+                if !moved.will_restart {
+                    self.start_on_success(unit);
+                }
+                self.success_action(unit);
+            }
+            _ => {}
         }
     }
 
@@ -96,10 +110,27 @@ impl Engine {
 
     /// `on-failure`
     pub(crate) fn start_on_failure(&mut self, unit: &UnitName) {
+        let mode = self
+            .definitions
+            .get(unit)
+            .map(|unit| unit.on_failure_job_mode());
+        self.start_after(unit, Effect::StartOnFailure, mode.unwrap_or_default());
+    }
+
+    /// `on-success`
+    fn start_on_success(&mut self, unit: &UnitName) {
+        let mode = self
+            .definitions
+            .get(unit)
+            .map(|unit| unit.on_success_job_mode());
+        self.start_after(unit, Effect::StartOnSuccess, mode.unwrap_or_default());
+    }
+
+    fn start_after(&mut self, unit: &UnitName, effect: Effect, mode: JobMode) {
         if self.state.meta().closing != Closing::No {
             return;
         }
-        let others = self.definitions.related(unit, Effect::StartOnFailure);
+        let others = self.definitions.related(unit, effect);
         if others.is_empty() {
             return;
         }
@@ -119,7 +150,7 @@ impl Engine {
             }
             state.started_by.retain(|(by, _)| by != unit);
             state.started_by.push((unit.clone(), variables.clone()));
-            self.submit_for(unit, &other, JobKind::Start);
+            self.submit_in_mode(unit, &other, JobKind::Start, mode);
         }
     }
 
@@ -162,8 +193,18 @@ impl Engine {
     }
 
     /// Queues a job that nobody asked for.
-    fn submit_for(&mut self, because_of: &UnitName, unit: &UnitName, kind: JobKind) {
-        if let Err(refusal) = self.submit(unit, kind, JobMode::Replace) {
+    pub(crate) fn submit_for(&mut self, because_of: &UnitName, unit: &UnitName, kind: JobKind) {
+        self.submit_in_mode(because_of, unit, kind, JobMode::Replace);
+    }
+
+    pub(crate) fn submit_in_mode(
+        &mut self,
+        because_of: &UnitName,
+        unit: &UnitName,
+        kind: JobKind,
+        mode: JobMode,
+    ) {
+        if let Err(refusal) = self.submit(unit, kind, mode) {
             let text = format!("no {} of {unit} for {because_of}: {refusal}", kind.as_str());
             self.log(Some(because_of), Level::Warning, MessageId::JobFailed, text);
         }
@@ -230,8 +271,10 @@ impl Engine {
             }
             self.tell_sockets(unit);
         }
+        self.look_at_needs(unit, active, has_job);
         if is_down && !has_job {
             self.forget_starts(unit);
+            self.forget_failure(unit);
             self.end_connection(unit);
             self.let_definition_go(unit);
         }
@@ -251,6 +294,20 @@ impl Engine {
             return;
         }
         self.state.unit_mut(unit).starts = Limit::default();
+    }
+
+    /// `collect-mode = "inactive-or-failed"`: as if nobody had ever looked at it.
+    fn forget_failure(&mut self, unit: &UnitName) {
+        let forgets = self.state.active(unit) == ActiveState::Failed
+            && !self.definitions.is_referred_to(unit)
+            && self
+                .definitions
+                .get(unit)
+                .is_some_and(|unit| unit.collect_mode() == CollectMode::InactiveOrFailed);
+        if forgets {
+            // It is there, so nothing is refused.
+            let _ = self.reset_failed(Some(unit.clone()));
+        }
     }
 
     /// Tells the sockets of a service how it is.

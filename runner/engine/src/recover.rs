@@ -83,6 +83,16 @@ impl Engine {
             .chain(ended)
             .flat_map(|(id, tokens)| tokens.iter().map(|token| (token.clone(), *id)))
             .collect();
+        let timers: Vec<_> = self
+            .state
+            .jobs()
+            .iter()
+            .filter_map(|(id, job)| Some((*id, job.timer?)))
+            .collect();
+        for (id, timer) in timers {
+            timer.rearm(&mut self.actions);
+            self.job_timers.insert(timer.ticket, id);
+        }
         self.retie_jobs();
     }
 

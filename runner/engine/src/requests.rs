@@ -7,6 +7,7 @@ use crate::Engine;
 use crate::action::{Action, Target};
 use crate::change::Change;
 use crate::command::{Answer, Command, Refusal, Verb, Whom};
+use crate::job::merge::collapsed;
 use crate::job::{JobId, JobKind, JobMode, JobResult};
 use crate::limit::Limit;
 use crate::machine::Closing;
@@ -14,6 +15,7 @@ use crate::reload::Reading;
 use crate::service::{Child, ServiceEvent};
 use crate::socket::SocketEvent;
 use crate::ticket::RequestId;
+use crate::transaction::expand;
 use crate::view::systemd::ActiveState;
 
 impl Engine {
@@ -134,6 +136,9 @@ impl Engine {
                 "it does not run".to_owned(),
             ));
         }
+        if self.refuses_by_hand(unit, kind) {
+            return Err(Refusal::OnlyByDependency(unit.clone()));
+        }
         let id = self.submit(unit, kind, mode)?;
         if let Some(job) = self.state.job_mut(id) {
             job.asked_for = true;
@@ -146,11 +151,25 @@ impl Engine {
     }
 
     fn can_reload(&self, unit: &UnitName) -> bool {
-        unit.kind() == UnitKind::Service
-            && self
-                .definitions
-                .get(unit)
-                .is_some_and(|definition| !definition.exec_reload().is_empty())
+        let definition = self.definitions.get(unit);
+        definition.is_some_and(|unit| expand::can_reload(&self.definitions, &unit))
+    }
+
+    /// `refuse-manual-start`, `refuse-manual-stop`
+    fn refuses_by_hand(&self, unit: &UnitName, kind: JobKind) -> bool {
+        let Some(definition) = self.definitions.get(unit) else {
+            return false;
+        };
+        let (start, stop) = (
+            definition.refuse_manual_start(),
+            definition.refuse_manual_stop(),
+        );
+        match collapsed(kind, self.state.active(unit)) {
+            JobKind::Start => start,
+            JobKind::Stop => stop,
+            JobKind::Restart | JobKind::TryRestart => start || stop,
+            _ => false,
+        }
     }
 
     fn kill(&mut self, unit: &UnitName, whom: Whom, signal: Signal) -> Result<Answer, Refusal> {

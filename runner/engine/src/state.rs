@@ -18,7 +18,7 @@ use crate::service::Service;
 use crate::socket::Socket;
 use crate::target::Target;
 use crate::ticket::{ConnectionId, Invocation};
-use crate::timer::Mint;
+use crate::timer::{Mint, Timer};
 use crate::view::systemd::{ActiveState, SubState};
 
 /// The state of the whole.
@@ -57,6 +57,10 @@ pub(crate) struct UnitState {
     /// The last start was refused because of the start limit.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) start_limit_hit: bool,
+    /// How often it was started or stopped because others are as they are (`upholds`,
+    /// `stop-when-unneeded`, `binds-to`). Not kept: after a recovery counting begins anew.
+    #[serde(skip)]
+    pub(crate) adjusted: Limit,
     /// Whose failure started it (`on-failure`), and the variables that say so.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) started_by: Vec<(UnitName, Vec<(String, String)>)>,
@@ -231,6 +235,9 @@ pub(crate) struct Job {
     /// Part of the transaction that boot waits for.
     #[serde(default)]
     pub(crate) boot: bool,
+    /// When it has taken too long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) timer: Option<Timer>,
     /// What clients call it.
     #[serde(default)]
     pub(crate) tokens: BTreeSet<String>,

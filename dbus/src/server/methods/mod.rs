@@ -129,7 +129,7 @@ methods! {
          stands for none";
     MANAGER."AwaitJob"("job": "u") -> ("result": "s") = ask!(jobs::await_job);
         "Waits until a job has ended and gives its result: done, canceled, timeout, failed, \
-         dependency, skipped or invalid. Works for a minute after its end, too";
+         dependency, skipped, assert or invalid. Works for a minute after its end, too";
     MANAGER."CancelJob"("job": "u") -> () = ask!(jobs::cancel_named_job);
         "Takes a job back";
     MANAGER."ListJobs"() -> ("jobs": "a(usssoo)") = ask!(jobs::list_jobs);

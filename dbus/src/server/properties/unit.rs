@@ -118,10 +118,10 @@ pub(super) fn add(table: &mut Vec<Property>) {
         ("CanStart", "b"),
         State,
         Silent,
-        "Whether a start is possible at all",
+        "Whether a start is possible, and may be asked for",
         |u| {
             definition(u)
-                .is_some_and(units::Definition::is_loaded)
+                .is_some_and(|d| d.is_loaded() && !d.refuse_manual_start())
                 .into()
         },
     );
@@ -129,8 +129,23 @@ pub(super) fn add(table: &mut Vec<Property>) {
         ("CanStop", "b"),
         State,
         Silent,
-        "Whether a stop is possible at all",
-        |u| definition(u).is_some().into(),
+        "Whether a stop is possible, and may be asked for",
+        |u| {
+            definition(u)
+                .is_some_and(|d| !d.refuse_manual_stop())
+                .into()
+        },
+    );
+    add(
+        ("CanIsolate", "b"),
+        State,
+        Silent,
+        "Whether everything else may be stopped for it",
+        |u| {
+            definition(u)
+                .is_some_and(|d| d.is_loaded() && d.allow_isolate() && !d.refuse_manual_start())
+                .into()
+        },
     );
     add(
         ("CanReload", "b"),

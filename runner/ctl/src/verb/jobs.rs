@@ -98,7 +98,12 @@ fn refusal(unit: &str, verb: &str, error: &Error) -> Failure {
     let exit = match error.kind() {
         Some(Kind::NoSuchUnit) => Exit::NoSuchUnit,
         Some(Kind::BadUnitSetting) => Exit::NotLoaded,
-        Some(Kind::AccessDenied | Kind::TransactionIsDestructive) => Exit::Refused,
+        Some(
+            Kind::AccessDenied
+            | Kind::TransactionIsDestructive
+            | Kind::OnlyByDependency
+            | Kind::NoIsolation,
+        ) => Exit::Refused,
         Some(Kind::JobTypeNotApplicable | Kind::NotSupported) => Exit::NotApplicable,
         _ => Exit::Failed,
     };

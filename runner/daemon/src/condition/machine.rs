@@ -78,6 +78,17 @@ pub(super) fn kernel_version(parameter: &str) -> Found {
     Ok(true)
 }
 
+/// Whether a module is loaded. One that is built in has a directory, and no state.
+pub(super) fn kernel_module_loaded(parameter: &str) -> Found {
+    let name = parameter.replace('-', "_");
+    if name.is_empty() || name.contains('/') {
+        return Err(format!("{parameter:?} is no name of a module"));
+    }
+    let directory = Path::new("/sys/module").join(name);
+    let state = text_of(&directory.join("initstate").to_string_lossy());
+    Ok(directory.exists() && state.is_none_or(|state| state == "live"))
+}
+
 fn words(text: &str) -> Result<Vec<String>, String> {
     split_words(text).map_err(|problem| problem.to_string())
 }
@@ -245,7 +256,10 @@ pub(super) fn controllers(parameter: &str) -> Found {
     let of_v2 = text_of("/sys/fs/cgroup/cgroup.controllers").unwrap_or_default();
     let is_there = |name: &str| match unified {
         true => of_v2.split_ascii_whitespace().any(|found| found == name),
-        false => Path::new("/sys/fs/cgroup").join(name).exists(),
+        // systemd never used these two of the old hierarchy.
+        false => {
+            !matches!(name, "cpuset" | "io") && Path::new("/sys/fs/cgroup").join(name).exists()
+        }
     };
     Ok(parameter
         .split_ascii_whitespace()

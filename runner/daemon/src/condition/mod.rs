@@ -14,7 +14,6 @@ mod identity;
 mod machine;
 mod path;
 mod pressure;
-
 mod security;
 mod virtualization;
 
@@ -45,6 +44,7 @@ pub fn is_so(kind: ConditionKind, parameter: &str) -> Result<bool, String> {
         ConditionKind::Host => machine::host(parameter),
         ConditionKind::KernelCommandLine => boot::kernel_command_line(parameter),
         ConditionKind::KernelVersion => machine::kernel_version(parameter),
+        ConditionKind::KernelModuleLoaded => machine::kernel_module_loaded(parameter),
         ConditionKind::Credential => identity::credential(parameter),
         ConditionKind::Security => security::is_in_use(parameter),
         ConditionKind::Capability => security::capability(parameter),
@@ -66,6 +66,7 @@ pub fn is_so(kind: ConditionKind, parameter: &str) -> Result<bool, String> {
         ConditionKind::PathExistsGlob => Ok(glob::finds_any(parameter)),
         ConditionKind::PathIsDirectory => path::is_directory(parameter),
         ConditionKind::PathIsSymbolicLink => path::is_symbolic_link(parameter),
+        ConditionKind::PathIsSocket => path::is_socket(parameter),
         ConditionKind::PathIsMountPoint => path::is_mount_point(parameter),
         ConditionKind::PathIsReadWrite => path::is_read_write(parameter),
         ConditionKind::PathIsEncrypted => encrypted::is(parameter),

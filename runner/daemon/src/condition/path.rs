@@ -28,6 +28,10 @@ pub(super) fn is_symbolic_link(path: &str) -> Found {
     Ok(fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink()))
 }
 
+pub(super) fn is_socket(path: &str) -> Found {
+    Ok(metadata(path).is_some_and(|found| found.file_type().is_socket()))
+}
+
 pub(super) fn file_not_empty(path: &str) -> Found {
     Ok(metadata(path).is_some_and(|found| found.is_file() && found.len() > 0))
 }
@@ -149,9 +153,14 @@ mod tests {
         fs::create_dir(at("hollow")).expect("made");
         fs::write(at("hollow/.hidden"), "x").expect("written");
         fs::write(at("hollow/x.dpkg-old"), "x").expect("written");
+        let _listens = std::os::unix::net::UnixListener::bind(at("socket")).expect("bound");
         type Ask = fn(&str) -> Found;
         let rows: &[(&str, Ask, &[&str])] = &[
-            ("exists", exists, &["empty", "full", "link", "hollow", ""]),
+            (
+                "exists",
+                exists,
+                &["empty", "full", "link", "hollow", "socket", ""],
+            ),
             ("is_directory", is_directory, &["hollow", ""]),
             ("is_symbolic_link", is_symbolic_link, &["link", "dangling"]),
             ("file_not_empty", file_not_empty, &["full", "link"]),
@@ -160,12 +169,15 @@ mod tests {
             (
                 "is_read_write",
                 is_read_write,
-                &["empty", "full", "link", "hollow", ""],
+                &["empty", "full", "link", "hollow", "socket", ""],
             ),
+            ("is_socket", is_socket, &["socket"]),
             ("is_mount_point", is_mount_point, &[]),
         ];
         for (name, ask, so) in rows {
-            for path in ["empty", "full", "link", "dangling", "hollow", "absent", ""] {
+            for path in [
+                "empty", "full", "link", "dangling", "hollow", "socket", "absent", "",
+            ] {
                 assert_eq!(ask(&at(path)), Ok(so.contains(&path)), "{name} {path:?}");
             }
         }

@@ -6,8 +6,10 @@ use units::{Definition, Effect, LoadState, UnitKind, UnitName};
 
 use super::{ANCHOR, Link, Transaction, Wanted, World, explain};
 use crate::command::Refusal;
+use crate::definitions::Definitions;
 use crate::job::merge::collapsed;
 use crate::job::{JobKind, JobMode};
+use crate::view::systemd::ActiveState;
 
 /// One pull that was not followed yet.
 struct Pull {
@@ -24,19 +26,21 @@ fn pulls(kind: JobKind) -> &'static [(Effect, JobKind, bool)] {
         JobKind::Start => &[
             (Effect::PullInStart, JobKind::Start, true),
             (Effect::PullInStartIgnored, JobKind::Start, false),
+            (Effect::PullInVerify, JobKind::VerifyActive, true),
             (Effect::PullInStop, JobKind::Stop, true),
             (Effect::PullInStopIgnored, JobKind::Stop, false),
         ],
         JobKind::Restart => &[
             (Effect::PullInStart, JobKind::Start, true),
             (Effect::PullInStartIgnored, JobKind::Start, false),
+            (Effect::PullInVerify, JobKind::VerifyActive, true),
             (Effect::PullInStop, JobKind::Stop, true),
             (Effect::PullInStopIgnored, JobKind::Stop, false),
             (Effect::PropagateRestart, JobKind::TryRestart, true),
         ],
         JobKind::Stop => &[(Effect::PropagateStop, JobKind::Stop, true)],
+        JobKind::Reload => &[(Effect::PropagateReload, JobKind::TryReload, false)],
         JobKind::VerifyActive
-        | JobKind::Reload
         | JobKind::ReloadOrStart
         | JobKind::TryRestart
         | JobKind::TryReload
@@ -63,7 +67,16 @@ pub(super) fn expand(
         mode,
         JobMode::IgnoreDependencies | JobMode::IgnoreRequirements
     );
-    while let Some(pull) = queue.pop_front() {
+    let mut beside = Some(mode);
+    loop {
+        let Some(pull) = queue.pop_front() else {
+            // What the mode adds comes last: it leaves alone what has a job by then.
+            match beside.take() {
+                Some(mode) => queue.extend(added_by(world, &transaction, unit, mode)),
+                None => break,
+            }
+            continue;
+        };
         let kind = collapsed(pull.kind, world.state.active(&pull.unit));
         if kind == JobKind::Nop && pull.by.is_some() {
             continue;
@@ -89,7 +102,12 @@ pub(super) fn expand(
             continue;
         }
         let unit = transaction.jobs[job].unit.clone();
-        for (effect, kind, must) in pulls(kind) {
+        let restarts = mode == JobMode::RestartDependencies && job == ANCHOR;
+        let more: &[_] = match restarts {
+            true => &[(Effect::PropagateRestart, JobKind::TryRestart, true)],
+            false => &[],
+        };
+        for (effect, kind, must) in pulls(kind).iter().chain(more) {
             for other in world.definitions.related(&unit, *effect) {
                 queue.push_back(Pull {
                     unit: other,
@@ -105,6 +123,47 @@ pub(super) fn expand(
         Some(refusal) => Err(refusal),
         None => Ok(transaction),
     }
+}
+
+/// The stops that belong to a mode: of everything else, or of what would start the unit again.
+fn added_by(
+    world: World<'_>,
+    transaction: &Transaction,
+    anchor: &UnitName,
+    mode: JobMode,
+) -> Vec<Pull> {
+    let is_up = |unit: &UnitName| {
+        let state = world.state.unit(unit);
+        state.is_some_and(|state| {
+            let down = matches!(state.active(), ActiveState::Inactive | ActiveState::Failed);
+            !down || state.job.is_some()
+        })
+    };
+    let units: Vec<UnitName> = match mode {
+        JobMode::Isolate => world
+            .state
+            .units()
+            .keys()
+            .filter(|unit| !transaction.by_unit.contains_key(*unit) && !stays(world, unit))
+            .cloned()
+            .collect(),
+        JobMode::Triggering => world.definitions.related(anchor, Effect::TriggeredBy),
+        _ => Vec::new(),
+    };
+    let stop = |unit: UnitName| Pull {
+        unit,
+        kind: JobKind::Stop,
+        by: Some(ANCHOR),
+        must: true,
+        conflicted: false,
+    };
+    units.into_iter().filter(is_up).map(stop).collect()
+}
+
+/// Whether isolating another unit leaves this one alone.
+fn stays(world: World<'_>, unit: &UnitName) -> bool {
+    let definition = world.definitions.get(unit);
+    unit.kind() == UnitKind::Slice || definition.is_some_and(|unit| unit.ignore_on_isolate())
 }
 
 /// Whether such a job makes sense for the unit at all.
@@ -134,7 +193,7 @@ fn check(world: World<'_>, unit: &UnitName, kind: JobKind) -> Result<(), Refusal
             return Err(Refusal::BadSetting(unit.clone(), diagnostics));
         }
     }
-    if kind == JobKind::Reload && !can_reload(&definition) {
+    if kind == JobKind::Reload && !can_reload(world.definitions, &definition) {
         return Err(Refusal::NotApplicable(
             unit.clone(),
             "it has no exec-reload".to_owned(),
@@ -143,8 +202,15 @@ fn check(world: World<'_>, unit: &UnitName, kind: JobKind) -> Result<(), Refusal
     Ok(())
 }
 
-fn can_reload(definition: &Definition) -> bool {
-    definition.kind() == UnitKind::Service && !definition.exec_reload().is_empty()
+/// Whether the unit has a way to reload itself, or, being nothing that could have one, others that
+/// are reloaded with it.
+pub(crate) fn can_reload(definitions: &Definitions, definition: &Definition) -> bool {
+    match definition.kind() {
+        UnitKind::Service => !definition.exec_reload().is_empty(),
+        _ => !definitions
+            .related(definition.name(), Effect::PropagateReload)
+            .is_empty(),
+    }
 }
 
 impl Transaction {

@@ -3,7 +3,8 @@
 //! A pipeline of pure functions, each in its own file, in this order:
 //!
 //! 1. [`expand`]: the jobs that the anchor pulls in, by the effects of dependencies
-//! 2. [`merge`]: one job per unit; what contradicts the anchor is dropped, or refuses it
+//! 2. [`merge`]: one job per unit; what contradicts the anchor is dropped, or refuses it; in mode
+//!    `fail` also what would stop or replace something the anchor could do without
 //! 3. [`prune`]: what is so already, and what nobody wants any more then, is dropped
 //! 4. [`cycle`]: circles of orderings are broken by dropping jobs the anchor can do without
 //! 5. [`conflict`]: whether jobs that are queued would have to be replaced, and may be
@@ -14,7 +15,7 @@
 
 mod conflict;
 mod cycle;
-mod expand;
+pub(crate) mod expand;
 mod explain;
 mod merge;
 mod prune;
@@ -86,14 +87,48 @@ pub(crate) fn build(
     kind: JobKind,
     mode: JobMode,
 ) -> Result<Plan, Refusal> {
+    check_mode(world, unit, kind, mode)?;
     let mut transaction = expand::expand(world, unit, kind, mode)?;
     transaction.mark_mattering();
     merge::merge(&mut transaction)?;
+    if mode == JobMode::Fail {
+        prune::with_impact(&mut transaction, world);
+    }
     prune::redundant(&mut transaction, world);
     prune::unwanted(&mut transaction);
     cycle::break_cycles(&mut transaction, world)?;
     conflict::check(&transaction, world, mode)?;
     Ok(transaction.plan())
+}
+
+/// Some modes make sense for some jobs only.
+fn check_mode(
+    world: World<'_>,
+    unit: &UnitName,
+    kind: JobKind,
+    mode: JobMode,
+) -> Result<(), Refusal> {
+    let only_for = |wanted: JobKind| {
+        if kind == wanted {
+            return Ok(());
+        }
+        let text = format!("mode {mode} is only for {} jobs", wanted.as_str());
+        Err(Refusal::Invalid(text))
+    };
+    match mode {
+        JobMode::Isolate => {
+            only_for(JobKind::Start)?;
+            match world.definitions.get(unit) {
+                Some(definition) if !definition.allow_isolate() => {
+                    Err(Refusal::NoIsolation(unit.clone()))
+                }
+                _ => Ok(()),
+            }
+        }
+        JobMode::Triggering => only_for(JobKind::Stop),
+        JobMode::RestartDependencies => only_for(JobKind::Start),
+        _ => Ok(()),
+    }
 }
 
 impl Transaction {

@@ -1,7 +1,9 @@
 //! Step 3: drops what is so already, and then what nobody wants any more.
 
 use super::{ANCHOR, Transaction, World};
+use crate::job::JobKind;
 use crate::job::merge::{conflicting, redundant as is_redundant};
+use crate::view::systemd::ActiveState;
 
 /// Drops jobs whose unit is where they want it, unless a queued job would take it away. The anchor
 /// stays: whoever asked wants an answer.
@@ -13,6 +15,23 @@ pub(super) fn redundant(transaction: &mut Transaction, world: World<'_>) {
         }
         let queued = world.state.job_of(&job.unit).map(|(_, queued)| queued.kind);
         job.dropped = queued.is_none_or(|queued| !conflicting(job.kind, queued));
+    }
+}
+
+/// Drops jobs that the anchor can do without and that would stop something which runs, or take the
+/// place of a queued job: mode `fail` does as little as it can.
+pub(super) fn with_impact(transaction: &mut Transaction, world: World<'_>) {
+    for (number, job) in transaction.jobs.iter_mut().enumerate() {
+        if job.dropped || job.matters || number == ANCHOR {
+            continue;
+        }
+        let up = matches!(
+            world.state.active(&job.unit),
+            ActiveState::Active | ActiveState::Reloading | ActiveState::Activating
+        );
+        let queued = world.state.job_of(&job.unit).map(|(_, queued)| queued.kind);
+        job.dropped = job.kind == JobKind::Stop && up
+            || queued.is_some_and(|queued| conflicting(job.kind, queued));
     }
 }
 

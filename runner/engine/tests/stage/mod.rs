@@ -473,13 +473,8 @@ impl Stage {
         };
         match words {
             [word, unit, rest @ ..] if verb(word).is_some() => {
-                let mode = match rest.first() {
-                    Some(&"fail") => JobMode::Fail,
-                    Some(&"replace-irreversibly") => JobMode::ReplaceIrreversibly,
-                    Some(&"ignore-dependencies") => JobMode::IgnoreDependencies,
-                    Some(&"ignore-requirements") => JobMode::IgnoreRequirements,
-                    _ => JobMode::Replace,
-                };
+                let mode = rest.first().and_then(|word| JobMode::from_word(word));
+                let mode = mode.unwrap_or_default();
                 let token = rest
                     .iter()
                     .find_map(|word| word.strip_prefix("token="))

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use engine::Engine;
 use engine::action::{Role, Spawn};
 use engine::change::Moved;
+use engine::command::Verb;
 use engine::job::JobKind;
 use engine::view::systemd::{ActiveState, SubState};
-use units::value::ServiceType;
+use units::value::{EmergencyAction, ServiceType};
 use units::{Dependency, Effect, UnitName, UnitSet};
 
 use super::kernel::{Process, spares};
@@ -21,7 +22,16 @@ pub(crate) struct Invariants {
     stopped: BTreeSet<UnitName>,
     was_reloaded: bool,
     was_killed: bool,
+    /// Everything is being stopped.
+    closing: bool,
+    /// The status that an action ends everything with.
+    ends_with: Option<u8>,
+    /// How many jobs a unit had.
+    jobs: BTreeMap<UnitName, u32>,
 }
+
+/// So often a unit is started or stopped because of how others are, and not more.
+const MOST_ADJUSTED: u32 = 16;
 
 impl Invariants {
     /// A client asked for something, or a connection came in: a stopped unit may start again.
@@ -54,6 +64,36 @@ impl Invariants {
         );
     }
 
+    pub(crate) fn job_new(&mut self, unit: &UnitName) {
+        *self.jobs.entry(unit.clone()).or_default() += 1;
+    }
+
+    pub(crate) fn closing(&mut self, restarting: bool) {
+        self.closing = true;
+        self.was_reloaded |= restarting;
+    }
+
+    /// R1: what refuses to be started or stopped by hand is not.
+    pub(crate) fn granted(&self, engine: &Engine, unit: &UnitName, verb: Verb) {
+        let Some(definition) = engine.definition(unit).filter(|_| !self.was_reloaded) else {
+            return;
+        };
+        let refused = match verb {
+            Verb::Stop => definition.refuse_manual_stop(),
+            Verb::Restart => definition.refuse_manual_start() || definition.refuse_manual_stop(),
+            Verb::Start => definition.refuse_manual_start(),
+            _ => false,
+        };
+        assert!(!refused, "R1: {verb:?} of {unit} was granted");
+    }
+
+    /// E1: where an action ended everything, its status is that of the whole.
+    pub(crate) fn halts(&self, status: u8) {
+        if let Some(expected) = self.ends_with {
+            assert_eq!(status, expected, "E1: the status of the action was lost");
+        }
+    }
+
     pub(crate) fn reloaded(&mut self) {
         self.was_reloaded = true;
     }
@@ -66,7 +106,7 @@ impl Invariants {
             !word.inverse().has(Effect::PullInStart)
                 && !word.inverse().has(Effect::PullInStartIgnored)
                 && !word.has(Effect::TriggeredBy)
-                && word != Dependency::OnFailureOf
+                && !matches!(word, Dependency::OnFailureOf | Dependency::OnSuccessOf)
         });
         if kind == Some(JobKind::Stop) && wanted_by_none && !self.was_reloaded {
             self.stopped.insert(unit.clone());
@@ -95,6 +135,12 @@ impl Invariants {
             );
         }
         self.last.insert(moved.unit.clone(), moved.to);
+        let failed = moved.to.0 == ActiveState::Failed && moved.from.0 != ActiveState::Failed;
+        let definition = engine.definition(&moved.unit);
+        if failed && !self.closing && !self.was_reloaded && self.ends_with.is_none() {
+            let acts = definition.filter(|unit| unit.failure_action() == EmergencyAction::Exit);
+            self.ends_with = acts.and_then(|unit| unit.failure_action_exit_status());
+        }
         let down = |state| matches!(state, ActiveState::Inactive | ActiveState::Failed);
         if down(moved.from.0) && !down(moved.to.0) && moved.to.1 != SubState::AutoRestart {
             self.begins(engine, &moved.unit);
@@ -247,6 +293,10 @@ impl Invariants {
             let Some(service) = view.service else {
                 continue;
             };
+            let jobs = self.jobs.get(unit).copied().unwrap_or_default();
+            if !self.was_reloaded && jobs < MOST_ADJUSTED {
+                self.needs_are_met(engine, unit);
+            }
             let forking = view
                 .definition
                 .is_some_and(|unit| unit.service_type() == ServiceType::Forking);
@@ -262,6 +312,39 @@ impl Invariants {
                     "L3: {unit} runs without a process"
                 ),
             }
+        }
+    }
+}
+
+impl Invariants {
+    /// N1: at rest nobody is up who should not be, and nobody down who is to be kept up.
+    fn needs_are_met(&self, engine: &Engine, unit: &UnitName) {
+        let set = engine.definitions();
+        let active = |name: &UnitName| engine.unit(name).unwrap().active;
+        let is_down =
+            |name: &UnitName| matches!(active(name), ActiveState::Inactive | ActiveState::Failed);
+        let others = |effect: Effect| set.with_effect(unit, effect).collect::<Vec<_>>();
+        let definition = engine.definition(unit).unwrap();
+        if active(unit) == ActiveState::Active {
+            let missing = others(Effect::CannotBeActiveWithout)
+                .into_iter()
+                .find(|other| is_down(other));
+            assert!(missing.is_none(), "N1: {unit} is up without {missing:?}");
+            let needed = others(Effect::NeededBy)
+                .into_iter()
+                .any(|other| !is_down(other));
+            assert!(
+                needed || !definition.stop_when_unneeded(),
+                "N1: {unit} is up and nobody needs it"
+            );
+        } else if is_down(unit) {
+            let keeper = others(Effect::KeptUp)
+                .into_iter()
+                .find(|other| active(other) == ActiveState::Active);
+            assert!(
+                keeper.is_none(),
+                "N1: {unit} is down although {keeper:?} upholds it"
+            );
         }
     }
 }

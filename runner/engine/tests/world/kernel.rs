@@ -414,6 +414,12 @@ impl<'a> World<'a> {
                     }
                     Ok(Answer::Reloaded(_)) => self.staged = false,
                     Err(Refusal::NoSuchGroup(group)) => self.group_is_unknown(asked, group),
+                    Ok(Answer::Job(_)) => {
+                        if let Some(Command::Submit { unit, verb, .. }) = asked {
+                            let engine = self.engine.as_ref().unwrap();
+                            self.invariants.granted(engine, &unit, verb);
+                        }
+                    }
                     _ => {}
                 }
                 if let Ok(Answer::Job(job)) = answer
@@ -429,7 +435,10 @@ impl<'a> World<'a> {
             }
             Action::Publish(change) => self.published(change),
             Action::Log(_) => {}
-            Action::Halt { status } => self.halted = Some(status),
+            Action::Halt { status } => {
+                self.invariants.halts(status);
+                self.halted = Some(status);
+            }
         }
     }
 
@@ -439,8 +448,12 @@ impl<'a> World<'a> {
             Change::UnitRemoved(unit) => self.invariants.removed(&unit),
             Change::GroupAdded(_) => self.invariants.asked(),
             Change::GroupRemoved(group) => self.invariants.group_removed(&group, &self.processes),
-            Change::Closing { .. } => self.staged = false,
-            Change::JobNew { job, kind, .. } => {
+            Change::Closing { restarting } => {
+                self.invariants.closing(restarting);
+                self.staged = false;
+            }
+            Change::JobNew { job, unit, kind } => {
+                self.invariants.job_new(&unit);
                 self.kinds.insert(job, kind);
             }
             Change::JobRemoved {

@@ -106,6 +106,26 @@ fn variant(seed: u64) -> Variant {
         if dice.percent(20) {
             text.push_str("condition-path-exists = ['/a', '|/b', '|!/c']\n");
         }
+        for (word, chance) in [
+            ("stop-when-unneeded = true", 12),
+            ("refuse-manual-start = true", 6),
+            ("refuse-manual-stop = true", 6),
+            ("allow-isolate = true", 20),
+            ("ignore-on-isolate = true", 15),
+            ("job-timeout-sec = '4s'", 10),
+            ("job-running-timeout-sec = '1s'", 10),
+            ("collect-mode = 'inactive-or-failed'", 15),
+            ("on-failure-job-mode = 'isolate'", 6),
+            (
+                "failure-action = 'exit'\nfailure-action-exit-status = 42",
+                3,
+            ),
+            ("success-action = 'poweroff-force'", 2),
+        ] {
+            if dice.percent(chance) {
+                writeln!(text, "{word}").unwrap();
+            }
+        }
         if dice.percent(15) {
             text.push_str("assert-user = 'root'\n");
         }
@@ -121,6 +141,11 @@ fn variant(seed: u64) -> Variant {
             "part-of",
             "conflicts",
             "on-failure",
+            "on-success",
+            "requisite",
+            "upholds",
+            "propagates-stop-to",
+            "propagates-reload-to",
         ] {
             if dice.percent(18) {
                 let other = if dice.percent(90) {

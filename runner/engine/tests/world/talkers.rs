@@ -143,7 +143,13 @@ impl World<'_> {
                         JobMode::Replace,
                         JobMode::Replace,
                         JobMode::Replace,
+                        JobMode::Replace,
                         JobMode::Fail,
+                        JobMode::Isolate,
+                        JobMode::Flush,
+                        JobMode::IgnoreRequirements,
+                        JobMode::Triggering,
+                        JobMode::RestartDependencies,
                     ])
                     .unwrap();
                 let token = self

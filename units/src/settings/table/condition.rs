@@ -106,6 +106,9 @@ conditions! {
     /// A pattern for the release, or comparisons with it (`< <= = != >= >`), all of which must hold.
     KernelVersion "kernel-version" "KernelVersion" as Conditions;
 
+    /// Starts the unit only if this module of the kernel is loaded, or built into it.
+    KernelModuleLoaded "kernel-module-loaded" "KernelModuleLoaded" as Conditions;
+
     /// Starts the unit only if this credential was passed to the program.
     Credential "credential" "Credential" as Conditions;
 
@@ -201,6 +204,9 @@ conditions! {
 
     /// Starts the unit only if this path is a symbolic link.
     PathIsSymbolicLink "path-is-symbolic-link" "PathIsSymbolicLink" as PathConditions;
+
+    /// Starts the unit only if this path is a socket.
+    PathIsSocket "path-is-socket" "PathIsSocket" as PathConditions;
 
     /// Starts the unit only if something is mounted on this path.
     PathIsMountPoint "path-is-mount-point" "PathIsMountPoint" as PathConditions;

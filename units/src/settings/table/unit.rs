@@ -118,7 +118,9 @@ settings! {
     PropagatesReloadTo: Unit "propagates-reload-to" = "PropagatesReloadTo",
         pub propagates_reload_to -> &[UnitName] as Units, default "";
 
-    /// Units with which this one is reloaded: the reverse of `propagates-reload-to`.
+    /// Units with which this one is reloaded.
+    ///
+    /// The reverse of `propagates-reload-to`, for whoever cannot change the other unit's file.
     ReloadPropagatedFrom: Unit "reload-propagated-from" = "ReloadPropagatedFrom",
         pub reload_propagated_from -> &[UnitName] as Units, default "";
 
@@ -128,7 +130,9 @@ settings! {
     PropagatesStopTo: Unit "propagates-stop-to" = "PropagatesStopTo",
         pub propagates_stop_to -> &[UnitName] as Units, default "";
 
-    /// Units with which this one is stopped: the reverse of `propagates-stop-to`.
+    /// Units with which this one is stopped.
+    ///
+    /// The reverse of `propagates-stop-to`, for whoever cannot change the other unit's file.
     StopPropagatedFrom: Unit "stop-propagated-from" = "StopPropagatedFrom",
         pub stop_propagated_from -> &[UnitName] as Units, default "";
 
@@ -148,7 +152,7 @@ settings! {
 
     /// Paths whose file systems should be there.
     ///
-    /// See `requires-mounts-for`.
+    /// As `requires-mounts-for`, and for the same reason nothing comes of it.
     WantsMountsFor: Unit "wants-mounts-for" = "WantsMountsFor",
         pub wants_mounts_for -> &[Box<str>] as Paths, default "";
 
@@ -187,6 +191,8 @@ settings! {
         pub allow_isolate -> bool as Flag, default "false";
 
     /// Whether the unit stays up when another one is isolated.
+    ///
+    /// See `allow-isolate`.
     IgnoreOnIsolate: Unit "ignore-on-isolate" = "IgnoreOnIsolate",
         pub ignore_on_isolate -> bool as Flag, default "false";
 
@@ -203,6 +209,8 @@ settings! {
         pub(crate) written_job_running_timeout_sec -> Span as Duration, default "infinity";
 
     /// What is done when a job of the unit took too long.
+    ///
+    /// See `job-timeout-sec` and, for the words, `failure-action`.
     JobTimeoutAction: Unit "job-timeout-action" = "JobTimeoutAction",
         pub job_timeout_action -> EmergencyAction as Action, default "none";
 
@@ -216,12 +224,15 @@ settings! {
 
     /// What is done when the unit fails.
     ///
-    /// Not while it is still to be restarted. The right word for the one service that a container
-    /// is for: `exit` ends the container with the service's exit status.
+    /// Also where it would be restarted by itself; `start-limit-action` waits until that was in
+    /// vain. The right word for the one service that a container is for: `exit` ends the container
+    /// with the service's exit status.
     FailureAction: Unit "failure-action" = "FailureAction",
         pub failure_action -> EmergencyAction as Action, default "none";
 
     /// What is done when the unit goes down without having failed.
+    ///
+    /// On request, too. See `failure-action`.
     SuccessAction: Unit "success-action" = "SuccessAction",
         pub success_action -> EmergencyAction as Action, default "none";
 
@@ -238,6 +249,8 @@ settings! {
         pub success_action_exit_status -> Option<u8> as ExitCode, default "";
 
     /// What is done when the unit was started too often.
+    ///
+    /// That is, more than `start-limit-burst` times within `start-limit-interval-sec`.
     StartLimitAction: Unit "start-limit-action" = "StartLimitAction",
         pub start_limit_action -> EmergencyAction as Action, default "none";
 

@@ -1,0 +1,123 @@
+//! Units that are started or stopped because of how others are: `upholds`, `stop-when-unneeded`,
+//! and `binds-to` where the other one never came up.
+//!
+//! Each time a unit has moved or its job has ended, it and those whose need of it may have changed
+//! are looked at. What is done then is a job like any other, in mode `fail`: it is in nobody's way.
+
+use units::value::Span;
+use units::{Effect, UnitName};
+
+use crate::Engine;
+use crate::action::{Level, MessageId};
+use crate::job::{JobKind, JobMode};
+use crate::machine::Closing;
+use crate::view::systemd::ActiveState;
+
+/// How often within which time a unit is started or stopped for such a reason: systemd's numbers.
+const MOST: u32 = 16;
+const WITHIN: Span = Span::from_secs(10);
+
+fn is_down(active: ActiveState) -> bool {
+    matches!(active, ActiveState::Inactive | ActiveState::Failed)
+}
+
+impl Engine {
+    /// Looks at what the unit needs and who needs it, now that it is like this.
+    pub(crate) fn look_at_needs(&mut self, unit: &UnitName, active: ActiveState, has_job: bool) {
+        if self.state.meta().closing != Closing::No {
+            return;
+        }
+        if active == ActiveState::Active {
+            for other in self.definitions.related(unit, Effect::KeepUp) {
+                self.keep_up(&other);
+            }
+        }
+        if has_job {
+            return;
+        }
+        self.keep_up(unit);
+        self.stop_unneeded(unit);
+        self.stop_without_bond(unit);
+        if is_down(active) {
+            for other in self.definitions.related(unit, Effect::Needs) {
+                self.stop_unneeded(&other);
+            }
+            for other in self.definitions.related(unit, Effect::NeededToBeActive) {
+                self.stop_without_bond(&other);
+            }
+        }
+    }
+
+    /// The unit's own state, where it has no job.
+    fn at_rest(&self, unit: &UnitName) -> Option<ActiveState> {
+        let has_job = self.state.job_of(unit).is_some();
+        (!has_job).then(|| self.state.active(unit))
+    }
+
+    /// Starts a unit that is down while one that upholds it is up.
+    fn keep_up(&mut self, unit: &UnitName) {
+        if !self.at_rest(unit).is_some_and(is_down) {
+            return;
+        }
+        let by = self.definitions.related(unit, Effect::KeptUp);
+        let is_up = |other: &UnitName| {
+            matches!(
+                self.state.active(other),
+                ActiveState::Active | ActiveState::Reloading
+            )
+        };
+        if let Some(by) = by.into_iter().find(is_up) {
+            self.adjust(&by, unit, JobKind::Start, &format!("{by} upholds it"));
+        }
+    }
+
+    /// Stops a unit that wants to be stopped when nobody needs it.
+    fn stop_unneeded(&mut self, unit: &UnitName) {
+        let asks = || {
+            let definition = self.definitions.get(unit);
+            definition.is_some_and(|unit| unit.stop_when_unneeded())
+        };
+        if self.at_rest(unit) != Some(ActiveState::Active) || !asks() {
+            return;
+        }
+        let needed = self
+            .definitions
+            .related(unit, Effect::NeededBy)
+            .into_iter()
+            .any(|other| !self.at_rest(&other).is_some_and(is_down));
+        if !needed {
+            self.adjust(unit, unit, JobKind::Stop, "nobody needs it any more");
+        }
+    }
+
+    /// Stops a unit that is bound to one which is down and has no job that could bring it up.
+    fn stop_without_bond(&mut self, unit: &UnitName) {
+        if self.at_rest(unit) != Some(ActiveState::Active) {
+            return;
+        }
+        let bonds = self
+            .definitions
+            .related(unit, Effect::CannotBeActiveWithout);
+        let missing = |other: &UnitName| self.at_rest(other).is_some_and(is_down);
+        if let Some(other) = bonds.into_iter().find(missing) {
+            let why = format!("{other}, which it is bound to, is down");
+            self.adjust(&other, unit, JobKind::Stop, &why);
+        }
+    }
+
+    /// Does so, unless that was done very often lately: two units may want the contrary.
+    fn adjust(&mut self, because_of: &UnitName, unit: &UnitName, kind: JobKind, why: &str) {
+        let now = self.now.monotonic;
+        let state = self.state.unit_unrecorded(unit);
+        if !state.adjusted.admits(now, WITHIN, MOST) {
+            let text = format!(
+                "no more {} of {unit} although {why}: {MOST} times within {WITHIN} is enough",
+                kind.as_str()
+            );
+            return self.log(Some(unit), Level::Warning, MessageId::JobFailed, text);
+        }
+        let text = format!("{} of {unit}: {why}", kind.as_str());
+        self.log(Some(unit), Level::Info, MessageId::Other, text);
+        self.submit_in_mode(because_of, unit, kind, JobMode::Fail);
+    }
+}
