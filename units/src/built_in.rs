@@ -10,30 +10,48 @@ pub(crate) const BUILT_IN: &str = "(built in)/";
 const TARGETS: &[(&str, &str)] = &[
     (
         "basic",
-        "description = 'Basic System'\n[target]\nrequires = 'sysinit.target'\nwants = 'sockets.target'",
+        "description = 'Basic System'\n[target]\nrequires = 'sysinit.target'\nwants = 'sockets.target timers.target paths.target slices.target'",
     ),
-    ("cryptsetup", "description = 'Encrypted Volumes'\n[target]"),
+    (
+        "cryptsetup",
+        "description = 'Encrypted Volumes'\n[target]\nconflicts = 'shutdown.target'\nbefore = 'shutdown.target'\ndefault-dependencies = false",
+    ),
     (
         "default",
-        "description = 'Default Target'\n[target]\nwants = 'multi-user.target'",
+        "description = 'Default Target'\n[target]\nallow-isolate = true\nwants = 'multi-user.target'",
     ),
-    ("emergency", "description = 'Emergency Mode'\n[target]"),
-    ("exit", "description = 'Exit'\n[target]"),
-    ("final", "description = 'Late Shutdown'\n[target]"),
+    (
+        "emergency",
+        "description = 'Emergency Mode'\n[target]\nallow-isolate = true",
+    ),
+    (
+        "exit",
+        "description = 'Exit'\n[target]\nallow-isolate = true\ndefault-dependencies = false",
+    ),
+    (
+        "final",
+        "description = 'Late Shutdown'\n[target]\ndefault-dependencies = false",
+    ),
     ("getty", "description = 'Login Prompts'\n[target]"),
     (
         "graphical",
-        "description = 'Graphical Interface'\n[target]\nrequires = 'multi-user.target'",
+        "description = 'Graphical Interface'\n[target]\nallow-isolate = true\nrequires = 'multi-user.target'",
     ),
-    ("halt", "description = 'System Halt'\n[target]"),
-    ("local-fs", "description = 'Local File Systems'\n[target]"),
+    (
+        "halt",
+        "description = 'System Halt'\n[target]\nallow-isolate = true\ndefault-dependencies = false",
+    ),
+    (
+        "local-fs",
+        "description = 'Local File Systems'\n[target]\nconflicts = 'shutdown.target'\nbefore = 'shutdown.target'\ndefault-dependencies = false",
+    ),
     (
         "local-fs-pre",
-        "description = 'Preparation for Local File Systems'\n[target]",
+        "description = 'Preparation for Local File Systems'\n[target]\ndefault-dependencies = false",
     ),
     (
         "multi-user",
-        "description = 'Multi-User System'\n[target]\nrequires = 'basic.target'",
+        "description = 'Multi-User System'\n[target]\nallow-isolate = true\nrequires = 'basic.target'",
     ),
     ("network", "description = 'Network'\n[target]"),
     (
@@ -53,29 +71,47 @@ const TARGETS: &[(&str, &str)] = &[
         "description = 'User and Group Name Lookups'\n[target]",
     ),
     ("paths", "description = 'Path Units'\n[target]"),
-    ("poweroff", "description = 'System Power Off'\n[target]"),
-    ("reboot", "description = 'System Reboot'\n[target]"),
+    (
+        "poweroff",
+        "description = 'System Power Off'\n[target]\nallow-isolate = true\ndefault-dependencies = false",
+    ),
+    (
+        "reboot",
+        "description = 'System Reboot'\n[target]\nallow-isolate = true\ndefault-dependencies = false",
+    ),
     ("remote-fs", "description = 'Remote File Systems'\n[target]"),
     (
         "remote-fs-pre",
         "description = 'Preparation for Remote File Systems'\n[target]",
     ),
-    ("rescue", "description = 'Rescue Mode'\n[target]"),
+    (
+        "rescue",
+        "description = 'Rescue Mode'\n[target]\nallow-isolate = true",
+    ),
     ("rpcbind", "description = 'RPC Port Mapper'\n[target]"),
-    ("shutdown", "description = 'System Shutdown'\n[target]"),
+    (
+        "shutdown",
+        "description = 'System Shutdown'\n[target]\ndefault-dependencies = false",
+    ),
     ("slices", "description = 'Slice Units'\n[target]"),
     ("sockets", "description = 'Socket Units'\n[target]"),
-    ("swap", "description = 'Swaps'\n[target]"),
+    (
+        "swap",
+        "description = 'Swaps'\n[target]\nconflicts = 'shutdown.target'\nbefore = 'shutdown.target'\ndefault-dependencies = false",
+    ),
     ("sysinit", "description = 'System Initialization'\n[target]"),
     ("time-set", "description = 'System Time Set'\n[target]"),
     (
         "time-sync",
         "description = 'System Time Synchronized'\n[target]",
     ),
-    ("timers", "description = 'Timer Units'\n[target]"),
+    (
+        "timers",
+        "description = 'Timer Units'\n[target]\nconflicts = 'shutdown.target'\nbefore = 'shutdown.target'\ndefault-dependencies = false",
+    ),
     (
         "umount",
-        "description = 'Unmount All File Systems'\n[target]",
+        "description = 'Unmount All File Systems'\n[target]\ndefault-dependencies = false",
     ),
 ];
 

@@ -396,7 +396,43 @@ impl Definition {
             ties.push((Dependency::Triggers, service.clone()));
             ties.push((Dependency::Before, service));
         }
+        if self.is_loaded() && self.default_dependencies() {
+            ties.extend(self.default_ties());
+        }
         ties
+    }
+
+    /// What nearly every unit of its kind needs (systemd.service(5) and its like, "Default
+    /// Dependencies").
+    fn default_ties(&self) -> impl Iterator<Item = (Dependency, UnitName)> {
+        use Dependency::{After, Before, Conflicts, Requires};
+        const START: &[(Dependency, &str)] = &[(Requires, "sysinit"), (After, "sysinit")];
+        const END: &[(Dependency, &str)] = &[(Conflicts, "shutdown"), (Before, "shutdown")];
+        let own: &[(Dependency, &str)] = match self.kind() {
+            UnitKind::Service => &[(After, "basic")],
+            UnitKind::Socket => &[(Before, "sockets")],
+            UnitKind::Timer => &[(Before, "timers")],
+            UnitKind::Path => &[(Before, "paths")],
+            _ => &[],
+        };
+        let start = if own.is_empty() { &[] } else { START };
+        let end = match self.kind() {
+            UnitKind::Service
+            | UnitKind::Socket
+            | UnitKind::Timer
+            | UnitKind::Path
+            | UnitKind::Target
+            | UnitKind::Slice => END,
+            _ => &[],
+        };
+        [start, own, end]
+            .into_iter()
+            .flatten()
+            .filter_map(|(word, stem)| {
+                let target = UnitName::build(stem, None, UnitKind::Target).ok()?;
+                Some((*word, target))
+            })
+            .filter(|(_, target)| *target != self.name)
     }
 
     /// The unit names of a setting that holds some; none for every other setting.

@@ -414,7 +414,7 @@ activates = false
             .collect();
         assert_eq!(pulled, [&socket]);
         let first: Vec<&UnitName> = set.with_effect(&service, Effect::OrderAfter).collect();
-        assert_eq!(first, [&socket]);
+        assert!(first.contains(&&socket), "{first:?}");
         assert_eq!(set.with_effect(&socket, Effect::Trigger).count(), 0);
     }
 

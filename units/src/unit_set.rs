@@ -462,9 +462,16 @@ fn autostart(units: &BTreeMap<UnitName, Arc<Definition>>, links: &mut Links) {
 }
 
 /// A target is reached when what it wants and requires is up: it comes after them, except where
-/// they come after it.
+/// they come after it, or one of both has no default dependencies.
 fn order_targets(units: &BTreeMap<UnitName, Arc<Definition>>, links: &mut Links) {
-    for name in units.keys().filter(|name| name.kind() == UnitKind::Target) {
+    let follows = |name: &UnitName| {
+        let unit = units.get(name);
+        unit.is_none_or(|unit| unit.default_dependencies())
+    };
+    let targets = units
+        .keys()
+        .filter(|name| name.kind() == UnitKind::Target && follows(name));
+    for name in targets {
         let ties = links.get(name).cloned().unwrap_or_default();
         let order =
             |word: Dependency| word.has(Effect::OrderBefore) || word.has(Effect::OrderAfter);
@@ -477,7 +484,7 @@ fn order_targets(units: &BTreeMap<UnitName, Arc<Definition>>, links: &mut Links)
             .iter()
             .filter(|(word, _)| word.has(Effect::OrderOfTarget));
         for (_, member) in members {
-            if !ordered.contains(member) {
+            if !ordered.contains(member) && follows(member) {
                 bind(links, name, Dependency::After, member);
             }
         }

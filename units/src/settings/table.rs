@@ -20,7 +20,7 @@ pub use condition::ConditionKind;
 use super::{Setting, SettingId};
 
 /// The chapters, each beginning where the one before it ends.
-static CHAPTERS: [&[Setting]; 9] = [
+static CHAPTERS: [&[Setting]; 10] = [
     unit::ROWS,
     condition::ROWS,
     service::ROWS,

@@ -7,7 +7,7 @@ use units::{Definition, Effect, LoadState, UnitKind, UnitName};
 use super::{ANCHOR, Link, Transaction, Wanted, World, explain};
 use crate::command::Refusal;
 use crate::definitions::Definitions;
-use crate::job::merge::collapsed;
+use crate::job::merge::{collapsed, redundant as is_redundant};
 use crate::job::{JobKind, JobMode};
 use crate::view::systemd::ActiveState;
 
@@ -98,7 +98,12 @@ pub(super) fn expand(
         if let Some(by) = pull.by {
             transaction.link(by, job, pull.must);
         }
-        if !is_new || alone || transaction.jobs[job].dropped {
+        // What is so already pulls in nothing that would be left in the end: see `prune`. Some units
+        // are named by nearly all others, so that counts.
+        let is_so = pull.by.is_some()
+            && is_redundant(kind, world.state.active(&transaction.jobs[job].unit))
+            && world.state.job_of(&transaction.jobs[job].unit).is_none();
+        if !is_new || alone || is_so || transaction.jobs[job].dropped {
             continue;
         }
         let unit = transaction.jobs[job].unit.clone();

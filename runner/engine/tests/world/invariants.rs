@@ -26,6 +26,8 @@ pub(crate) struct Invariants {
     closing: bool,
     /// The status that an action ends everything with.
     ends_with: Option<u8>,
+    /// The number of the change with which a unit began to start.
+    began: BTreeMap<UnitName, u64>,
     /// How many jobs a unit had.
     jobs: BTreeMap<UnitName, u32>,
 }
@@ -142,6 +144,9 @@ impl Invariants {
             self.ends_with = acts.and_then(|unit| unit.failure_action_exit_status());
         }
         let down = |state| matches!(state, ActiveState::Inactive | ActiveState::Failed);
+        if down(moved.from.0) && !down(moved.to.0) {
+            self.began.insert(moved.unit.clone(), moved.seq);
+        }
         if down(moved.from.0) && !down(moved.to.0) && moved.to.1 != SubState::AutoRestart {
             self.begins(engine, &moved.unit);
         }
@@ -253,7 +258,9 @@ impl Invariants {
                         .any(|(word, found)| word == Dependency::After && found == other)
                 };
                 match word {
-                    Dependency::Conflicts if after() => {
+                    // Where the other one was started later, its own transaction may have let this
+                    // one be: mode `fail` stops nothing it can do without.
+                    Dependency::Conflicts if after() && self.began_later(name, other) => {
                         let both = active(name) == ActiveState::Active
                             && active(other) == ActiveState::Active;
                         let resolved = jobs.iter().any(|job| {
@@ -317,6 +324,11 @@ impl Invariants {
 }
 
 impl Invariants {
+    /// Whether a unit began to start after another one did.
+    fn began_later(&self, unit: &UnitName, other: &UnitName) -> bool {
+        self.began.get(unit) > self.began.get(other)
+    }
+
     /// N1: at rest nobody is up who should not be, and nobody down who is to be kept up.
     fn needs_are_met(&self, engine: &Engine, unit: &UnitName) {
         let set = engine.definitions();

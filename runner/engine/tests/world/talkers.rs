@@ -147,7 +147,6 @@ impl World<'_> {
                         JobMode::Fail,
                         JobMode::Isolate,
                         JobMode::Flush,
-                        JobMode::IgnoreRequirements,
                         JobMode::Triggering,
                         JobMode::RestartDependencies,
                     ])
