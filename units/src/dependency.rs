@@ -430,4 +430,56 @@ mod tests {
             }
         }
     }
+
+    fn name(text: &str) -> crate::UnitName {
+        crate::UnitName::parse(text).expect("a name")
+    }
+
+    fn has(set: &crate::UnitSet, from: &str, word: Dependency, to: &str) -> bool {
+        let to = name(to);
+        set.dependencies(&name(from))
+            .any(|(found, other)| found == word && *other == to)
+    }
+
+    fn set(text: &str) -> crate::UnitSet {
+        crate::load_texts(&[("a.toml", text)], &crate::Surroundings::example()).0
+    }
+
+    #[test]
+    fn default_dependencies_can_be_left_out() {
+        let text = |more: &str| {
+            format!("[service]\nexec-start = '/a'\n{more}[socket]\nlisten-stream = 80\n")
+        };
+        let plain = set(&text(""));
+        for (from, word, to) in [
+            ("a.service", Dependency::Requires, "sysinit.target"),
+            ("a.service", Dependency::After, "sysinit.target"),
+            ("a.service", Dependency::After, "basic.target"),
+            ("a.service", Dependency::Conflicts, "shutdown.target"),
+            ("a.service", Dependency::Before, "shutdown.target"),
+            ("a.socket", Dependency::Before, "sockets.target"),
+            ("a.socket", Dependency::Requires, "sysinit.target"),
+            ("basic.target", Dependency::Conflicts, "shutdown.target"),
+            ("basic.target", Dependency::After, "sockets.target"),
+        ] {
+            assert!(has(&plain, from, word, to), "{from} {word:?} {to}");
+        }
+        // Nothing of it is for these, or they would wait for themselves.
+        assert!(!has(&plain, "a.socket", Dependency::After, "basic.target"));
+        assert!(!has(
+            &plain,
+            "basic.target",
+            Dependency::After,
+            "timers.target"
+        ));
+        let bare = set(&text("default-dependencies = false\n"));
+        let ties: Vec<_> = bare.dependencies(&name("a.service")).collect();
+        assert_eq!(
+            ties,
+            [
+                (Dependency::After, &name("a.socket")),
+                (Dependency::TriggeredBy, &name("a.socket"))
+            ]
+        );
+    }
 }

@@ -21,7 +21,8 @@ use engine::event::ExitStatus;
 use engine::job::{JobId, JobKind, JobResult};
 use engine::ticket::Invocation;
 use engine::view::systemd::{
-    ActiveState, JobView, ServiceView, SocketView, SubState, SystemState, UnitResult, UnitView,
+    ActiveState, JobView, ServiceView, SocketView, SubState, SystemState, TestsView, UnitResult,
+    UnitView,
 };
 use units::{Surroundings, UnitKind, UnitName, UnitSet};
 
@@ -560,6 +561,8 @@ fn view(definition: &units::Definition) -> UnitView {
         active_enter: None,
         active_exit: None,
         inactive_enter: None,
+        conditions: TestsView::default(),
+        asserts: TestsView::default(),
         stale: false,
         service: (kind == UnitKind::Service).then(|| ServiceView {
             main_exit: Some((now(), ExitStatus::Code(7))),

@@ -272,6 +272,14 @@ pub enum JobMode {
     IgnoreDependencies,
     /// Orderings count, requirements do not
     IgnoreRequirements,
+    /// Stop everything that the unit does not need; start only
+    Isolate,
+    /// Replace them, and take back every other queued job
+    Flush,
+    /// Stop what would start the unit again as well; stop only
+    Triggering,
+    /// Restart the units that depend on it as well; start only
+    RestartDependencies,
 }
 
 /// Of `kill`.

@@ -121,43 +121,6 @@ fn the_example_of_the_design() {
 }
 
 #[test]
-fn default_dependencies_can_be_left_out() {
-    let text =
-        |more: &str| format!("[service]\nexec-start = '/a'\n{more}[socket]\nlisten-stream = 80\n");
-    let plain = good(&[("a.toml", &text(""))]);
-    for (from, word, to) in [
-        ("a.service", Dependency::Requires, "sysinit.target"),
-        ("a.service", Dependency::After, "sysinit.target"),
-        ("a.service", Dependency::After, "basic.target"),
-        ("a.service", Dependency::Conflicts, "shutdown.target"),
-        ("a.service", Dependency::Before, "shutdown.target"),
-        ("a.socket", Dependency::Before, "sockets.target"),
-        ("a.socket", Dependency::Requires, "sysinit.target"),
-        ("basic.target", Dependency::Conflicts, "shutdown.target"),
-        ("basic.target", Dependency::After, "sockets.target"),
-    ] {
-        assert!(has(&plain, from, word, to), "{from} {word:?} {to}");
-    }
-    // Nothing of it is for these, or they would wait for themselves.
-    assert!(!has(&plain, "a.socket", Dependency::After, "basic.target"));
-    assert!(!has(
-        &plain,
-        "basic.target",
-        Dependency::After,
-        "timers.target"
-    ));
-    let bare = good(&[("a.toml", &text("default-dependencies = false\n"))]);
-    let ties: Vec<_> = bare.dependencies(&name("a.service")).collect();
-    assert_eq!(
-        ties,
-        [
-            (Dependency::After, &name("a.socket")),
-            (Dependency::TriggeredBy, &name("a.socket"))
-        ]
-    );
-}
-
-#[test]
 fn named_sub_tables() {
     let set = good(&[
         (

@@ -131,6 +131,9 @@ async fn explain(client: &Client, unit: &str, verb: &str, result: &str) -> Failu
         "timeout" => because("it took too long").with_hint(look),
         "dependency" => because("a unit it requires did not come up")
             .with_hint(format!("see `runnerctl list-dependencies {unit}`")),
+        "assert" => because("an assert does not hold; nothing was started").with_hint(format!(
+            "see `runnerctl cat {unit}` and `runnerctl logs {unit}`"
+        )),
         "invalid" => because("it made no sense any more when its turn came"),
         "failed" => match client.unit(unit).await {
             Ok(properties) => {

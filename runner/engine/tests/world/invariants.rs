@@ -336,7 +336,9 @@ impl Invariants {
         let is_down =
             |name: &UnitName| matches!(active(name), ActiveState::Inactive | ActiveState::Failed);
         let others = |effect: Effect| set.with_effect(unit, effect).collect::<Vec<_>>();
-        let definition = engine.definition(unit).unwrap();
+        let Some(definition) = engine.definition(unit) else {
+            return;
+        };
         if active(unit) == ActiveState::Active {
             let missing = others(Effect::CannotBeActiveWithout)
                 .into_iter()
