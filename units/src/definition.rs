@@ -10,7 +10,7 @@ use crate::dependency::Dependency;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::name::{UnitKind, UnitName};
 use crate::settings::{SettingId, Value, default_of};
-use crate::value::{ListenAddress, ListenKind, NotifyAccess, ServiceType, Span};
+use crate::value::{Input, ListenAddress, ListenKind, NotifyAccess, ServiceType, Signal, Span};
 
 /// One text as written, and where. A scalar has one, a list one for each line or array element.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -306,6 +306,22 @@ impl Definition {
         } else {
             self.job_timeout_sec()
         }
+    }
+
+    /// Where standard input comes from: what is written for it, where nothing else is said.
+    pub fn standard_input(&self) -> &Input {
+        let has_data =
+            !self.standard_input_text().is_empty() || !self.standard_input_data().is_empty();
+        match self.written_standard_input() {
+            Input::Null if has_data => &Input::Data,
+            input => input,
+        }
+    }
+
+    /// The signal that asks the service to stop when it is to be started again.
+    pub fn restart_kill_signal(&self) -> Signal {
+        self.written_restart_kill_signal()
+            .unwrap_or_else(|| self.kill_signal())
     }
 
     /// Whose notify messages are believed: at least the main process's where the service has to

@@ -49,7 +49,7 @@ impl Merged {
             held.clear();
         }
         for item in items {
-            if item.text.is_empty() {
+            if item.text.is_empty() && !id.row().keeps_empty() {
                 held.clear();
             } else {
                 held.push(item.clone());

@@ -13,7 +13,7 @@ pub struct Specifiers<'a> {
 }
 
 /// The specifiers whose meaning differs between the instances of a template.
-const OF_INSTANCE: [char; 5] = ['i', 'I', 'n', 'N', 'f'];
+const OF_INSTANCE: [char; 6] = ['i', 'I', 'n', 'N', 'f', 'd'];
 
 impl<'a> Specifiers<'a> {
     /// Those of the unit `name`, defined in the file `file`.
@@ -122,6 +122,16 @@ impl<'a> Specifiers<'a> {
             'E' => known(&around.configuration_directory),
             'T' => known(&around.temporary_directory),
             'V' => known(&around.lasting_temporary_directory),
+            'd' => known(&around.credentials_directory).map(|base| format!("{base}/{}", self.name)),
+            'q' => known(&around.pretty_host_name),
+            'o' => plain(&around.os_id),
+            'w' => plain(&around.os_version),
+            'W' => plain(&around.os_variant),
+            'B' => plain(&around.os_build),
+            'M' => plain(&around.image_id),
+            'A' => plain(&around.image_version),
+            'D' if around.is_root => plain("/usr/share"),
+            'D' => known(&around.home).map(|home| format!("{home}/.local/share")),
             _ => Err(ValueProblem::new(format!("`%{letter}` is no specifier"))
                 .with_hint("write `%%` for a percent sign")),
         }
@@ -152,9 +162,15 @@ mod tests {
             ("100%%", "100%"),
             ("%y %Y", "/etc/u/a.toml /etc/u"),
             ("%H %t %S", "localhost /run /var/lib"),
+            ("%q <%o%w%W%B%M%A>", "localhost <linux>"),
         ] {
             assert_eq!(expand(name, text).as_deref(), Ok(expanded), "{text}");
         }
+        let credentials = expand("web.service", "%d");
+        assert_eq!(
+            credentials.as_deref(),
+            Ok("/run/runner/credentials/web.service")
+        );
         assert_eq!(expand("web.service", "<%i>%f").as_deref(), Ok("<>/web"));
     }
 

@@ -41,6 +41,22 @@ pub struct Surroundings {
     pub temporary_directory: String,
     /// Where temporary files go that outlive a boot (`%V`).
     pub lasting_temporary_directory: String,
+    /// Where credentials of services are laid, a directory for each (`%d`).
+    pub credentials_directory: String,
+    /// The host's name for people (`%q`).
+    pub pretty_host_name: String,
+    /// The operating system (os-release(5), `ID`; `%o`).
+    pub os_id: String,
+    /// Its version (`VERSION_ID`; `%w`), empty where it has none, as those below.
+    pub os_version: String,
+    /// Its variant (`VARIANT_ID`; `%W`).
+    pub os_variant: String,
+    /// Its build (`BUILD_ID`; `%B`).
+    pub os_build: String,
+    /// The image it was installed from (`IMAGE_ID`; `%M`).
+    pub image_id: String,
+    /// The image's version (`IMAGE_VERSION`; `%A`).
+    pub image_version: String,
     /// Whether we run as root, which makes the rules for unit files stricter.
     pub is_root: bool,
     /// Whether every unit is loaded without what is not supported, as `ignore-unsupported` has it.
@@ -71,6 +87,14 @@ impl Surroundings {
             configuration_directory: text("/etc"),
             temporary_directory: text("/tmp"),
             lasting_temporary_directory: text("/var/tmp"),
+            credentials_directory: text("/run/runner/credentials"),
+            pretty_host_name: text("localhost"),
+            os_id: text("linux"),
+            os_version: String::new(),
+            os_variant: String::new(),
+            os_build: String::new(),
+            image_id: String::new(),
+            image_version: String::new(),
             is_root: true,
             ignore_unsupported: false,
         }

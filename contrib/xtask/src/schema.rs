@@ -69,6 +69,7 @@ fn table(description: &str, properties: Map<String, Value>) -> Value {
 fn setting(row: &Setting) -> Value {
     let mut value = match row.value.shape {
         Shape::Flag => json!({ "type": "boolean" }),
+        Shape::Number if row.value.name == "whole number" => json!({ "type": "integer" }),
         Shape::Number => json!({ "type": "integer", "minimum": 0 }),
         Shape::Text if !row.value.words.is_empty() => json!({ "enum": row.value.words }),
         Shape::Text => json!({ "type": "string" }),

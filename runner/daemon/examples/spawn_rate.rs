@@ -17,6 +17,7 @@ use engine::action::{Role, Spawn, StopHint};
 use engine::ticket::Invocation;
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use runnerd::cgroup::Cgroups;
+use runnerd::process::directories::Roots;
 use runnerd::process::limits::OriginalLimits;
 use runnerd::process::order::{Order, Stdio};
 use runnerd::process::spawner::{Report, Settings, Spawner};
@@ -35,9 +36,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (mut bare, mut ours, mut grouped) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         bare.push(posix_spawn_loop(&program, count)?);
-        ours.push(through_spawner(&orders, Settings::new(None, None, limits))?);
+        ours.push(through_spawner(
+            &orders,
+            Settings::new(None, None, limits, Roots::of(&Surroundings::example())),
+        )?);
         if let Some(cgroups) = &cgroups {
-            let settings = Settings::new(None, Some(Arc::clone(cgroups)), limits);
+            let settings = Settings::new(
+                None,
+                Some(Arc::clone(cgroups)),
+                limits,
+                Roots::of(&Surroundings::example()),
+            );
             grouped.push(through_spawner(&orders, settings)?);
             for order in &orders {
                 cgroups.remove(&order.spawn.unit)?;

@@ -5,22 +5,31 @@
 //! back is entered into the [`table`], through which all signals go: by pidfd, never by number.
 
 pub mod adopt;
+mod call;
 mod child;
+mod credentials;
+pub mod directories;
 mod environment;
 mod environment_file;
+mod glob;
 mod identity;
 pub mod launch;
 pub mod limits;
 pub mod literal;
 mod open;
 pub mod order;
+mod own;
 mod plan;
 mod procfs;
+mod program;
 mod signal;
 mod slots;
 pub mod spawner;
+mod stdio;
 pub mod step;
 pub mod table;
+mod terminal;
+mod tree;
 mod watch;
 
 pub use environment::inherited as passed_on;

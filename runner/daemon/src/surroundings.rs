@@ -60,7 +60,24 @@ pub fn here() -> Surroundings {
         }
         Err(_) => Default::default(),
     };
+    let release = std::fs::read_to_string("/etc/os-release")
+        .or_else(|_| std::fs::read_to_string("/usr/lib/os-release"))
+        .unwrap_or_default();
+    let machine_info = std::fs::read_to_string("/etc/machine-info").unwrap_or_default();
+    let pretty = of_release(&machine_info, "PRETTY_HOSTNAME");
     Surroundings {
+        credentials_directory: format!("{runtime}/runner/credentials"),
+        pretty_host_name: if pretty.is_empty() {
+            host_name.clone()
+        } else {
+            pretty
+        },
+        os_id: of_release(&release, "ID"),
+        os_version: of_release(&release, "VERSION_ID"),
+        os_variant: of_release(&release, "VARIANT_ID"),
+        os_build: of_release(&release, "BUILD_ID"),
+        image_id: of_release(&release, "IMAGE_ID"),
+        image_version: of_release(&release, "IMAGE_VERSION"),
         host_name,
         machine_id: first_line("/etc/machine-id"),
         boot_id: first_line("/proc/sys/kernel/random/boot_id").replace('-', ""),
@@ -85,6 +102,30 @@ pub fn here() -> Surroundings {
         is_root,
         ignore_unsupported: false,
     }
+}
+
+/// Looks around once, for a daemon with this runtime directory.
+#[must_use]
+pub fn here_with(runtime: &std::path::Path) -> Surroundings {
+    let credentials = runtime.join("credentials");
+    Surroundings {
+        credentials_directory: credentials.to_string_lossy().into_owned(),
+        ..here()
+    }
+}
+
+/// A word of os-release(5), without its quotes; empty where it is not said.
+fn of_release(text: &str, name: &str) -> String {
+    let value = text
+        .lines()
+        .filter_map(|line| line.strip_prefix(name)?.strip_prefix('='))
+        .next_back()
+        .unwrap_or_default()
+        .trim();
+    let bare = ['"', '\'']
+        .iter()
+        .find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote));
+    bare.unwrap_or(value).to_owned()
 }
 
 fn variable(name: &str) -> String {

@@ -67,6 +67,14 @@ pub enum Action {
         /// Of the `Probe`.
         ticket: Ticket,
     },
+    /// A run has ended: remove its credentials, and its runtime directories too if `runtime`.
+    /// Repeatable. Whatever is started for the unit afterwards waits until it is done.
+    ClearAway {
+        /// The unit.
+        unit: UnitName,
+        /// Whether `runtime-directory-preserve` lets the directories go.
+        runtime: bool,
+    },
     /// Bind and listen on all addresses of a socket unit, or take those still held. Repeatable.
     Listen {
         /// For the answer.

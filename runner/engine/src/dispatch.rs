@@ -230,6 +230,7 @@ impl Engine {
                 }
                 Action::Unlisten { .. }
                 | Action::Release { .. }
+                | Action::ClearAway { .. }
                 | Action::Watch { .. }
                 | Action::CloseConnection { .. }
                 | Action::Store { .. }

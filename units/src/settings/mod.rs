@@ -142,6 +142,15 @@ impl Setting {
     pub fn is_list(&self) -> bool {
         self.value.is_list
     }
+
+    /// Whether the empty text is a value of its own, instead of starting over: no capabilities are
+    /// something else than nothing said about them.
+    pub(crate) fn keeps_empty(&self) -> bool {
+        matches!(
+            self.id,
+            SettingId::CapabilityBoundingSet | SettingId::AmbientCapabilities
+        )
+    }
 }
 
 /// What `id` is where nobody sets it.

@@ -7,6 +7,7 @@ mod exec;
 mod group;
 mod install;
 mod kill;
+mod limits;
 mod log;
 mod resource;
 mod service;
@@ -20,11 +21,12 @@ pub use condition::ConditionKind;
 use super::{Setting, SettingId};
 
 /// The chapters, each beginning where the one before it ends.
-static CHAPTERS: [&[Setting]; 10] = [
+static CHAPTERS: [&[Setting]; 11] = [
     unit::ROWS,
     condition::ROWS,
     service::ROWS,
     exec::ROWS,
+    limits::ROWS,
     kill::ROWS,
     resource::ROWS,
     log::ROWS,

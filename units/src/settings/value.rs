@@ -2,8 +2,10 @@
 
 use crate::name::UnitName;
 use crate::value::{
-    Assignment, Condition, EnvironmentFile, ExecLine, ExitSet, Input, Limit, ListenAddress,
-    LogFile, MemoryLimit, Mode, Output, Owner, Probe, Signal, Size, Span, WorkingDirectory,
+    Assignment, Capabilities, Condition, CoredumpFilter, CpuSet, EnvironmentFile, ExecLine,
+    ExitSet, Input, InputData, InputText, Limit, ListenAddress, LoadedCredential, LogFile,
+    MemoryLimit, Mode, Nanoseconds, Output, OwnDirectory, Owner, Probe, SecureBits, SetCredential,
+    Signal, Size, Span, WorkingDirectory,
 };
 
 /// The value of a setting.
@@ -63,6 +65,26 @@ pub enum Value {
     Addresses(Box<[ListenAddress]>),
     /// Conditions or asserts of one kind.
     Conditions(Box<[Condition]>),
+    /// Capabilities.
+    Capabilities(Capabilities),
+    /// Secure bits.
+    SecureBits(SecureBits),
+    /// Processors or memory nodes.
+    Cpus(CpuSet),
+    /// What a core dump holds.
+    CoredumpFilter(CoredumpFilter),
+    /// A time in nanoseconds.
+    Nanoseconds(Nanoseconds),
+    /// Directories to make.
+    OwnDirectories(Box<[OwnDirectory]>),
+    /// Credentials to read.
+    LoadedCredentials(Box<[LoadedCredential]>),
+    /// Credentials that stand in the unit file.
+    SetCredentials(Box<[SetCredential]>),
+    /// Lines for standard input.
+    InputText(Box<InputText>),
+    /// Bytes for standard input.
+    InputData(Box<InputData>),
 }
 
 impl Value {
@@ -101,6 +123,16 @@ impl Value {
             Value::Probe(v) => vec![v.to_string()],
             Value::Addresses(v) => each(v),
             Value::Conditions(v) => each(v),
+            Value::Capabilities(v) => vec![v.to_string()],
+            Value::SecureBits(v) => vec![v.to_string()],
+            Value::Cpus(v) => vec![v.to_string()],
+            Value::CoredumpFilter(v) => vec![v.to_string()],
+            Value::Nanoseconds(v) => vec![v.to_string()],
+            Value::OwnDirectories(v) => each(v),
+            Value::LoadedCredentials(v) => each(v),
+            Value::SetCredentials(v) => each(v),
+            Value::InputText(v) => vec![v.to_string()],
+            Value::InputData(v) => vec![v.to_string()],
         }
     }
 }

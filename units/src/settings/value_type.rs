@@ -4,9 +4,10 @@ use super::value::Value;
 use crate::name::UnitName;
 use crate::value::{
     Assignment, CollectMode, Condition, EmergencyAction, EnvironmentFile, EventResults, ExecLine,
-    ExitSet, Input, JobMode, KillMode, Limit, ListenAddress, ListenKind, LogFile, MemoryLimit,
-    Mode, NotifyAccess, Output, Owner, Probe, Restart, ServiceType, Signal, Size, Span,
-    ValueProblem, WorkingDirectory, absolute_path, check_account, parse_count, parse_integer,
+    ExitSet, Facility, Input, JobMode, KillMode, Limit, ListenAddress, ListenKind, LogFile,
+    LogLevel, MemoryLimit, Mode, NotifyAccess, Output, Owner, Preserve, Probe, Restart,
+    ServiceType, Signal, Size, Span, ValueProblem, WorkingDirectory, absolute_path, check_account,
+    parse_count, parse_integer,
 };
 
 /// What TOML may stand for a value.
@@ -88,6 +89,7 @@ pub(super) trait Typed {
 
 /// Markers: one for each value type of the table.
 pub(super) mod types {
+    pub(in crate::settings) use super::commands::markers::*;
     pub(in crate::settings) use super::markers::*;
     pub(in crate::settings) use super::word_markers::*;
 }
@@ -133,6 +135,23 @@ fn word_list<T>(
     })
 }
 
+/// Reads a list whose items build on one another, from `start`.
+fn fold<T>(
+    items: &[&str],
+    expand: Expand<'_>,
+    start: T,
+    lay_over: impl Fn(&T, &str) -> Result<T, ValueProblem>,
+) -> Result<T, (usize, ValueProblem)> {
+    items
+        .iter()
+        .enumerate()
+        .try_fold(start, |held, (at, item)| {
+            expand(item)
+                .and_then(|text| lay_over(&held, &text))
+                .map_err(|problem| (at, problem))
+        })
+}
+
 /// The row's own reader fixes the variant, so another one cannot be met; saying so here keeps it
 /// out of every accessor.
 #[cold]
@@ -151,7 +170,7 @@ macro_rules! value_types {
         read: $read:expr,
         lend: { $($pattern:pat => $out:expr),+ $(,)? },
     })+) => {
-        mod markers {
+        pub(super) mod markers {
             $(pub(in crate::settings) struct $marker;)+
         }
 
@@ -176,6 +195,8 @@ macro_rules! value_types {
         })+
     };
 }
+
+mod commands;
 
 value_types! {
     Text -> &'a str {
@@ -283,6 +304,14 @@ value_types! {
         read: |items, expand| scalar(items, expand, |t| Signal::parse(t).map(Value::Signal)),
         lend: { Value::Signal(signal) => *signal },
     }
+    OptionalSignal -> Option<Signal> {
+        name: "signal",
+        grammar: "a signal's name, such as `SIGTERM`, or number",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: TextOrNumber, list: false,
+        read: |items, expand| scalar(items, expand, |t| Signal::parse(t).map(Value::Signal)),
+        lend: { Value::Nothing => None, Value::Signal(signal) => Some(*signal) },
+    }
     Exits -> &'a ExitSet {
         name: "exit codes and signals",
         grammar: "exit codes (numbers, or names such as `TEMPFAIL`) and signals (`SIGKILL`)",
@@ -347,7 +376,7 @@ value_types! {
     }
     EnvironmentFiles -> &'a [EnvironmentFile] {
         name: "list of files",
-        grammar: "absolute paths, each with `-` before it if the file may be missing",
+        grammar: "absolute paths, which may have `*`, `?` and `[…]`, each with `-` before it if the file may be missing",
         words: NO_WORDS, meanings: NO_WORDS,
         shape: List, list: true,
         read: |items, expand| {
@@ -361,7 +390,7 @@ value_types! {
     }
     Directory -> Option<&'a WorkingDirectory> {
         name: "directory",
-        grammar: "an absolute path, with `-` before it if it may be missing, `~`, `inherit`, or `inherit:PATH`",
+        grammar: "an absolute path or `~`, with `-` before it if it may be missing, `inherit`, or `inherit:PATH`",
         words: NO_WORDS, meanings: NO_WORDS,
         shape: Text, list: false,
         read: |items, expand| {
@@ -419,7 +448,7 @@ value_types! {
     }
     OutputTarget -> Option<&'a Output> {
         name: "output",
-        grammar: "`null`, `inherit`, `socket`, `journal`, `console`, `ring`, `log`, `file:PATH`, `append:PATH` or `truncate:PATH`",
+        grammar: "`null`, `inherit`, `socket`, `tty`, `journal`, `kmsg`, `console`, `ring`, `log`, `file:PATH`, `append:PATH`, `truncate:PATH` or `fd:NAME`",
         words: NO_WORDS, meanings: NO_WORDS,
         shape: Text, list: false,
         read: |items, expand| scalar(items, expand, |t| Output::parse(t).map(|o| Value::Output(o.into()))),
@@ -427,7 +456,7 @@ value_types! {
     }
     InputSource -> &'a Input {
         name: "input",
-        grammar: "`null`, `socket`, `pipe` or `file:PATH`",
+        grammar: "`null`, `socket`, `pipe`, `data`, `tty`, `tty-force`, `tty-fail`, `file:PATH` or `fd:NAME`",
         words: NO_WORDS, meanings: NO_WORDS,
         shape: Text, list: false,
         read: |items, expand| scalar(items, expand, |t| Input::parse(t).map(|i| Value::Input(i.into()))),
@@ -562,6 +591,9 @@ word_types! {
     Queueing -> JobMode: "job mode";
     Action -> EmergencyAction: "action";
     Collection -> CollectMode: "collect mode";
+    Preserved -> Preserve: "preservation";
+    SyslogFacility -> Facility: "syslog facility";
+    SyslogLevel -> LogLevel: "log level";
 }
 
 static NO_EXITS: std::sync::LazyLock<ExitSet> = std::sync::LazyLock::new(ExitSet::default);

@@ -153,7 +153,7 @@ fn directory(service: &Definition) -> Option<String> {
         Some(W::Inherit) => None,
         Some(W::Below(path)) => Some(path.to_string()),
         Some(W::Path { path, .. }) => Some(path.to_string()),
-        Some(W::Home) => Some("~".to_owned()),
+        Some(W::Home { .. }) => Some("~".to_owned()),
         None => Some("/".to_owned()),
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::ValueProblem;
-use super::quoting::{LexedWord, lex, quote, split_value};
+use super::quoting::{LexedWord, lex_command, quote, split_value};
 
 /// What a program may keep of our privileges (`+`, `!`, `!!` before the path).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -13,9 +13,11 @@ pub enum Privileges {
     OfUnit,
     /// `+`: all of ours; user, group and sandbox do not apply.
     Full,
-    /// `!` or `!!`: user and group do not apply, the rest of the sandbox does. systemd's `!!`
-    /// differs from `!` only where ambient capabilities are missing, which no kernel we run on lacks.
+    /// `!`: user and group do not apply, the rest of the sandbox does.
     NoSetuid,
+    /// `!!`: as `!` where the kernel knows no ambient capabilities, else as if nothing was written;
+    /// and no kernel we run on lacks them.
+    NoSetuidWithoutAmbient,
 }
 
 /// One command: flags, program and arguments, specifiers already expanded, variables not yet.
@@ -58,7 +60,7 @@ impl ExecLine {
         if let Some(line) = text.strip_prefix('=') {
             return ExecLine::literal(line).map(|line| vec![line]);
         }
-        let words = lex(text)?;
+        let words = lex_command(text)?;
         let is_separator = |word: &LexedWord| word.bare && word.text == ";";
         let mut commands = Vec::new();
         for command in words.split(is_separator) {
@@ -113,7 +115,10 @@ impl ExecLine {
             } else if let Some(after) = path.strip_prefix(':') {
                 line.no_expand = twice(line.no_expand, ":")?;
                 path = after;
-            } else if let Some(after) = path.strip_prefix("!!").or_else(|| path.strip_prefix('!')) {
+            } else if let Some(after) = path.strip_prefix("!!") {
+                line.set_privileges(Privileges::NoSetuidWithoutAmbient)?;
+                path = after;
+            } else if let Some(after) = path.strip_prefix('!') {
                 line.set_privileges(Privileges::NoSetuid)?;
                 path = after;
             } else if let Some(after) = path.strip_prefix('+') {
@@ -154,17 +159,21 @@ impl ExecLine {
 
     /// The argument vector with variables filled in: `${X}` anywhere in a word is the value or
     /// nothing, `$X` as a whole word is the value split into words, `$$` is `$`. The path is never
-    /// expanded.
+    /// expanded, the name after `@` is.
     pub fn expand(&self, env: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
-        let first = self.argv0.as_deref().unwrap_or(&self.path).to_owned();
-        let mut words = vec![first];
-        for word in &self.args {
+        let mut words = Vec::with_capacity(1 + self.args.len());
+        // Without a name of its own the program is called by its path, which may well have a `$`.
+        if self.argv0.is_none() {
+            words.push(self.path.to_string());
+        }
+        for word in self.argv0.iter().chain(&self.args) {
             if self.no_expand {
                 words.push(word.to_string());
                 continue;
             }
             match word.strip_prefix('$') {
-                Some(name) if !name.starts_with(['{', '$']) && !name.is_empty() => {
+                // A lone `$` names nothing, and so is no word at all.
+                Some(name) if !name.starts_with(['{', '$']) => {
                     words.extend(
                         env(name)
                             .map(|value| split_value(&value))
@@ -178,7 +187,8 @@ impl ExecLine {
     }
 }
 
-/// Replaces every `${NAME}` and `$$` of a word.
+/// Replaces every `${NAME}` and `$$` of a word. A `:` in the braces is the beginning of something
+/// that systemd keeps for itself, so it stays.
 fn fill_in(word: &str, env: &dyn Fn(&str) -> Option<String>) -> String {
     let mut out = String::with_capacity(word.len());
     let mut rest = word;
@@ -190,6 +200,7 @@ fn fill_in(word: &str, env: &dyn Fn(&str) -> Option<String>) -> String {
         } else if let Some((name, after)) = after
             .strip_prefix('{')
             .and_then(|inner| inner.split_once('}'))
+            .filter(|(name, _)| !name.contains(':'))
         {
             out.push_str(&env(name).unwrap_or_default());
             rest = after;
@@ -242,6 +253,7 @@ impl fmt::Display for ExecLine {
             Privileges::OfUnit => {}
             Privileges::Full => first.push('+'),
             Privileges::NoSetuid => first.push('!'),
+            Privileges::NoSetuidWithoutAmbient => first.push_str("!!"),
         }
         first.push_str(&self.path);
         f.write_str(&quote(&first))?;
@@ -296,7 +308,10 @@ mod tests {
         assert_eq!(line.privileges, Privileges::Full);
         assert_eq!(line.argv0.as_deref(), Some("own-name"));
         assert_eq!(line.expand(&|_| None), ["own-name", "-c", "true"]);
-        assert_eq!(one("!!/bin/x").privileges, Privileges::NoSetuid);
+        assert_eq!(one("!/bin/x").privileges, Privileges::NoSetuid);
+        let line = one("!!/bin/x");
+        assert_eq!(line.privileges, Privileges::NoSetuidWithoutAmbient);
+        assert_eq!(line.to_string(), "!!/bin/x");
         assert_eq!(one("echo").path.as_ref(), "echo");
         for bad in [
             "",
@@ -342,7 +357,12 @@ mod tests {
         assert_eq!(words("p $EMPTY $NONE"), ["p"]);
         assert_eq!(words("p ${EMPTY} ${NONE}"), ["p", "", ""]);
         assert_eq!(words("p x$X \"text $X\""), ["p", "x$X", "text $X"]);
-        assert_eq!(words("p $$X $${X} $"), ["p", "$X", "${X}", "$"]);
+        assert_eq!(
+            words("p $$X $${X} $ $$$X $$$"),
+            ["p", "$X", "${X}", "$$X", "$$"]
+        );
+        assert_eq!(words("p ${X:-a} ${X-a} ${} $X:a"), ["p", "${X:-a}", "", ""]);
+        assert_eq!(words("@p $X a"), ["one", "two three", "a"]);
         assert_eq!(words("p ${X"), ["p", "${X"]);
         assert_eq!(words(":p $X ${X}"), ["p", "$X", "${X}"]);
     }

@@ -2,11 +2,15 @@
 //! canonical text (`Display`), and the two are inverse.
 
 mod calendar;
+mod capability;
 mod condition;
 mod count;
+mod credential;
+mod directories;
 mod environment;
 mod exec_line;
 mod exit_set;
+mod input_data;
 mod limit;
 mod listen;
 mod log_file;
@@ -15,7 +19,9 @@ mod mode;
 mod owner;
 mod policy;
 mod probe;
+mod process_bits;
 mod quoting;
+mod scheduling;
 mod signal;
 mod size;
 mod span;
@@ -24,11 +30,15 @@ mod timestamp;
 mod working_directory;
 
 pub use calendar::{CalendarSpec, NoZones, Zones};
+pub use capability::{Capabilities, SecureBits};
 pub use condition::Condition;
 pub use count::{parse_count, parse_integer};
+pub use credential::{LoadedCredential, SetCredential};
+pub use directories::{OwnDirectory, Preserve};
 pub use environment::{Assignment, EnvironmentFile};
 pub use exec_line::{ExecLine, Privileges};
 pub use exit_set::ExitSet;
+pub use input_data::{InputData, InputText};
 pub use limit::Limit;
 pub use listen::{ListenAddress, ListenKind};
 pub use log_file::LogFile;
@@ -36,11 +46,14 @@ pub use memory_limit::MemoryLimit;
 pub use mode::Mode;
 pub use owner::{Owner, check_account};
 pub use policy::{
-    CollectMode, EmergencyAction, EventResults, JobMode, KillMode, NotifyAccess, Restart,
-    ServiceType,
+    CollectMode, EmergencyAction, EventResults, Facility, JobMode, KeyringMode, KillMode, LogLevel,
+    NotifyAccess, Personality, Restart, ServiceType,
 };
 pub use probe::Probe;
+pub use process_bits::{CoredumpFilter, Nanoseconds};
 pub use quoting::{quote, split_commands, split_words};
+pub(crate) use scheduling::parse_between;
+pub use scheduling::{CpuPolicy, CpuSet, IoClass, NumaPolicy};
 pub use signal::Signal;
 pub use size::Size;
 pub use span::Span;

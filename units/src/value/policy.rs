@@ -153,3 +153,149 @@ super::words! {
         InactiveOrFailed = "inactive-or-failed",
     }
 }
+
+super::words! {
+    /// Whose keyring a program sees (keyrings(7)).
+    pub enum KeyringMode {
+        /// ours
+        Inherit = "inherit",
+        /// a new one of its own
+        Private = "private",
+        /// a new one of its own, with that of its user linked into it
+        Shared = "shared",
+    }
+}
+
+super::words! {
+    /// Which machine a program is told it runs on (personality(2)).
+    pub enum Personality {
+        /// 64 bits, Intel
+        X86_64 = "x86-64",
+        /// 32 bits, Intel
+        X86 = "x86",
+        /// 64 bits, Arm
+        Arm64 = "arm64",
+        /// 32 bits, Arm
+        Arm = "arm",
+        /// 64 bits, PowerPC
+        Ppc64 = "ppc64",
+        /// 64 bits, PowerPC, low byte first
+        Ppc64Le = "ppc64-le",
+        /// 32 bits, PowerPC
+        Ppc = "ppc",
+        /// 64 bits, mainframes
+        S390x = "s390x",
+        /// 31 bits, mainframes
+        S390 = "s390",
+    }
+}
+
+impl Personality {
+    /// Whether it is the narrow one of a machine that has two.
+    pub const fn is_narrow(self) -> bool {
+        matches!(
+            self,
+            Personality::X86 | Personality::Arm | Personality::Ppc | Personality::S390
+        )
+    }
+
+    /// The wide one of the same machine.
+    #[must_use]
+    pub const fn wide(self) -> Personality {
+        match self {
+            Personality::X86_64 | Personality::X86 => Personality::X86_64,
+            Personality::Arm64 | Personality::Arm => Personality::Arm64,
+            Personality::Ppc64 | Personality::Ppc => Personality::Ppc64,
+            Personality::Ppc64Le => Personality::Ppc64Le,
+            Personality::S390x | Personality::S390 => Personality::S390x,
+        }
+    }
+}
+
+super::words! {
+    /// Which part of a system a message is from (syslog(3)).
+    pub enum Facility {
+        /// the kernel
+        Kern = "kern",
+        /// programs of users
+        User = "user",
+        /// mail
+        Mail = "mail",
+        /// services
+        Daemon = "daemon",
+        /// log-ins
+        Auth = "auth",
+        /// syslog itself
+        Syslog = "syslog",
+        /// printers
+        Lpr = "lpr",
+        /// news
+        News = "news",
+        /// UUCP
+        Uucp = "uucp",
+        /// the clock
+        Cron = "cron",
+        /// log-ins, for few eyes
+        Authpriv = "authpriv",
+        /// file transfer
+        Ftp = "ftp",
+        /// the site's own
+        Local0 = "local0",
+        /// the site's own
+        Local1 = "local1",
+        /// the site's own
+        Local2 = "local2",
+        /// the site's own
+        Local3 = "local3",
+        /// the site's own
+        Local4 = "local4",
+        /// the site's own
+        Local5 = "local5",
+        /// the site's own
+        Local6 = "local6",
+        /// the site's own
+        Local7 = "local7",
+    }
+}
+
+impl Facility {
+    /// Its number, not shifted.
+    pub fn number(self) -> u8 {
+        let place = Facility::ALL
+            .iter()
+            .position(|one| *one == self)
+            .unwrap_or_default();
+        // The last ones are numbered from 16 on; twenty places fit.
+        let place = place as u8;
+        if place >= 12 { place + 4 } else { place }
+    }
+}
+
+super::words! {
+    /// How much a message matters (syslog(3)).
+    pub enum LogLevel {
+        /// nothing works any more
+        Emerg = "emerg",
+        /// somebody has to act at once
+        Alert = "alert",
+        /// something important has failed
+        Crit = "crit",
+        /// something has failed
+        Err = "err",
+        /// something may go wrong
+        Warning = "warning",
+        /// worth knowing
+        Notice = "notice",
+        /// what happens
+        Info = "info",
+        /// for those who look for a fault
+        Debug = "debug",
+    }
+}
+
+impl LogLevel {
+    /// Its number: 0 matters most.
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+}

@@ -3,6 +3,7 @@
 use super::ValueProblem;
 
 /// One word of a line, and whether it stood there bare (a bare `;` separates commands).
+#[derive(Debug)]
 pub(super) struct LexedWord {
     pub(super) text: String,
     pub(super) bare: bool,
@@ -22,7 +23,7 @@ pub fn split_words(text: &str) -> Result<Vec<String>, ValueProblem> {
 /// # Errors
 /// As [`split_words`].
 pub fn split_commands(text: &str) -> Result<Vec<String>, ValueProblem> {
-    let words = lex(text)?;
+    let words = lex_command(text)?;
     let commands = words.split(|word| word.bare && word.text == ";");
     let commands = commands.filter(|words| !words.is_empty()).map(|words| {
         let words: Vec<String> = words.iter().map(|word| quote(&word.text)).collect();
@@ -31,19 +32,69 @@ pub fn split_commands(text: &str) -> Result<Vec<String>, ValueProblem> {
     Ok(commands.collect())
 }
 
-pub(super) fn lex(text: &str) -> Result<Vec<LexedWord>, ValueProblem> {
+/// As [`split_words`], for command lines: what is no escape stays as it stands, since systemd has
+/// always let `sed 's/\./-/'` pass.
+pub(super) fn lex_command(text: &str) -> Result<Vec<LexedWord>, ValueProblem> {
+    lex_with(text, Unknown::Stays)
+}
+
+fn lex(text: &str) -> Result<Vec<LexedWord>, ValueProblem> {
+    lex_with(text, Unknown::IsAnError)
+}
+
+/// What becomes of a `\` that begins no escape.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unknown {
+    IsAnError,
+    Stays,
+}
+
+fn lex_with(text: &str, unknown: Unknown) -> Result<Vec<LexedWord>, ValueProblem> {
     let mut words = Vec::new();
     let mut rest = text.trim_start();
     while !rest.is_empty() {
-        let (word, after) = lex_word(rest)?;
+        let (word, after) = lex_word(rest, unknown)?;
         words.push(word);
         rest = after.trim_start();
     }
     Ok(words)
 }
 
+/// `text` with its C escapes resolved, no quotes and no words: what they make need not be text.
+pub(super) fn unescape_bytes(text: &str) -> Result<Vec<u8>, ValueProblem> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, escaped)) = rest.split_once('\\') {
+        bytes.extend_from_slice(before.as_bytes());
+        let used = unescape(escaped, &mut bytes)?;
+        rest = escaped.get(used..).unwrap_or_default();
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    Ok(bytes)
+}
+
+/// Writes bytes so that [`unescape_bytes`] reads them back.
+pub(super) fn escape_bytes(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\\' => out.push_str("\\\\"),
+                '\n' => out.push_str("\\n"),
+                '\t' => out.push_str("\\t"),
+                c if c.is_ascii_control() => out.push_str(&format!("\\x{:02x}", u32::from(c))),
+                c => out.push(c),
+            }
+        }
+        for byte in chunk.invalid() {
+            out.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    out
+}
+
 /// The first word of `text`, which begins with one, and what follows it.
-fn lex_word(text: &str) -> Result<(LexedWord, &str), ValueProblem> {
+fn lex_word(text: &str, unknown: Unknown) -> Result<(LexedWord, &str), ValueProblem> {
     let mut bytes = Vec::new();
     let mut bare = true;
     let mut quote = None;
@@ -59,7 +110,14 @@ fn lex_word(text: &str) -> Result<(LexedWord, &str), ValueProblem> {
                     bytes.push(b';');
                     1
                 } else {
-                    unescape(escaped, &mut bytes)?
+                    match unescape(escaped, &mut bytes) {
+                        Ok(used) => used,
+                        Err(_) if unknown == Unknown::Stays => {
+                            bytes.push(b'\\');
+                            0
+                        }
+                        Err(problem) => return Err(problem),
+                    }
                 };
                 // Escapes are ASCII, so characters and bytes count alike.
                 for _ in 0..used {
@@ -212,6 +270,30 @@ mod tests {
         ] {
             assert!(split_words(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn in_commands_an_unknown_escape_stays() {
+        for (text, words) in [
+            (r"sed s/\./-/", &["sed", r"s/\./-/"][..]),
+            (r"'a\qb' \x4", &[r"a\qb", r"\x4"]),
+            (r"a\", &[r"a\"]),
+        ] {
+            let found: Vec<String> = lex_command(text)
+                .unwrap()
+                .into_iter()
+                .map(|word| word.text)
+                .collect();
+            assert_eq!(found, words, "{text}");
+        }
+        assert!(lex_command("'a").is_err());
+    }
+
+    #[test]
+    fn bytes_escape_and_come_back() {
+        let bytes: Vec<u8> = (1..=255).collect();
+        assert_eq!(unescape_bytes(&escape_bytes(&bytes)), Ok(bytes));
+        assert!(unescape_bytes(r"\q").is_err());
     }
 
     #[test]

@@ -8,7 +8,10 @@ use super::{ValueProblem, absolute_path};
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum WorkingDirectory {
     /// The home of the unit's user (`~`).
-    Home,
+    Home {
+        /// Whether it may be missing (`-~`).
+        missing_ok: bool,
+    },
     /// The one we were started in (`inherit`).
     Inherit,
     /// A path from the one we were started in, taken as it stands (`inherit:PATH`).
@@ -28,8 +31,9 @@ impl WorkingDirectory {
     /// # Errors
     /// When the path is not absolute, except after `inherit:`.
     pub fn parse(text: &str) -> Result<WorkingDirectory, ValueProblem> {
-        if text == "~" {
-            return Ok(WorkingDirectory::Home);
+        if let "~" | "-~" = text {
+            let missing_ok = text.starts_with('-');
+            return Ok(WorkingDirectory::Home { missing_ok });
         }
         if text == "inherit" {
             return Ok(WorkingDirectory::Inherit);
@@ -54,7 +58,8 @@ impl WorkingDirectory {
 impl fmt::Display for WorkingDirectory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            WorkingDirectory::Home => f.write_str("~"),
+            WorkingDirectory::Home { missing_ok: false } => f.write_str("~"),
+            WorkingDirectory::Home { missing_ok: true } => f.write_str("-~"),
             WorkingDirectory::Inherit => f.write_str("inherit"),
             WorkingDirectory::Below(path) => write!(f, "inherit:{path}"),
             WorkingDirectory::Path { path, missing_ok } => {
@@ -72,7 +77,7 @@ mod tests {
 
     #[test]
     fn round_trips() {
-        for text in ["~", "inherit", "inherit:a/../b", "/srv", "-/srv"] {
+        for text in ["~", "-~", "inherit", "inherit:a/../b", "/srv", "-/srv"] {
             assert_eq!(WorkingDirectory::parse(text).unwrap().to_string(), text);
         }
         for bad in ["", "srv", "-", "~/x", "/a/../b", "inherit:\0"] {

@@ -90,6 +90,12 @@ fn signature(setting: &Setting) -> &'static str {
         "number" | "access mode" => "u",
         "time span" | "size" | "resource limit" => "t",
         "signal" | "whole number" | "exit status" => "i",
+        "capabilities" | "core dump filter" | "time in nanoseconds" => "t",
+        "secure bits"
+        | "list of processors"
+        | "list of memory nodes"
+        | "lines of text"
+        | "bytes in Base64" => "s",
         "exit codes and signals" => "(aiai)",
         "commands" => "a(sasbttttuii)",
         "list of files" => "a(sb)",
@@ -150,6 +156,17 @@ pub(super) fn value(definition: Option<&Definition>, id: SettingId) -> Variant<'
         Value::Probe(value) => text(value.to_string()),
         Value::Addresses(values) => texts(values.iter()),
         Value::Conditions(values) => texts(values.iter()),
+        Value::Capabilities(value) => value.bits().into(),
+        Value::SecureBits(value) => text(value.to_string()),
+        Value::Cpus(value) => text(value.to_string()),
+        Value::CoredumpFilter(value) => value.bits().into(),
+        Value::Nanoseconds(value) => value.0.into(),
+        Value::OwnDirectories(values) => texts(values.iter()),
+        Value::LoadedCredentials(values) => texts(values.iter()),
+        // Secrets are nobody's business: their names are.
+        Value::SetCredentials(values) => texts(values.iter().map(|set| &set.id)),
+        Value::InputText(value) => text(value.to_string()),
+        Value::InputData(value) => text(value.to_string()),
     }
 }
 

@@ -32,6 +32,10 @@ pub(super) struct Record<'a> {
     pub(super) message_id: Option<&'a str>,
     /// Why the line ends, when not by a newline.
     pub(super) line_break: Option<&'a str>,
+    /// syslog's, not shifted.
+    pub(super) facility: Option<u8>,
+    /// More fields, `NAME=value`.
+    pub(super) fields: &'a [Box<str>],
 }
 
 impl Journal {
@@ -103,6 +107,16 @@ fn encode(datagram: &mut Vec<u8>, record: &Record<'_>) -> io::Result<()> {
     if let Some(line_break) = record.line_break {
         field(datagram, "LINE_BREAK", line_break.as_bytes());
     }
+    if let Some(facility) = record.facility {
+        writeln!(datagram, "SYSLOG_FACILITY={facility}")?;
+    }
+    for (name, value) in record
+        .fields
+        .iter()
+        .filter_map(|field| field.split_once('='))
+    {
+        field(datagram, name, value.as_bytes());
+    }
     Ok(())
 }
 
@@ -118,15 +132,6 @@ fn field(datagram: &mut Vec<u8>, name: &str, value: &[u8]) {
     datagram.push(b'\n');
 }
 
-/// Takes a priority `<N>` off the front of a line (sd-daemon(3)); informational where there is none.
-pub(super) fn priority(line: &[u8]) -> (u8, &[u8]) {
-    const INFORMATIONAL: u8 = 6;
-    match line {
-        [b'<', digit @ b'0'..=b'7', b'>', rest @ ..] => (digit - b'0', rest),
-        _ => (INFORMATIONAL, line),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,14 +145,22 @@ mod tests {
             pid: Some(7),
             message_id: None,
             line_break: None,
+            facility: None,
+            fields: &[],
         }
     }
 
     #[test]
-    fn takes_the_priority_off() {
-        assert_eq!(priority(b"<3>bad"), (3, &b"bad"[..]));
-        assert_eq!(priority(b"<9>odd"), (6, &b"<9>odd"[..]));
-        assert_eq!(priority(b""), (6, &b""[..]));
+    fn more_fields_come_last() {
+        let mut datagram = Vec::new();
+        let fields = [Box::from("A=b=c"), Box::from("B=d")];
+        let record = Record {
+            facility: Some(3),
+            fields: &fields,
+            ..record(b"x")
+        };
+        encode(&mut datagram, &record).unwrap();
+        assert!(datagram.ends_with(b"SYSLOG_FACILITY=3\nA=b=c\nB=d\n"));
     }
 
     #[test]

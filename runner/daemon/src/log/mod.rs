@@ -57,6 +57,7 @@ mod journal;
 mod lines;
 mod local_time;
 mod main_log;
+mod manner;
 mod outlets;
 pub mod own;
 mod pipe;
@@ -87,6 +88,7 @@ pub use crate::link::Stream;
 pub use ring::{CAPACITY as RING_CAPACITY, create as create_ring};
 
 pub use copied::Copying;
+pub use manner::Manner;
 pub use transform::Form;
 
 use bell::Bell;
@@ -229,6 +231,7 @@ const TAP_QUEUE: usize = 64;
 #[derive(Debug)]
 enum Command {
     Follow(Box<Follow>),
+    Manner(UnitName, Option<Box<Manner>>),
     Starting(UnitName),
     Pid {
         unit: UnitName,
@@ -357,6 +360,11 @@ impl Logs {
     /// Lets the writer have the commands that waited.
     pub fn release(&self) {
         self.inner.bell.release();
+    }
+
+    /// How the lines of a unit are told from now on; `None` is the usual way.
+    pub fn manner(&self, unit: UnitName, manner: Option<Manner>) {
+        self.send(Command::Manner(unit, manner.map(Box::new)));
     }
 
     /// Follows an output: at each start of its service and once at a recovery. Idempotent. A pipe

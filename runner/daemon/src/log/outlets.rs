@@ -17,6 +17,7 @@ use super::device::Device;
 use super::journal::{Journal, Record};
 use super::lines::{self, Break};
 use super::main_log::Main;
+use super::manner::{Manner, Told};
 use super::own::{self, MainLog, OwnLine, Severity};
 use super::pipe::{Scratch, open_null};
 use super::ring::{self, Ring};
@@ -71,6 +72,8 @@ pub(super) struct UnitLog {
     pub(super) missing: u64,
     /// Tokens of its outputs.
     pub(super) sources: Vec<u64>,
+    /// How its lines are told, where not in the usual way, and how many were lately.
+    pub(super) manner: Option<Box<(Manner, Told)>>,
 
     /// The unit is unloaded; this goes when its last output has ended.
     pub(super) leaving: bool,
@@ -270,6 +273,20 @@ impl Outlets {
             self.units.insert(unit.clone(), Box::default());
         }
         self.units.entry(unit.clone()).or_default()
+    }
+
+    /// Takes out how a unit's lines are told, to be put back.
+    pub(super) fn take_manner(&mut self, unit: &UnitName) -> Option<Box<(Manner, Told)>> {
+        self.units.get_mut(unit)?.manner.take()
+    }
+
+    /// Puts back what was taken out.
+    pub(super) fn put_manner(&mut self, unit: &UnitName, manner: Option<Box<(Manner, Told)>>) {
+        if manner.is_some()
+            && let Some(log) = self.units.get_mut(unit)
+        {
+            log.manner = manner;
+        }
     }
 
     /// The tokens of a unit's outputs.
@@ -624,6 +641,8 @@ impl Outlets {
             pid: Some(self.pid),
             message_id: line.message_id,
             line_break: None,
+            facility: None,
+            fields: &[],
         })
     }
 

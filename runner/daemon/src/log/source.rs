@@ -11,16 +11,17 @@ use std::time::Instant;
 
 use units::UnitName;
 
+use super::Stream;
 use super::console::{Offered, Speaker};
 use super::copied::Copied;
 use super::file::LogFile;
 use super::journal::Record;
-use super::lines::{self, Break};
+use super::lines::{self, Break, Piece};
+use super::manner::{Manner, Verdict};
 use super::outlets::{Outlets, Screen};
 use super::own::OwnLine;
 use super::pipe;
 use super::trouble::{Advice, Health, refuse};
-use super::{Stream, journal};
 use crate::reason::reason;
 
 /// How much one output may move before it is the next one's turn, in bytes spliced to a file.
@@ -111,6 +112,11 @@ enum Step {
     /// There is no whole line yet.
     Partial,
     Waiting,
+}
+
+/// What is said where lines were thrown away for being too many.
+fn suppressed(lines: u64) -> String {
+    format!("{lines} lines were thrown away: more came than log-rate-limit-burst allows")
 }
 
 /// What lines passed by, and what ended the last one.
@@ -317,9 +323,30 @@ impl Source {
             name: self.unit.as_str(),
             pid: self.pid,
         };
+        // A device that is the log of one service gets what that writes.
+        let mut manner = out.take_manner(&self.unit);
+        let console = out.screen(screen);
         for piece in lines::pieces(chunk, rest) {
+            if let Some(held) = manner.as_deref_mut().filter(|_| !console.plain) {
+                let (settings, told) = held;
+                let (level, _) = settings.read(piece.text);
+                match told.verdict(settings, level, now) {
+                    Verdict::Drop => continue,
+                    Verdict::Tell(0) => {}
+                    Verdict::Tell(lost) => {
+                        let text_of = suppressed(lost);
+                        let note = Piece {
+                            text: text_of.as_bytes(),
+                            ..piece
+                        };
+                        console.line(&mut text, &time, who, note);
+                    }
+                }
+            }
             console.line(&mut text, &time, who, piece);
         }
+        out.put_manner(&self.unit, manner);
+        let console = out.screen(screen);
         let offered = console.offer(&text);
         let step = match offered {
             Offered::Taken => {
@@ -377,22 +404,51 @@ impl Source {
         }
         if result.is_ok() {
             self.missing = 0;
+            let usual = Manner::default();
+            let mut manner = out.take_manner(&self.unit);
             for piece in lines::pieces(chunk, rest) {
-                let (priority, message) = journal::priority(piece.text);
-                result = out.journal.send(&Record {
+                let settings = manner.as_ref().map_or(&usual, |held| &held.0);
+                let (priority, message) = settings.read(piece.text);
+                let told = manner
+                    .as_deref_mut()
+                    .map_or(Verdict::Tell(0), |(settings, told)| {
+                        told.verdict(settings, priority, out.now)
+                    });
+                let settings = manner.as_ref().map_or(&usual, |held| &held.0);
+                let record = Record {
                     message,
                     priority,
-                    identifier: without_kind(self.unit.as_str()),
+                    identifier: settings
+                        .identifier
+                        .as_deref()
+                        .unwrap_or(without_kind(self.unit.as_str())),
                     unit: Some(self.unit.as_str()),
                     pid: self.pid,
                     message_id: None,
                     line_break: piece.ended.word(),
-                });
+                    facility: Some(settings.facility),
+                    fields: &settings.fields,
+                };
+                result = match told {
+                    Verdict::Drop => Ok(()),
+                    Verdict::Tell(0) => out.journal.send(&record),
+                    Verdict::Tell(lost) => {
+                        let text = suppressed(lost);
+                        let note = Record {
+                            message: text.as_bytes(),
+                            ..record
+                        };
+                        out.journal
+                            .send(&note)
+                            .and_then(|()| out.journal.send(&record))
+                    }
+                };
                 if result.is_err() {
                     break;
                 }
                 taken += piece.bytes;
             }
+            out.put_manner(&self.unit, manner);
         }
         let (sent, left) = chunk.split_at(taken);
         let sent_rest = if left.is_empty() {

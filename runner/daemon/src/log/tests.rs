@@ -515,8 +515,7 @@ fn the_journal_gets_lines_with_their_fields() {
     let mut buffer = [0; 4096];
     let length = socket.recv(&mut buffer).unwrap();
     let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
-    let expected =
-        "MESSAGE=bad\nPRIORITY=3\nSYSLOG_IDENTIFIER=web@1\nUNIT=web@1.service\nSYSLOG_PID=7\n";
+    let expected = "MESSAGE=bad\nPRIORITY=3\nSYSLOG_IDENTIFIER=web@1\nUNIT=web@1.service\nSYSLOG_PID=7\nSYSLOG_FACILITY=3\n";
     assert_eq!(text, expected);
     world.logs.own(OwnLine {
         level: Severity::Error,

@@ -25,6 +25,7 @@ use super::device;
 use super::file::{self, LogFile};
 use super::journal::{self, Journal};
 use super::lines;
+use super::manner::Manner;
 use super::outlets::{Outlets, Pollable, Screen, Target};
 use super::own::{OwnLine, Severity};
 use super::pipe;
@@ -239,6 +240,7 @@ impl Writer {
     fn command(&mut self, command: Command) {
         // A receiver that is gone does not want the answer any more.
         match command {
+            Command::Manner(unit, manner) => self.manner(&unit, manner),
             Command::Follow(follow) => self.follow(*follow),
             Command::Pid { unit, pid } => {
                 for token in self.out.sources(&unit) {
@@ -406,6 +408,13 @@ impl Writer {
             let text = format!("cannot use the ring of {unit}: {}", reason(&error));
             self.out.say(OwnLine::warning(unit, text));
         }
+    }
+
+    fn manner(&mut self, unit: &UnitName, manner: Option<Box<Manner>>) {
+        let log = self.out.log_of(unit);
+        let told = log.manner.take().map(|held| held.1).unwrap_or_default();
+        // What was told lately counts on over restarts.
+        log.manner = manner.map(|manner| Box::new((*manner, told)));
     }
 
     fn follow(&mut self, follow: Follow) {

@@ -28,6 +28,7 @@ use crate::log::{self, Logs};
 use crate::notify::fd_store::FdStore;
 use crate::now;
 use crate::options::{LogFormat, LogTarget, Options};
+use crate::process::directories::Roots;
 use crate::process::limits::OriginalLimits;
 use crate::process::spawner::{Registrar, Settings, Spawner};
 use crate::process::table::Processes;
@@ -107,7 +108,7 @@ impl Manager {
         let options = Arc::new(options);
         let surroundings = Arc::new(Surroundings {
             ignore_unsupported: options.ignore_unsupported,
-            ..surroundings::here()
+            ..surroundings::here_with(&runtime)
         });
         let target = log_target(&options);
         let (log_sender, log_events) = unbounded_channel();
@@ -141,7 +142,12 @@ impl Manager {
         };
         let settings = Settings {
             no_cgroups: no_cgroups.unwrap_or_default(),
-            ..Settings::new(Some(registrar), cgroups.clone(), limits)
+            ..Settings::new(
+                Some(registrar),
+                cgroups.clone(),
+                limits,
+                Roots::of(&surroundings),
+            )
         };
         let spawner =
             Spawner::start(settings, report_sender).map_err(told("cannot start the spawner"))?;

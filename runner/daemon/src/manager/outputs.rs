@@ -14,7 +14,7 @@ use units::{Definition, Input, Output, Owner, UnitName};
 
 use super::log_files::LogFiles;
 use crate::link::{Key, Link, Stream};
-use crate::log::{self, Copying, FileSink, Follow, Form, Logs, Sink};
+use crate::log::{self, Copying, FileSink, Follow, Form, Logs, Manner, Sink};
 use crate::process::order::{FileMode, Stdio};
 use crate::users::Accounts;
 
@@ -31,6 +31,8 @@ pub(super) struct Outputs {
     spools: HashSet<(UnitName, Stream)>,
     /// All that programs write is said in the main log too.
     in_main_log: bool,
+    /// Units whose lines are told in a way of their own.
+    mannered: HashSet<UnitName>,
 }
 
 #[derive(Debug)]
@@ -58,6 +60,8 @@ enum Direct {
     Inherit,
     Socket,
     File(PathBuf, Mode),
+    Terminal(PathBuf),
+    Named(String),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +77,8 @@ impl From<Direct> for Stdio {
             Direct::Null => Stdio::Null,
             Direct::Inherit => Stdio::Inherit,
             Direct::Socket => Stdio::Socket,
+            Direct::Terminal(path) => Stdio::Terminal { path, force: false },
+            Direct::Named(name) => Stdio::Named(name),
             Direct::File(path, mode) => Stdio::File {
                 path,
                 mode: match mode {
@@ -94,16 +100,25 @@ fn routes(
 ) -> io::Result<(Route, Option<Route>)> {
     let out_file = || out_file(definition, files, accounts);
     let err_file = || err_file(definition, files, accounts);
+    let input = definition.standard_input();
     let out = match definition.standard_output() {
-        Some(output) => route(output, out_file)?,
+        // Neither goes both ways: what is left is what nobody said anything about.
+        Some(Output::Inherit) if matches!(input, Input::Null | Input::Data | Input::File(_)) => {
+            Route::Piped(Sink::Target)
+        }
+        Some(output) => route(output, definition, "stdout", out_file)?,
         None if definition.log_file().is_some() => Route::Piped(out_file()?),
         // A service that talks over its standard input answers over it too, as in systemd.
-        None if *definition.standard_input() == Input::Socket => Route::Direct(Direct::Socket),
+        None if *input == Input::Socket => Route::Direct(Direct::Socket),
+        None if input.is_terminal() => {
+            Route::Direct(Direct::Terminal(PathBuf::from(definition.tty_path())))
+        }
+        None if matches!(input, Input::Fd(_)) => Route::Direct(Direct::Inherit),
         None => Route::Piped(Sink::Target),
     };
     let err = match definition.standard_error() {
         Some(Output::Inherit) => None,
-        Some(output) => Some(route(output, err_file)?),
+        Some(output) => Some(route(output, definition, "stderr", err_file)?),
         None if definition.error_log_file().is_some() => Some(Route::Piped(err_file()?)),
         // What goes wrong must not be mixed into a client's answer.
         None if out == Route::Direct(Direct::Socket) => Some(Route::Piped(Sink::Target)),
@@ -112,7 +127,12 @@ fn routes(
     Ok((out, err))
 }
 
-fn route(output: &Output, log: impl FnOnce() -> io::Result<Sink>) -> io::Result<Route> {
+fn route(
+    output: &Output,
+    definition: &Definition,
+    stream: &str,
+    log: impl FnOnce() -> io::Result<Sink>,
+) -> io::Result<Route> {
     let file = |path: &str, mode| Route::Direct(Direct::File(PathBuf::from(path), mode));
     Ok(match output {
         Output::Null => Route::Direct(Direct::Null),
@@ -125,6 +145,12 @@ fn route(output: &Output, log: impl FnOnce() -> io::Result<Sink>) -> io::Result<
         Output::File(path) => file(path, Mode::Write),
         Output::Append(path) => file(path, Mode::Append),
         Output::Truncate(path) => file(path, Mode::Truncate),
+        Output::Tty => Route::Direct(Direct::Terminal(PathBuf::from(definition.tty_path()))),
+        Output::Fd(name) => {
+            Route::Direct(Direct::Named(name.as_deref().unwrap_or(stream).to_owned()))
+        }
+        // The kernel takes each write for a message, and reads the level off its front itself.
+        Output::Kmsg => file("/dev/kmsg", Mode::Append),
     })
 }
 
@@ -215,6 +241,22 @@ impl Outputs {
             pipes: HashMap::new(),
             spools: HashSet::new(),
             in_main_log,
+            mannered: HashSet::new(),
+        }
+    }
+
+    /// Tells the log writer how the lines of a unit are told, where that is or was not the usual way.
+    fn tell_manner(&mut self, logs: &Logs, definition: &Definition) {
+        let unit = definition.name();
+        let manner = Some(Manner::of(definition)).filter(|manner| *manner != Manner::default());
+        let has_own = manner.is_some();
+        if has_own || self.mannered.contains(unit) {
+            logs.manner(unit.clone(), manner);
+        }
+        if has_own {
+            self.mannered.insert(unit.clone());
+        } else {
+            self.mannered.remove(unit);
         }
     }
 
@@ -256,6 +298,7 @@ impl Outputs {
         };
         let out = open(Stream::Out, out)?;
         let err = err.map_or(Ok(Stdio::Inherit), |route| open(Stream::Err, route))?;
+        self.tell_manner(logs, definition);
         logs.starting(unit.clone());
         Ok((out, err))
     }
@@ -395,6 +438,9 @@ impl Outputs {
             copying(&*definition(unit)?, stream, in_main_log)
         };
         for ((unit, stream), read_end) in found.read_ends {
+            if let Some(definition) = definition(&unit) {
+                self.tell_manner(logs, &definition);
+            }
             let sink = definition(&unit)
                 .and_then(|definition| routes(&definition, &self.files, accounts).ok())
                 .and_then(|(out, err)| match stream {

@@ -58,6 +58,12 @@ impl Manager {
             } => self.probes.begin(ticket, probe),
             Action::EndProbe { ticket } => self.probes.end(ticket),
             Action::Release { unit } => self.release(&unit),
+            Action::ClearAway { unit, runtime } => {
+                // What nobody defines any more stays where it is: nothing says what it was.
+                if let Some(definition) = self.definition(&unit) {
+                    self.spawner.clear_away(definition, runtime);
+                }
+            }
             Action::Listen { ticket, unit } => self.listen(ticket, unit),
             Action::Watch { unit, on } => self.watch(&unit, on),
             Action::Unlisten { unit, remove_nodes } => self.unlisten(&unit, remove_nodes),

@@ -37,6 +37,13 @@ impl Manager {
             .outputs
             .stdio(&self.link, &self.logs, &definition, &self.accounts)
             .map_err(|error| failure(&error, Step::Stdout, "cannot prepare its output"))?;
+        let main = spawn.role == Role::Main;
+        // What only the service itself is passed leads nowhere for its other commands.
+        let of_main = |stdio| match stdio {
+            Stdio::Named(_) if !main => Stdio::Null,
+            other => other,
+        };
+        let (stdout, stderr) = (of_main(stdout), of_main(stderr));
         let notify_path = if definition.notify_access() == NotifyAccess::None {
             None
         } else {
@@ -45,7 +52,6 @@ impl Manager {
             })?)
         };
         self.ranks.insert(unit.clone(), spawn.stop.rank);
-        let main = spawn.role == Role::Main;
         let connection = spawn.connection.and_then(|id| {
             self.handing_over.insert(spawn.ticket, id);
             self.connections.get(&id).map(|(_, fd)| fd.clone())
@@ -99,12 +105,31 @@ impl Manager {
                 &spawn.unit,
             )?),
             Input::Null | Input::Socket | Input::Pipe => Stdio::Null,
+            Input::Data => {
+                let lines = definition.standard_input_text();
+                Stdio::Data([lines, definition.standard_input_data()].concat().into())
+            }
+            // Commands beside the service do not get its terminal.
+            input if input.is_terminal() && !may_have_terminal(spawn.role) => Stdio::Null,
+            Input::Tty | Input::TtyFail | Input::TtyForce => Stdio::Terminal {
+                path: definition.tty_path().into(),
+                force: *definition.standard_input() == Input::TtyForce,
+            },
+            Input::Fd(name) if spawn.role == Role::Main => {
+                Stdio::Named(name.as_deref().unwrap_or("stdin").to_owned())
+            }
+            Input::Fd(_) => Stdio::Null,
             Input::File(path) => Stdio::File {
                 path: (&**path).into(),
                 mode: FileMode::Read,
             },
         })
     }
+}
+
+/// Those that run when nothing else of the unit does.
+fn may_have_terminal(role: Role) -> bool {
+    matches!(role, Role::StartPre | Role::Main | Role::StopPost)
 }
 
 /// A shortage is nobody's failure; anything else is the unit's.

@@ -10,6 +10,7 @@
 
 use std::ffi::{CStr, c_char, c_int, c_long};
 
+use super::call::{Call, Deed};
 use super::step::{FENCED_STATUS, Step};
 
 #[cfg(not(target_pointer_width = "64"))]
@@ -38,18 +39,9 @@ pub(super) struct Script {
     /// Source descriptors for 0, 1, 2, 3 and so on. Overwritten by the child.
     pub fds: *mut c_int,
     pub fd_count: c_int,
-    pub limits: *const (c_int, libc::rlimit64),
-    pub limit_count: usize,
-    /// Supplementary groups; null leaves them as they are.
-    pub groups: *const libc::gid_t,
-    pub group_count: usize,
-    /// Group and user; `u32::MAX` leaves them as they are.
-    pub gid: u32,
-    pub uid: u32,
-    pub umask: u32,
-    /// The working directory, null for the one we are in, and whether `/` will do instead.
-    pub directory: *const c_char,
-    pub directory_optional: bool,
+    /// All else that is to be done, in order.
+    pub calls: *const Call,
+    pub call_count: usize,
     /// Places in the environment that take the pid of the child, each [`PID_ROOM`] bytes long.
     pub pid_places: *const *mut u8,
     pub pid_place_count: usize,
@@ -61,7 +53,7 @@ pub(super) struct Script {
     pub registered: bool,
     pub failed_step: u32,
     pub failed_errno: c_int,
-    /// Which limit failed, for the sentence.
+    /// Which of the calls failed, for the sentence.
     pub failed_index: usize,
 }
 
@@ -138,23 +130,15 @@ fn steps(script: &mut Script) -> Result<Never, Step> {
     }
     place_descriptors(script)?;
     close_from(script.fd_count)?;
-    for index in 0..script.limit_count {
-        // SAFETY: `limits` has `limit_count` elements.
-        let (resource, limit) = unsafe { &*script.limits.add(index) };
-        let limit: *const libc::rlimit64 = limit;
+    for index in 0..script.call_count {
+        // SAFETY: `calls` has `call_count` elements.
+        let call = unsafe { &*script.calls.add(index) };
         script.failed_index = index;
-        check(
-            sys!(libc::SYS_prlimit64, 0, *resource, limit, 0),
-            Step::Limits,
-        )?;
-    }
-    sys!(libc::SYS_umask, script.umask);
-    become_user(script)?;
-    if !script.directory.is_null()
-        && sys!(libc::SYS_chdir, script.directory) < 0
-        && !(script.directory_optional && sys!(libc::SYS_chdir, c"/".as_ptr()) == 0)
-    {
-        return Err(Step::Directory);
+        if let Err(step) = perform(call)
+            && !call.tolerated.contains(&errno())
+        {
+            return Err(step);
+        }
     }
     fill_in_pid(script);
     // Last, so that a signal sent since clone ends this process as it would end the program, and
@@ -171,6 +155,41 @@ fn steps(script: &mut Script) -> Result<Never, Step> {
 
 fn check(result: c_long, step: Step) -> Result<(), Step> {
     if result < 0 { Err(step) } else { Ok(()) }
+}
+
+/// Carries one of the calls out; every pointer in it is valid as those of the script are.
+fn perform(call: &Call) -> Result<(), Step> {
+    let step = call.step;
+    match call.deed {
+        Deed::System(number, args) => system(number, args, step),
+        Deed::Or(number, args, instead) => match system(number, args, step) {
+            Err(_) if matches!(errno(), libc::EPERM | libc::EACCES) => {
+                system(number, instead, step)
+            }
+            done => done,
+        },
+        Deed::Write(path, text, length) => {
+            let flags = libc::O_WRONLY | libc::O_CLOEXEC;
+            let fd = sys!(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags, 0);
+            check(fd, step)?;
+            let written = sys!(libc::SYS_write, fd, text, length);
+            let failure = errno();
+            sys!(libc::SYS_close, fd);
+            set_errno(failure);
+            check(written, step)
+        }
+        Deed::BecomeUser(uid, keeps_capabilities) => become_user(uid, keeps_capabilities),
+        Deed::Directory(path, optional) => {
+            let changed = sys!(libc::SYS_chdir, path) == 0
+                || (optional && sys!(libc::SYS_chdir, c"/".as_ptr()) == 0);
+            if changed { Ok(()) } else { Err(step) }
+        }
+    }
+}
+
+fn system(number: c_long, args: [c_long; 5], step: Step) -> Result<(), Step> {
+    let [a, b, c, d, e] = args;
+    check(sys!(number, a, b, c, d, e), step)
 }
 
 /// Writes `0` to a file of the kernel's; [`close_from`] closes it.
@@ -290,21 +309,7 @@ fn close_from(first: c_int) -> Result<(), Step> {
     }
 }
 
-fn become_user(script: &Script) -> Result<(), Step> {
-    if !script.groups.is_null() {
-        check(
-            sys!(libc::SYS_setgroups, script.group_count, script.groups),
-            Step::Group,
-        )?;
-    }
-    if script.gid != u32::MAX {
-        let gid = script.gid;
-        check(sys!(libc::SYS_setresgid, gid, gid, gid), Step::Group)?;
-    }
-    if script.uid == u32::MAX {
-        return Ok(());
-    }
-    let uid = script.uid;
+fn become_user(uid: u32, keeps_capabilities: bool) -> Result<(), Step> {
     check(sys!(libc::SYS_setresuid, uid, uid, uid), Step::User)?;
     // Programs have run as root because nobody looked whether this had worked.
     let mut ids = [0u32; 3];
@@ -314,7 +319,9 @@ fn become_user(script: &Script) -> Result<(), Step> {
         sys!(libc::SYS_getresuid, real, effective, saved),
         Step::User,
     )?;
-    if ids != [uid; 3] || (uid != 0 && sys!(libc::SYS_setresuid, -1, 0, -1) == 0) {
+    // With kept capabilities the way back is open, as the unit wants it.
+    let looks = uid != 0 && !keeps_capabilities;
+    if ids != [uid; 3] || (looks && sys!(libc::SYS_setresuid, -1, 0, -1) == 0) {
         set_errno(libc::EPERM);
         return Err(Step::User);
     }

@@ -8,9 +8,16 @@ use std::os::unix::ffi::OsStringExt as _;
 use engine::action::Role;
 use engine::event::SpawnFailure;
 
+use units::Definition;
+use units::settings::SettingId;
+use units::value::Output;
+
+use super::directories::Roots;
 use super::order::Order;
 use super::step::Step;
-use super::{SEARCH_PATH, environment_file, open};
+use super::{
+    SEARCH_PATH, credentials, directories, environment_file, glob, open, program, terminal,
+};
 use crate::users::User;
 
 /// Variables whose value is the pid of the new process, which only it can fill in.
@@ -41,6 +48,7 @@ impl Environment {
         order: &Order,
         user: Option<&User>,
         passed: &[&str],
+        roots: &Roots,
     ) -> Result<Environment, SpawnFailure> {
         let (spawn, definition) = (&order.spawn, &order.definition);
         let mut all = Environment::default();
@@ -56,13 +64,18 @@ impl Environment {
             }
         }
         if let Some(user) = user.filter(|_| !inherits) {
-            all.set("HOME", &user.home);
-            all.set("LOGNAME", &user.name);
-            all.set("USER", &user.name);
-            all.set("SHELL", &user.shell);
+            all.set_login(user);
         }
         all.set("INVOCATION_ID", spawn.invocation.to_string());
         all.set_pid("SYSTEMD_EXEC_PID");
+        all.set_terminal(definition);
+        for (name, paths) in directories::variables(definition, roots) {
+            all.set(name, paths);
+        }
+        if credentials::has_some(definition) {
+            let directory = credentials::directory(definition, roots);
+            all.set("CREDENTIALS_DIRECTORY", directory.to_string_lossy());
+        }
         if let Some(path) = &order.notify_path {
             all.set("NOTIFY_SOCKET", path.to_string_lossy());
         }
@@ -90,15 +103,81 @@ impl Environment {
             all.set(name, value);
         }
         all.set_supervisor(order);
+        if !definition.exec_search_path().is_empty() {
+            all.set("PATH", program::search_path(definition.exec_search_path()));
+        }
+        for name in definition.pass_environment() {
+            if let Some(value) = std::env::var_os(&**name) {
+                all.pass_on(name.to_string(), value);
+            }
+        }
         for assignment in definition.environment() {
             all.set(&assignment.name, &*assignment.value);
         }
         for file in definition.environment_file() {
-            for (name, value) in read_file(&file.path, file.optional)? {
+            for (name, value) in read_files(&file.path, file.optional)? {
                 all.set(&name, value);
             }
         }
+        for unwanted in definition.unset_environment() {
+            all.unset(unwanted);
+        }
         Ok(all)
+    }
+
+    /// Who the program runs as, as far as that says anything: no home is none, and neither is a shell
+    /// that lets nobody in.
+    fn set_login(&mut self, user: &User) {
+        const NO_SHELLS: [&str; 7] = [
+            "/bin/nologin",
+            "/sbin/nologin",
+            "/usr/sbin/nologin",
+            "/bin/false",
+            "/usr/bin/false",
+            "/bin/true",
+            "/usr/bin/true",
+        ];
+        let nobody = user.uid == 65534 && user.name == "nobody";
+        if user.home.starts_with('/') && user.home.trim_matches('/') != "" && !nobody {
+            self.set("HOME", &user.home);
+        }
+        self.set("LOGNAME", &user.name);
+        self.set("USER", &user.name);
+        if user.shell.starts_with('/') && !NO_SHELLS.contains(&&*user.shell) && !nobody {
+            self.set("SHELL", &user.shell);
+        }
+    }
+
+    /// `TERM`, for a program that talks to a terminal.
+    fn set_terminal(&mut self, definition: &Definition) {
+        let talks = |output: Option<&Output>| matches!(output, Some(Output::Tty));
+        let needs = definition.standard_input().is_terminal()
+            || talks(definition.standard_output())
+            || talks(definition.standard_error())
+            || definition.is_set(SettingId::TtyPath);
+        if !needs {
+            return;
+        }
+        let path = definition.tty_path();
+        let ours = std::env::var("TERM")
+            .ok()
+            .filter(|_| path == "/dev/console");
+        self.set(
+            "TERM",
+            ours.unwrap_or_else(|| terminal::kind(path).to_owned()),
+        );
+    }
+
+    /// Takes a variable away, or only this value of it (`NAME=value`).
+    fn unset(&mut self, unwanted: &str) {
+        match unwanted.split_once('=') {
+            None => drop(self.0.remove(unwanted)),
+            Some((name, value)) => {
+                if matches!(self.0.get(name), Some(Value::Text(held)) if held == value) {
+                    self.0.remove(name);
+                }
+            }
+        }
     }
 
     /// What supervisord tells its programs (`server-url`).
@@ -160,19 +239,28 @@ pub fn inherited() -> impl Iterator<Item = (String, OsString)> {
 /// More than this is no file of variables.
 const MOST_BYTES: usize = 1 << 20;
 
-fn read_file(path: &str, optional: bool) -> Result<Vec<(String, String)>, SpawnFailure> {
-    let what = format!("cannot read environment file {path}");
-    match open::read_regular(path.as_ref(), MOST_BYTES) {
-        Ok(bytes) => match String::from_utf8(bytes) {
-            Ok(text) => Ok(environment_file::parse(&text)),
-            Err(_) => Err(SpawnFailure::Resources {
-                message: format!("{what}: it is not valid UTF-8"),
-            }),
-        },
-        Err(error) if optional && error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(match open::failure(Step::Execute, &what, &error) {
-            SpawnFailure::Setup { message, .. } => SpawnFailure::Resources { message },
-            other => other,
-        }),
+/// The variables of all files that `pattern` fits, in the order of their names.
+fn read_files(pattern: &str, optional: bool) -> Result<Vec<(String, String)>, SpawnFailure> {
+    let read = || -> std::io::Result<Vec<(String, String)>> {
+        let mut all = Vec::new();
+        for path in glob::files(pattern)? {
+            let bytes = open::read_regular(&path, MOST_BYTES)?;
+            let text = String::from_utf8(bytes)
+                .map_err(|_| std::io::Error::other("it is not valid UTF-8"))?;
+            all.extend(environment_file::parse(&text));
+        }
+        Ok(all)
+    };
+    match read() {
+        Ok(all) => Ok(all),
+        // Whatever is wrong with it.
+        Err(_) if optional => Ok(Vec::new()),
+        Err(error) => {
+            let what = format!("cannot read environment file {pattern}");
+            Err(match open::failure(Step::Execute, &what, &error) {
+                SpawnFailure::Setup { message, .. } => SpawnFailure::Resources { message },
+                other => other,
+            })
+        }
     }
 }

@@ -46,35 +46,37 @@ fn read_name(letters: &mut Letters<'_>) -> String {
     name.trim_end().to_owned()
 }
 
+/// A value: quoted parts at its beginning, then plain text, in which quotes are letters like others.
 fn read_value(letters: &mut Letters<'_>) -> String {
     let mut value = String::new();
+    // Before plain text, white space only separates: `"a" 'b' c` is `abc`.
+    let mut quotable = true;
     // White space at the end counts only if it was quoted or escaped.
     let mut kept = 0;
-    while letters
-        .next_if(|c| *c != '\n' && c.is_whitespace())
-        .is_some()
-    {}
     while let Some(letter) = letters.next() {
         match letter {
-            '\n' => break,
-            '\'' => {
+            '\n' | '\r' => break,
+            '\'' if quotable => {
                 value.extend(letters.by_ref().take_while(|c| *c != '\''));
                 kept = value.len();
             }
-            '"' => {
+            '"' if quotable => {
                 read_double_quoted(letters, &mut value);
                 kept = value.len();
             }
             '\\' => {
+                quotable = false;
                 match letters.next() {
-                    None | Some('\n') => {}
+                    None | Some('\n' | '\r') => {}
                     Some(escaped) => value.push(escaped),
                 }
                 kept = value.len();
             }
+            other if quotable && matches!(other, ' ' | '\t') => {}
             other => {
+                quotable = false;
                 value.push(other);
-                if !other.is_whitespace() {
+                if !matches!(other, ' ' | '\t') {
                     kept = value.len();
                 }
             }
@@ -124,7 +126,11 @@ mod tests {
             ("A=1\\\n2\nB=\"a\\\nb\"", &[("A", "12"), ("B", "ab")]),
             (
                 "A='line\nline'\nB=x'y'\"z\"",
-                &[("A", "line\nline"), ("B", "xyz")],
+                &[("A", "line\nline"), ("B", "x'y'\"z\"")],
+            ),
+            (
+                "A='a'b c\nB=\"a\" 'b'  c  \n",
+                &[("A", "ab c"), ("B", "abc")],
             ),
             ("# joined \\\nA=1\nB=2", &[("B", "2")]),
             (

@@ -44,14 +44,9 @@ impl Identity {
     pub(super) fn of(order: &Order, accounts: &Accounts) -> Result<Identity, SpawnFailure> {
         let definition = &order.definition;
         let keep = match order.spawn.command.privileges {
-            Privileges::OfUnit => false,
-            Privileges::Full => {
-                return Ok(Identity {
-                    keep: true,
-                    ..Identity::default()
-                });
-            }
-            Privileges::NoSetuid => true,
+            Privileges::OfUnit | Privileges::NoSetuidWithoutAmbient => false,
+            // Whose directories and environment it has the unit says all the same.
+            Privileges::Full | Privileges::NoSetuid => true,
         };
         let mut identity = Identity {
             user_name: definition.user().map(str::to_owned),
@@ -65,21 +60,29 @@ impl Identity {
         if let Some(name) = definition.user() {
             let user = user_of(name, identity.gid, accounts)?;
             let gid = *identity.gid.get_or_insert(user.gid);
-            let groups = accounts.groups_of(&user, gid).map_err(|error| {
-                let what = format!("cannot find the groups of user {name:?}");
-                open::failure(Step::Group, &what, &error)
-            })?;
-            identity.groups = Some(groups);
+            // Root's group is not looked up: such a program has the groups that we have.
+            if gid != 0 {
+                let groups = accounts.groups_of(&user, gid).map_err(|error| {
+                    let what = format!("cannot find the groups of user {name:?}");
+                    open::failure(Step::Group, &what, &error)
+                })?;
+                identity.groups = Some(groups);
+            }
             identity.user = Some(user);
-        } else if let Some(gid) = identity.gid {
-            identity.groups = Some(vec![gid]);
         }
-        identity.leave_out_what_holds_already();
+        for name in definition.supplementary_groups() {
+            let gid = group_id(name, accounts)?;
+            let groups = identity.groups.get_or_insert_default();
+            if !groups.contains(&gid) {
+                groups.push(gid);
+            }
+        }
+        identity.leave_out_what_holds_already(!definition.supplementary_groups().is_empty());
         Ok(identity)
     }
 
     /// An ordinary user may name itself, although it may not call setgroups(2) at all.
-    fn leave_out_what_holds_already(&mut self) {
+    fn leave_out_what_holds_already(&mut self, more: bool) {
         if rustix::process::geteuid().is_root() {
             return;
         }
@@ -87,7 +90,8 @@ impl Identity {
         let own_gid = rustix::process::getegid().as_raw();
         let same_user = self.user.as_ref().is_none_or(|user| user.uid == own_uid);
         let same_group = self.gid.is_none_or(|gid| gid == own_gid);
-        if same_user && same_group {
+        // More groups are more than it may give itself, and it is told so.
+        if same_user && same_group && !more {
             self.groups = None;
             self.gid = None;
         }

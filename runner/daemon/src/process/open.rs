@@ -28,6 +28,7 @@ pub(super) fn failure(step: Step, what: &str, error: &io::Error) -> SpawnFailure
 pub(super) fn for_stdio(path: &Path, mode: FileMode) -> io::Result<OwnedFd> {
     let flags = match mode {
         FileMode::Read => OFlags::RDONLY,
+        FileMode::ReadWrite => OFlags::RDWR | OFlags::CREATE,
         FileMode::Write => OFlags::WRONLY | OFlags::CREATE,
         FileMode::Append => OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND,
         FileMode::Truncate => OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC,

@@ -60,6 +60,17 @@ pub enum Stdio {
     },
     /// The one descriptor in `listen`, which is then not passed a second time.
     Socket,
+    /// The one of this name in `listen` or `stored`.
+    Named(String),
+    /// This, to be read.
+    Data(Arc<[u8]>),
+    /// A terminal. As standard input it becomes the program's own.
+    Terminal {
+        /// The device.
+        path: PathBuf,
+        /// Taken away from whoever has it.
+        force: bool,
+    },
 }
 
 /// How a file becomes a standard descriptor.
@@ -67,6 +78,8 @@ pub enum Stdio {
 pub enum FileMode {
     /// For stdin.
     Read,
+    /// For stdin where an output is the same file.
+    ReadWrite,
     /// From the beginning on, over what is there (`file:`).
     Write,
     /// At the end (`append:`).

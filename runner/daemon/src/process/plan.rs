@@ -2,26 +2,29 @@
 //! for the child is a list of raw system calls on prepared memory.
 
 use std::ffi::{CString, c_char, c_int};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::path::Path;
 use std::sync::Arc;
 
+use engine::action::Role;
 use engine::event::SpawnFailure;
-use rustix::fs::OFlags;
-use units::value::{Limit, MemoryLimit, WorkingDirectory};
+use units::Definition;
+use units::value::{MemoryLimit, WorkingDirectory};
 
 use crate::cgroup::Entered;
 
+use super::call::{Calls, Deed, Ground, limits};
 use super::child::{PID_ROOM, Script};
 use super::environment::{Environment, PID_VARIABLES, Value};
 use super::identity::{Identity, home};
 use super::launch::{self, KnownMethod, Launched, Placement, Stack};
-use super::literal;
-use super::order::{FileMode, Order, Passed, Stdio};
+use super::order::{Order, Stdio};
+use super::own::Own;
 use super::slots::Slots;
 use super::spawner::Settings;
+use super::stdio::{Source, borrowed, descriptors};
 use super::step::{Step, is_shortage};
-use super::{SEARCH_PATH, open};
+use super::{credentials, directories, literal, open, program, terminal};
 
 /// A start, ready to go. It owns all that the child is going to read.
 #[derive(Debug)]
@@ -33,12 +36,13 @@ pub(super) struct Plan {
     environment: Vec<Vec<u8>>,
     /// Sources of descriptors 0, 1, 2, 3 and so on.
     descriptors: Vec<Source>,
-    limits: Vec<(c_int, libc::rlimit64)>,
+    /// What else is to be done; it does not change any more.
+    calls: Calls,
     identity: Identity,
-    umask: u32,
+    /// For sentences.
+    definition: Arc<Definition>,
     /// `None`: where we are.
-    directory: Option<CString>,
-    directory_optional: bool,
+    directory: Option<String>,
     cgroup: Option<Entered>,
     /// The keeper's socket and the record for it; `None` makes the child our own.
     pub(super) register: Option<(RawFd, Vec<u8>)>,
@@ -55,48 +59,16 @@ pub(super) enum Failed {
     Step(SpawnFailure),
 }
 
-/// Where a descriptor of the child comes from.
-#[derive(Debug)]
-enum Source {
-    /// Held by somebody else too.
-    Shared(Arc<OwnedFd>),
-    /// Opened for this start.
-    Own(OwnedFd),
-    /// The same as another one of the child's, by its place.
-    As(usize),
-    /// Our own.
-    Ours(Standard),
-}
-
-/// One of our own standard descriptors.
-#[derive(Debug, Clone, Copy)]
-enum Standard {
-    Input,
-    Output,
-}
-
-impl Standard {
-    fn borrow(self) -> BorrowedFd<'static> {
-        match self {
-            Standard::Input => rustix::stdio::stdin(),
-            Standard::Output => rustix::stdio::stdout(),
-        }
-    }
-
-    /// It, if it is open.
-    fn if_open(self) -> Option<Source> {
-        rustix::fs::fstat(self.borrow())
-            .is_ok()
-            .then_some(Source::Ours(self))
-    }
-}
-
 impl Plan {
     /// Prepares everything; may block.
     ///
     /// # Errors
     /// With the step that would have failed, as the child would have reported it.
-    pub(super) fn prepare(order: &Order, settings: &Settings) -> Result<Plan, SpawnFailure> {
+    pub(super) fn prepare(
+        order: &Order,
+        settings: &Settings,
+        own: &Own,
+    ) -> Result<Plan, SpawnFailure> {
         let definition = &order.definition;
         let command = &order.spawn.command;
         let identity = Identity::of(order, &settings.accounts).map_err(|failure| {
@@ -109,8 +81,15 @@ impl Plan {
             }
             literal::failure(failure)
         })?;
-        let (descriptors, names) = descriptors(order)?;
-        let environment = Environment::of(order, identity.user.as_ref(), &names)?;
+        let root = definition
+            .root_directory()
+            .filter(|_| order.spawn.role == Role::Main || !definition.root_directory_start_only());
+        terminal::prepare(definition);
+        directories::make(definition, &settings.roots, &identity)?;
+        lay_credentials(order, settings, &identity)?;
+        let (descriptors, names) = descriptors(order, &identity)?;
+        let user = identity.user.as_ref();
+        let environment = Environment::of(order, user, &names, &settings.roots)?;
         let (path, words) = if command.literal {
             let path = environment.get("PATH").filter(|path| !path.is_empty());
             let found = literal::find(&command.path, path.as_deref()).map_err(|problem| {
@@ -124,22 +103,33 @@ impl Plan {
             )
         } else {
             let words = command.expand(&|name| environment.get(name));
-            (executable(&command.path)?, words)
+            let directories = definition.exec_search_path();
+            let path = program::find(&command.path, directories, root)?;
+            (c_string(path, "the path of the program")?, words)
         };
         let argv = words
             .into_iter()
             .map(|word| c_string(word, "an argument"))
             .collect::<Result<Vec<CString>, SpawnFailure>>()?;
-        let (directory, directory_optional) = match definition.working_directory() {
-            None => (Some("/".to_owned()), false),
-            Some(WorkingDirectory::Path { path, missing_ok }) => {
-                (Some(path.to_string()), *missing_ok)
-            }
-            // A child begins where we are, also where its user could not go.
-            Some(WorkingDirectory::Inherit) => (None, false),
-            Some(WorkingDirectory::Below(path)) => (Some(path.to_string()), false),
-            Some(WorkingDirectory::Home) => (Some(home(&identity, &settings.accounts)?), false),
+        let (directory, optional) = working_directory(definition, &identity, settings)?;
+        // Who stays outside of the root directory means the same place by it.
+        let directory = match (definition.root_directory(), root, directory) {
+            (Some(outside), None, Some(path)) => Some(format!("{outside}{path}")),
+            (_, _, path) => path,
         };
+        let ground = Ground {
+            privileges: command.privileges,
+            identity: &identity,
+            own,
+            open_files: settings.limits.open_files,
+            root,
+            directory: directory.as_deref().map(|path| (path, optional)),
+            terminal: match &order.stdin {
+                Stdio::Terminal { force, .. } => Some(*force),
+                _ => None,
+            },
+        };
+        let calls = Calls::of(definition, &ground)?;
         Ok(Plan {
             path,
             argv,
@@ -149,16 +139,10 @@ impl Plan {
                 .map(|(name, value)| variable(name, value))
                 .collect(),
             descriptors,
-            limits: vec![open_files(
-                definition.limit_nofile(),
-                settings.limits.open_files,
-            )],
+            calls,
             identity,
-            umask: definition.umask().bits(),
-            directory: directory
-                .map(|directory| c_string(directory, "the working directory"))
-                .transpose()?,
-            directory_optional,
+            definition: Arc::clone(definition),
+            directory,
             cgroup: cgroup(order, settings)?,
             register: None,
             ignored_signals: 0,
@@ -193,10 +177,6 @@ impl Plan {
         let (mut fds, copy_below) = slots
             .fill(&sources)
             .unwrap_or_else(|| (sources.iter().map(AsRawFd::as_raw_fd).collect(), 0));
-        let identity = &self.identity;
-        let groups = identity.groups.as_ref().filter(|_| !identity.keep);
-        let gid = identity.gid.filter(|_| !identity.keep);
-        let user = identity.user.as_ref().filter(|_| !identity.keep);
         let (register, record) = match &self.register {
             Some((socket, record)) => (*socket, record.as_slice()),
             None => (-1, &[][..]),
@@ -211,18 +191,8 @@ impl Plan {
             copy_below,
             fds: fds.as_mut_ptr(),
             fd_count: fds.len() as c_int,
-            limits: self.limits.as_ptr(),
-            limit_count: self.limits.len(),
-            groups: groups.map_or(std::ptr::null(), |groups| groups.as_ptr()),
-            group_count: groups.map_or(0, Vec::len),
-            gid: gid.unwrap_or(u32::MAX),
-            uid: user.map_or(u32::MAX, |user| user.uid),
-            umask: self.umask,
-            directory: self
-                .directory
-                .as_ref()
-                .map_or(std::ptr::null(), |directory| directory.as_ptr()),
-            directory_optional: self.directory_optional,
+            calls: self.calls.list.as_ptr(),
+            call_count: self.calls.list.len(),
             pid_places: pid_places.as_ptr(),
             pid_place_count: pid_places.len(),
             path: self.path.as_ptr(),
@@ -263,7 +233,7 @@ impl Plan {
         if step == Step::Register && !is_shortage(errno) {
             return Err(Failed::Fenced);
         }
-        let failure = step.failed(&self.sentence(step, errno), errno);
+        let failure = step.failed(&self.sentence(step, errno, script.failed_index), errno);
         if !self.literal {
             return Err(Failed::Step(failure));
         }
@@ -273,9 +243,8 @@ impl Plan {
         Err(Failed::Step(literal::failure(failure)))
     }
 
-    fn directory(&self) -> std::borrow::Cow<'_, str> {
-        let directory = self.directory.as_deref().unwrap_or(c".");
-        directory.to_string_lossy()
+    fn directory(&self) -> &str {
+        self.directory.as_deref().unwrap_or(".")
     }
 
     /// What could not be done in `step`, as supervisord writes it into the program's log.
@@ -295,33 +264,64 @@ impl Plan {
         }
     }
 
-    /// What could not be done in `step`, without the reason.
-    fn sentence(&self, step: Step, errno: c_int) -> String {
+    /// What could not be done in `step`, which may be a call of the list, without the reason.
+    fn sentence(&self, step: Step, errno: c_int, call: usize) -> String {
+        let unit = &self.definition;
+        let set = |key: &str, value: Option<String>| match value {
+            Some(value) => format!("cannot set {key} to {value}"),
+            None => format!("cannot set {key}"),
+        };
         let user = self.identity.user_name.as_deref().unwrap_or("root");
         match step {
-            Step::Signals => "cannot set signals to their defaults".to_owned(),
+            Step::Signals => "cannot set what signals do".to_owned(),
             Step::Session => "cannot make a session".to_owned(),
             Step::Register => "cannot register with the keeper".to_owned(),
             Step::Cgroup => "cannot enter the unit's control group".to_owned(),
-            Step::OutOfMemory => "cannot reset oom_score_adj".to_owned(),
+            Step::OutOfMemory => set(
+                "oom-score-adjust",
+                unit.oom_score_adjust().map(|n| n.to_string()),
+            ),
+            Step::Stdin if !self.calls.list.is_empty() && matches!(errno, libc::EPERM) => {
+                let path = unit.tty_path();
+                format!("cannot take the terminal {path}, which somebody else has")
+            }
             Step::Stdin => "cannot set up standard input".to_owned(),
             Step::Stdout => "cannot set up standard output".to_owned(),
             Step::Stderr => "cannot set up standard error".to_owned(),
             Step::Descriptors => "cannot pass descriptors".to_owned(),
-            Step::Limits => {
-                let (_, limit) = self.limits.first().copied().unwrap_or((
-                    0,
-                    libc::rlimit64 {
-                        rlim_cur: 0,
-                        rlim_max: 0,
-                    },
-                ));
-                let limit = Limit {
-                    soft: limit.rlim_cur,
-                    hard: limit.rlim_max,
-                };
-                format!("cannot set limit-nofile to {limit}")
-            }
+            Step::CoreDumps => set(
+                "coredump-filter",
+                unit.coredump_filter().map(|f| f.to_string()),
+            ),
+            Step::Nice => set("nice", unit.nice().map(|level| level.to_string())),
+            Step::Scheduler => set(
+                "cpu-scheduling-policy",
+                unit.cpu_scheduling_policy()
+                    .map(|policy| policy.to_string()),
+            ),
+            Step::Affinity => set("cpu-affinity", unit.cpu_affinity().map(ToString::to_string)),
+            Step::MemoryPolicy => set("numa-policy", unit.numa_policy().map(|p| p.to_string())),
+            Step::IoPriority => set("io-scheduling-class and -priority", None),
+            Step::TimerSlack => set(
+                "timer-slack-nsec",
+                unit.timer_slack_nsec().map(|t| t.to_string()),
+            ),
+            Step::Personality => set("personality", unit.personality().map(|p| p.to_string())),
+            Step::RuntimeDirectory
+            | Step::StateDirectory
+            | Step::CacheDirectory
+            | Step::LogsDirectory
+            | Step::ConfigurationDirectory => "cannot make directories".to_owned(),
+            Step::Credentials => "cannot lay credentials".to_owned(),
+            Step::Capabilities => "cannot set capabilities".to_owned(),
+            Step::Root => format!(
+                "cannot change the root directory to {}",
+                unit.root_directory().unwrap_or("/")
+            ),
+            Step::Keyring => "cannot make a keyring".to_owned(),
+            Step::SecureBits => set("secure-bits", Some(unit.secure_bits().to_string())),
+            Step::NoNewPrivileges => set("no-new-privileges", None),
+            Step::Limits => self.limit(call),
             Step::Group => match &self.identity.group_name {
                 Some(group) => format!("cannot take the group {group:?}"),
                 None => format!("cannot take the groups of user {user:?}"),
@@ -333,7 +333,7 @@ impl Plan {
             Step::Mask => "cannot unblock signals".to_owned(),
             Step::Execute => {
                 let path = self.path.to_string_lossy();
-                match blame(Path::new(&*path), errno) {
+                match program::blame(Path::new(&*path), errno) {
                     Some(blame) => format!("cannot execute {path} ({blame})"),
                     None => format!("cannot execute {path}"),
                 }
@@ -342,33 +342,58 @@ impl Plan {
     }
 }
 
-/// What `execve`'s errno does not say: the missing file is the interpreter, or the script has none.
-fn blame(path: &Path, errno: c_int) -> Option<String> {
-    match errno {
-        libc::ENOENT | libc::EACCES => {
-            let head = open::read_head(path, 256).ok()?;
-            let line = head.strip_prefix(b"#!")?;
-            let line = line.split(|byte| *byte == b'\n').next()?;
-            let line = String::from_utf8_lossy(line);
-            let interpreter = line.split_whitespace().next()?.to_owned();
-            // The carriage return of another system's text file is invisible otherwise.
-            let shown = format!("{interpreter:?}");
-            let bad = match errno {
-                libc::ENOENT => !Path::new(&interpreter).exists() || line.ends_with('\r'),
-                _ => !is_executable(Path::new(&interpreter)),
-            };
-            bad.then(|| {
-                let shown = if line.ends_with('\r') {
-                    format!("{line:?}")
-                } else {
-                    shown
-                };
-                format!("its interpreter is {shown}")
-            })
+impl Plan {
+    /// Which limit a call of the list was to set.
+    fn limit(&self, call: usize) -> String {
+        let resource = self.calls.list.get(call).and_then(|call| match call.deed {
+            Deed::Or(_, [_, resource, ..], _) => Some(resource),
+            _ => None,
+        });
+        let found = limits(&self.definition)
+            .into_iter()
+            .find(|(_, number, _)| Some(i64::from(*number)) == resource);
+        match found {
+            Some((key, _, Some(limit))) => format!("cannot set {key} to {limit}"),
+            Some((key, _, None)) => format!("cannot set {key} to what it was"),
+            None => "cannot set the limits".to_owned(),
         }
-        libc::ENOEXEC => Some("a script needs a first line such as #!/bin/sh".to_owned()),
-        _ => None,
     }
+}
+
+/// Credentials are laid before the first command of a start and before the program itself; others
+/// find them there.
+fn lay_credentials(
+    order: &Order,
+    settings: &Settings,
+    identity: &Identity,
+) -> Result<(), SpawnFailure> {
+    let unit = &order.definition;
+    if !credentials::has_some(unit) {
+        return Ok(());
+    }
+    let begins = matches!(order.spawn.role, Role::StartPre | Role::Main);
+    if begins || !credentials::directory(unit, &settings.roots).is_dir() {
+        credentials::lay(unit, &settings.roots, identity)?;
+    }
+    Ok(())
+}
+
+/// Where the program begins, and whether the place may be missing.
+fn working_directory(
+    unit: &Definition,
+    identity: &Identity,
+    settings: &Settings,
+) -> Result<(Option<String>, bool), SpawnFailure> {
+    Ok(match unit.working_directory() {
+        None => (Some("/".to_owned()), false),
+        Some(WorkingDirectory::Path { path, missing_ok }) => (Some(path.to_string()), *missing_ok),
+        // A child begins where we are, also where its user could not go.
+        Some(WorkingDirectory::Inherit) => (None, false),
+        Some(WorkingDirectory::Below(path)) => (Some(path.to_string()), false),
+        Some(WorkingDirectory::Home { missing_ok }) => {
+            (Some(home(identity, &settings.accounts)?), *missing_ok)
+        }
+    })
 }
 
 /// Pointers to strings, with a null at the end.
@@ -414,160 +439,6 @@ fn c_string(text: String, what: &str) -> Result<CString, SpawnFailure> {
         let shown = String::from_utf8_lossy(&error.into_vec()).into_owned();
         Step::Execute.refused(format!("{what} contains a NUL character: {shown:?}"))
     })
-}
-
-/// The descriptors for the child, `As` resolved.
-fn borrowed(sources: &[Source]) -> Vec<BorrowedFd<'_>> {
-    let mut found: Vec<BorrowedFd<'_>> = Vec::with_capacity(sources.len());
-    for source in sources {
-        let fd = match source {
-            Source::Shared(fd) => fd.as_fd(),
-            Source::Own(fd) => fd.as_fd(),
-            // Only ever an earlier one.
-            Source::As(place) => match found.get(*place) {
-                Some(earlier) => *earlier,
-                None => continue,
-            },
-            Source::Ours(standard) => standard.borrow(),
-        };
-        found.push(fd);
-    }
-    found
-}
-
-/// All descriptors of the child, and the names of those from 3 on.
-fn descriptors(order: &Order) -> Result<(Vec<Source>, Vec<&str>), SpawnFailure> {
-    let all = [&order.stdin, &order.stdout, &order.stderr];
-    let uses_socket = all.iter().any(|stdio| matches!(stdio, Stdio::Socket));
-    let steps = [Step::Stdin, Step::Stdout, Step::Stderr];
-    let mut sources = Vec::with_capacity(3 + order.listen.len() + order.stored.len());
-    for (place, (stdio, step)) in all.into_iter().zip(steps).enumerate() {
-        sources.push(standard(order, place, stdio, step)?);
-    }
-    // A socket that is a standard descriptor is not passed a second time, nor announced.
-    let listen: &[Passed] = if uses_socket { &[] } else { &order.listen };
-    let mut names = Vec::new();
-    for passed in listen.iter().chain(&order.stored) {
-        sources.push(Source::Shared(Arc::clone(&passed.fd)));
-        names.push(passed.name.as_str());
-    }
-    for passed in &order.listen {
-        make_waiting(passed.fd.as_fd())
-            .map_err(|error| open::failure(Step::Descriptors, "cannot pass a socket", &error))?;
-    }
-    Ok((sources, names))
-}
-
-/// The source of descriptor `place`, 0 to 2.
-fn standard(
-    order: &Order,
-    place: usize,
-    stdio: &Stdio,
-    step: Step,
-) -> Result<Source, SpawnFailure> {
-    let name = ["standard-input", "standard-output", "standard-error"][place.min(2)];
-    match stdio {
-        Stdio::Null => null(place, step),
-        Stdio::Fd(fd) => Ok(Source::Shared(Arc::clone(fd))),
-        Stdio::File { path, mode } => {
-            let fd = open::for_stdio(path, *mode).map_err(|error| {
-                let verb = if *mode == FileMode::Read {
-                    "read"
-                } else {
-                    "write to"
-                };
-                let what = format!("cannot {verb} {} for {name}", path.display());
-                open::failure(step, &what, &error)
-            })?;
-            Ok(Source::Own(fd))
-        }
-        Stdio::Socket => match order.listen.as_slice() {
-            [one] => Ok(Source::Shared(Arc::clone(&one.fd))),
-            several => Err(step.refused(format!(
-                "{name} = \"socket\" needs exactly one socket, there are {}",
-                several.len()
-            ))),
-        },
-        Stdio::Inherit => match place {
-            0 => Standard::Input.if_open().map_or_else(|| null(0, step), Ok),
-            1 if !matches!(order.stdin, Stdio::Null | Stdio::Inherit) => Ok(Source::As(0)),
-            1 => Standard::Output.if_open().map_or_else(|| null(1, step), Ok),
-            _ => Ok(Source::As(1)),
-        },
-    }
-}
-
-/// `/dev/null`, or what comes nearest to it in a container that has none: reading ends at once,
-/// writing fails without a signal.
-fn null(place: usize, step: Step) -> Result<Source, SpawnFailure> {
-    let flags = if place == 0 {
-        OFlags::RDONLY
-    } else {
-        OFlags::WRONLY
-    };
-    let opened = rustix::fs::open(
-        "/dev/null",
-        flags | OFlags::CLOEXEC,
-        rustix::fs::Mode::empty(),
-    )
-    .or_else(|errno| match errno {
-        rustix::io::Errno::NOENT | rustix::io::Errno::ACCESS | rustix::io::Errno::PERM => {
-            sealed_memory()
-        }
-        other => Err(other),
-    });
-    opened
-        .map(Source::Own)
-        .map_err(|errno| step.failed("cannot open /dev/null", errno.raw_os_error()))
-}
-
-fn sealed_memory() -> rustix::io::Result<OwnedFd> {
-    use rustix::fs::{MemfdFlags, SealFlags};
-    let memory = rustix::fs::memfd_create("null", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
-    rustix::fs::fcntl_add_seals(
-        &memory,
-        SealFlags::WRITE | SealFlags::GROW | SealFlags::SEAL,
-    )?;
-    Ok(memory)
-}
-
-/// The program expects a socket that waits; we poll before we accept, so it may be one for us too.
-fn make_waiting(fd: BorrowedFd<'_>) -> std::io::Result<()> {
-    let flags = rustix::fs::fcntl_getfl(fd)?;
-    if flags.contains(OFlags::NONBLOCK) {
-        rustix::fs::fcntl_setfl(fd, flags - OFlags::NONBLOCK)?;
-    }
-    Ok(())
-}
-
-/// Finds a program that is named without a path.
-fn executable(path: &str) -> Result<CString, SpawnFailure> {
-    if path.starts_with('/') {
-        return c_string(path.to_owned(), "the path of the program");
-    }
-    for directory in SEARCH_PATH.split(':') {
-        let candidate = format!("{directory}/{path}");
-        if is_executable(Path::new(&candidate)) {
-            return c_string(candidate, "the path of the program");
-        }
-    }
-    Err(Step::Execute.refused(format!("cannot execute {path}: it is not in {SEARCH_PATH}")))
-}
-
-fn is_executable(path: &Path) -> bool {
-    nix::unistd::access(path, nix::unistd::AccessFlags::X_OK).is_ok()
-        && std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
-}
-
-fn open_files(wanted: Option<Limit>, original: (u64, u64)) -> (c_int, libc::rlimit64) {
-    let (soft, hard) = wanted.map_or(original, |limit| (limit.soft, limit.hard));
-    (
-        libc::RLIMIT_NOFILE as c_int,
-        libc::rlimit64 {
-            rlim_cur: soft,
-            rlim_max: hard,
-        },
-    )
 }
 
 fn cgroup(order: &Order, settings: &Settings) -> Result<Option<Entered>, SpawnFailure> {

@@ -16,11 +16,14 @@ use engine::Ticket;
 use engine::action::Spawn;
 use engine::event::SpawnFailure;
 use tokio::sync::mpsc::UnboundedSender;
-use units::UnitName;
+use units::{Definition, UnitName};
 
+use super::credentials;
+use super::directories::{self, Roots};
 use super::launch::{self, KnownMethod, Method, Stack};
 use super::limits::OriginalLimits;
 use super::order::Order;
+use super::own::Own;
 use super::plan::Plan;
 use super::slots::Slots;
 use crate::cgroup::Cgroups;
@@ -60,6 +63,8 @@ pub struct Settings {
     pub limits: OriginalLimits,
     /// Where users and groups are looked up.
     pub accounts: Accounts,
+    /// Where directories of units are made.
+    pub roots: Roots,
     /// The best way to clone that is tried.
     pub method: Method,
     /// How long one order may take before another thread goes on with the rest.
@@ -73,6 +78,7 @@ impl Settings {
         registrar: Option<Registrar>,
         cgroups: Option<Arc<Cgroups>>,
         limits: OriginalLimits,
+        roots: Roots,
     ) -> Settings {
         Settings {
             registrar,
@@ -81,6 +87,7 @@ impl Settings {
             told: Mutex::default(),
             limits,
             accounts: Accounts::default(),
+            roots,
             method: Method::IntoCgroup,
             patience: Duration::from_millis(100),
         }
@@ -128,6 +135,26 @@ pub struct Spawned {
     pub pidfd: OwnedFd,
 }
 
+/// What there is to do.
+#[derive(Debug)]
+enum Work {
+    Start(Box<Order>),
+    /// The directories of a run that is over go.
+    ClearAway {
+        unit: Arc<Definition>,
+        runtime: bool,
+    },
+}
+
+impl Work {
+    fn unit(&self) -> &UnitName {
+        match self {
+            Work::Start(order) => &order.spawn.unit,
+            Work::ClearAway { unit, .. } => unit.name(),
+        }
+    }
+}
+
 /// The queue to the thread.
 #[derive(Debug)]
 pub struct Spawner {
@@ -141,6 +168,7 @@ struct Shared {
     method: KnownMethod,
     ignored_signals: u64,
     reset_oom_score: bool,
+    own: Own,
     queue: Mutex<Queue>,
     /// The active thread waits here for orders.
     work: Condvar,
@@ -150,7 +178,9 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Queue {
-    orders: VecDeque<Order>,
+    orders: VecDeque<Work>,
+    /// Units whose directories are being removed: what is to be done for them waits.
+    clearing: Vec<UnitName>,
     /// Which thread takes orders.
     active: u64,
     /// Since when it has been busy with one.
@@ -171,6 +201,7 @@ impl Spawner {
             method,
             ignored_signals: launch::ignored_signals(),
             // Only our own protection is taken back; a score that somebody raised stays.
+            own: Own::look(),
             reset_oom_score: own_score.trim().parse::<i32>().is_ok_and(|score| score < 0),
             settings,
             reports,
@@ -184,8 +215,18 @@ impl Spawner {
 
     /// Puts an order into the queue. Never blocks.
     pub fn submit(&self, order: Order) {
+        self.queue(Work::Start(Box::new(order)));
+    }
+
+    /// Removes the credentials of a unit and, with `runtime`, its runtime directories. Orders for the
+    /// unit that come later wait for it.
+    pub fn clear_away(&self, unit: Arc<Definition>, runtime: bool) {
+        self.queue(Work::ClearAway { unit, runtime });
+    }
+
+    fn queue(&self, work: Work) {
         let mut queue = self.shared.lock();
-        queue.orders.push_back(order);
+        queue.orders.push_back(work);
         let watch = queue.busy_since.is_some() && !queue.watched;
         queue.watched |= watch;
         drop(queue);
@@ -253,8 +294,8 @@ fn work(shared: &Arc<Shared>, number: u64, stack: &Stack, mut slots: Slots) {
             if queue.closed || queue.active != number {
                 return;
             }
-            if let Some(order) = queue.orders.pop_front() {
-                break order;
+            if let Some(work) = queue.next() {
+                break work;
             }
             queue = shared
                 .work
@@ -268,10 +309,24 @@ fn work(shared: &Arc<Shared>, number: u64, stack: &Stack, mut slots: Slots) {
         if watch {
             shared.start_watching();
         }
-        let report = carry_out(shared, order, stack, &mut slots);
-        // A manager that stopped listening is ending.
-        let _ = shared.reports.send(report);
+        let cleared = match order {
+            Work::Start(order) => {
+                let report = carry_out(shared, *order, stack, &mut slots);
+                // A manager that stopped listening is ending.
+                let _ = shared.reports.send(report);
+                None
+            }
+            Work::ClearAway { unit, runtime } => {
+                clear_away(&unit, runtime, &shared.settings.roots);
+                Some(unit)
+            }
+        };
         let mut queue = shared.lock();
+        if let Some(unit) = cleared {
+            queue.clearing.retain(|name| name != unit.name());
+            // Another thread may have passed over what had to wait for this.
+            shared.work.notify_one();
+        }
         if queue.active == number {
             queue.busy_since = None;
         }
@@ -280,6 +335,37 @@ fn work(shared: &Arc<Shared>, number: u64, stack: &Stack, mut slots: Slots) {
         if tell {
             shared.progress.notify_all();
         }
+    }
+}
+
+impl Queue {
+    /// The next that does not have to wait for a removal. What is removed is noted.
+    fn next(&mut self) -> Option<Work> {
+        let clearing = &self.clearing;
+        let place = self
+            .orders
+            .iter()
+            .position(|work| !clearing.contains(work.unit()))?;
+        let work = self.orders.remove(place)?;
+        if let Work::ClearAway { unit, .. } = &work {
+            self.clearing.push(unit.name().clone());
+        }
+        Some(work)
+    }
+}
+
+fn clear_away(unit: &Definition, runtime: bool, roots: &Roots) {
+    let credentials = credentials::remove(unit, roots);
+    let directories = if runtime {
+        directories::remove_runtime(unit, roots)
+    } else {
+        Ok(())
+    };
+    for problem in [credentials, directories]
+        .into_iter()
+        .filter_map(Result::err)
+    {
+        tracing::warn!("{}: {problem}", unit.name());
     }
 }
 
@@ -338,7 +424,7 @@ fn carry_out(shared: &Shared, order: Order, stack: &Stack, slots: &mut Slots) ->
             (registrar.record)(&order.spawn),
         )
     });
-    let mut plan = match Plan::prepare(&order, settings) {
+    let mut plan = match Plan::prepare(&order, settings, &shared.own) {
         Ok(plan) => plan,
         Err(failure) => return failed(failure),
     };

@@ -25,14 +25,52 @@ pub enum Step {
     Stderr,
     /// The passed descriptors from 3 on, and closing all others.
     Descriptors,
+    /// What a core dump holds.
+    CoreDumps,
+    /// The nice level.
+    Nice,
+    /// The scheduling policy.
+    Scheduler,
+    /// The processors to run on.
+    Affinity,
+    /// The memory nodes to take memory from.
+    MemoryPolicy,
+    /// The priority at disks.
+    IoPriority,
+    /// How late timers may be.
+    TimerSlack,
+    /// The machine it is told it runs on.
+    Personality,
+    /// Its directories below `/run`.
+    RuntimeDirectory,
+    /// Its directories below `/var/lib`.
+    StateDirectory,
+    /// Its directories below `/var/cache`.
+    CacheDirectory,
+    /// Its directories below `/var/log`.
+    LogsDirectory,
+    /// Its directories below `/etc`.
+    ConfigurationDirectory,
+    /// Its credentials.
+    Credentials,
     /// Resource limits.
     Limits,
     /// The group and the supplementary groups.
     Group,
+    /// Capabilities.
+    Capabilities,
+    /// The root directory.
+    Root,
     /// The user.
     User,
+    /// The kernel keyring.
+    Keyring,
     /// The working directory.
     Directory,
+    /// The secure bits.
+    SecureBits,
+    /// That it can gain no privileges.
+    NoNewPrivileges,
     /// An empty signal mask.
     Mask,
     /// The program itself.
@@ -44,7 +82,7 @@ pub enum Step {
 pub const FENCED_STATUS: u8 = 126;
 
 /// Each step with systemd's exit status for it (`systemd.exec(5)`, "Process exit codes").
-const STATUSES: [(Step, u8); 15] = [
+const STATUSES: [(Step, u8); 34] = [
     (Step::Signals, 207),
     (Step::Session, 220),
     (Step::Register, FENCED_STATUS),
@@ -54,10 +92,29 @@ const STATUSES: [(Step, u8); 15] = [
     (Step::Stdout, 209),
     (Step::Stderr, 222),
     (Step::Descriptors, 202),
+    (Step::CoreDumps, 205),
+    (Step::Nice, 201),
+    (Step::Scheduler, 214),
+    (Step::Affinity, 215),
+    (Step::MemoryPolicy, 242),
+    (Step::IoPriority, 211),
+    (Step::TimerSlack, 212),
+    (Step::Personality, 230),
+    (Step::RuntimeDirectory, 233),
+    (Step::StateDirectory, 238),
+    (Step::CacheDirectory, 239),
+    (Step::LogsDirectory, 240),
+    (Step::ConfigurationDirectory, 241),
+    (Step::Credentials, 243),
     (Step::Limits, 205),
     (Step::Group, 216),
+    (Step::Capabilities, 218),
+    (Step::Root, 210),
     (Step::User, 217),
+    (Step::Keyring, 237),
     (Step::Directory, 200),
+    (Step::SecureBits, 213),
+    (Step::NoNewPrivileges, 227),
     (Step::Mask, 207),
     (Step::Execute, 203),
 ];

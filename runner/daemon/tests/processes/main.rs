@@ -8,6 +8,7 @@
 )]
 
 mod belonging;
+mod settings;
 mod steps;
 
 use std::collections::HashMap;
@@ -22,6 +23,7 @@ use engine::action::{Role, Spawn, StopHint};
 use engine::event::SpawnFailure;
 use engine::ticket::Invocation;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use runnerd::process::directories::Roots;
 use runnerd::process::limits::OriginalLimits;
 use runnerd::process::order::{Order, Stdio};
 use runnerd::process::spawner::{Registrar, Report, Settings, Spawned, Spawner};
@@ -41,7 +43,12 @@ fn bench() -> Bench {
 }
 
 fn bench_with(change: impl FnOnce(&mut Settings)) -> Bench {
-    let mut settings = Settings::new(None, None, OriginalLimits::remember().unwrap());
+    let mut settings = Settings::new(
+        None,
+        None,
+        OriginalLimits::remember().unwrap(),
+        Roots::of(&Surroundings::example()),
+    );
     change(&mut settings);
     let (sender, reports) = unbounded_channel();
     Bench {

@@ -12,7 +12,7 @@ use runnerd::process::order::{FileMode, Order, Passed, Stdio};
 
 use crate::{SLEEP, bench, bench_with, order};
 
-fn is_root() -> bool {
+pub(super) fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
 }
 
@@ -28,10 +28,13 @@ fn a_child_starts_clean() {
         for name in ["fd/0", "fd/1", "fd/2"] {
             assert_eq!(running.link(name), "/dev/null");
         }
-        // Rust ignores SIGPIPE in every program of its own.
-        for set in ["SigBlk", "SigIgn", "SigCgt"] {
+        for set in ["SigBlk", "SigCgt"] {
             assert_eq!(running.status(set), "0".repeat(16), "{method:?} {set}");
         }
+        // As systemd has it: SIGPIPE (bit 12) and nothing else.
+        assert_eq!(running.status("SigIgn"), "0000000000001000", "{method:?}");
+        let piping = bench.start(order(&format!("{SLEEP}\nignore-sigpipe = false")));
+        assert_eq!(piping.status("SigIgn"), "0".repeat(16), "{method:?}");
         assert_eq!(running.status("Umask"), "0022");
         assert_eq!(running.link("cwd"), "/");
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", running.pid())).unwrap();
@@ -390,19 +393,22 @@ fn root_is_given_up() {
     let environment = running.environment();
     assert_eq!(environment["USER"], "nobody");
     assert_eq!(environment["LOGNAME"], "nobody");
-    assert!(environment.contains_key("HOME") && environment.contains_key("SHELL"));
+    // No home and no shell that anybody could use.
+    assert!(!environment.contains_key("HOME") && !environment.contains_key("SHELL"));
 
     let numbers = format!("{SLEEP}\nuser = \"54321\"\ngroup = \"54322\"");
     let running = bench.start(order(&numbers));
     assert_eq!(running.status("Uid"), "54321 54321 54321 54321");
     assert_eq!(running.status("Groups"), "54322");
-    // `!` keeps the user but not the environment, `+` both.
+    // `!` and `+` keep the user but not the environment.
     let running = bench.start(order("exec-start = \"!sleep 1000\"\nuser = \"nobody\""));
     assert_eq!(running.status("Uid"), "0 0 0 0");
     assert_eq!(running.environment()["USER"], "nobody");
     let running = bench.start(order("exec-start = \"+sleep 1000\"\nuser = \"nobody\""));
     assert_eq!(running.status("Uid"), "0 0 0 0");
-    assert!(!running.environment().contains_key("USER"));
+    assert_eq!(running.environment()["USER"], "nobody");
+    let running = bench.start(order("exec-start = \"!!sleep 1000\"\nuser = \"nobody\""));
+    assert_eq!(running.status("Uid"), [uid.as_str(); 4].join(" "));
 }
 
 #[test]

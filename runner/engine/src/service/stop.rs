@@ -1,7 +1,7 @@
 //! The way down: stop, stop-sigterm, stop-sigkill, stop-post, final-sigterm, final-sigkill, dead.
 
 use serde::{Deserialize, Serialize};
-use units::value::{KillMode, Signal, Span};
+use units::value::{KillMode, Preserve, Signal, Span};
 
 use super::restart::Comeback;
 use super::{Child, Ended, Phase, Process, Run};
@@ -261,11 +261,20 @@ impl Run<'_> {
     }
 
     fn send_signals(&mut self, kind: KillKind) {
+        let definition = self.cx.definition;
         let signal = match kind {
-            KillKind::StopWatchdog => Signal::ABRT,
-            KillKind::StopSigterm | KillKind::FinalSigterm => self.cx.definition.kill_signal(),
-            KillKind::StopSigkill | KillKind::FinalSigkill => Signal::KILL,
+            KillKind::StopWatchdog => definition.watchdog_signal(),
+            KillKind::StopSigterm | KillKind::FinalSigterm if self.cx.restarting => {
+                definition.restart_kill_signal()
+            }
+            KillKind::StopSigterm | KillKind::FinalSigterm => definition.kill_signal(),
+            KillKind::StopSigkill | KillKind::FinalSigkill => definition.final_kill_signal(),
         };
+        let politely = matches!(kind, KillKind::StopSigterm | KillKind::FinalSigterm);
+        // Not when it comes back at once: nobody hangs up then.
+        let hangs_up =
+            politely && definition.send_sighup() && !self.cx.restarting && signal != Signal::HUP;
+        let signals = [Some(signal), hangs_up.then_some(Signal::HUP)];
         let children = [&self.s.main, &self.s.control];
         if children.into_iter().flatten().any(Child::is_asked) {
             if let Some(kill) = self.kill_mut() {
@@ -290,7 +299,12 @@ impl Run<'_> {
         if let Some(kill) = self.kill_mut() {
             kill.told_all = told_all;
         }
-        for target in targets {
+        for (target, signal) in targets.into_iter().flat_map(|target| {
+            signals
+                .iter()
+                .flatten()
+                .map(move |signal| (target, *signal))
+        }) {
             let ticket = self.cx.mint.ticket();
             self.cx.actions.push(Action::Signal {
                 ticket,
@@ -479,6 +493,9 @@ impl Run<'_> {
             };
             self.go_with(Phase::Dead { ended }, cause, will_restart);
         }
+        if will_restart {
+            self.clear_away(true);
+        }
         match comeback {
             Comeback::Restart => self.enter_auto_restart(),
             Comeback::Retry => self.enter_start_retry(),
@@ -490,8 +507,27 @@ impl Run<'_> {
         }
     }
 
+    /// What the run had in the file system goes, as far as it is not kept for the one that follows
+    /// if `again`.
+    fn clear_away(&mut self, again: bool) {
+        let definition = self.cx.definition;
+        let runtime = !definition.runtime_directory().is_empty()
+            && match definition.runtime_directory_preserve() {
+                Preserve::No => true,
+                Preserve::Restart => !again,
+                Preserve::Yes => false,
+            };
+        let credentials =
+            !definition.load_credential().is_empty() || !definition.set_credential().is_empty();
+        if runtime || credentials {
+            let unit = self.cx.name.clone();
+            self.cx.actions.push(Action::ClearAway { unit, runtime });
+        }
+    }
+
     /// Gives back what belongs to a run, and what is kept between runs unless one follows.
     pub(super) fn let_go(&mut self) {
+        self.clear_away(self.cx.restarting);
         let unit = self.cx.name.clone();
         self.s.kept_for_restart = self.cx.restarting;
         if self.s.uses_store && !self.cx.restarting {

@@ -126,6 +126,11 @@ impl Stage {
                 "end probe".to_owned()
             }
             Action::Release { unit } => format!("release {unit}"),
+            Action::ClearAway {
+                unit,
+                runtime: true,
+            } => format!("clear away {unit}"),
+            Action::ClearAway { unit, .. } => format!("clear away credentials {unit}"),
             Action::Listen { ticket, unit } => {
                 let line = format!("listen {unit}");
                 self.listens.insert(unit, ticket);

@@ -318,6 +318,8 @@ impl<'a> World<'a> {
                 }
             }
             Action::EndProbe { .. } => {}
+            // Nothing of these worlds is in a file system.
+            Action::ClearAway { .. } => {}
             Action::Release { unit } => {
                 for process in &mut self.processes {
                     process.spared |= process.unit == unit;

@@ -126,14 +126,6 @@ pub(super) const WORDS: &[Unsupported] = &[
         loss: Loss::Behaviour,
     },
     Unsupported {
-        title: "Keyrings",
-        sections: EXEC,
-        names: &["KeyringMode"],
-        why: "services share the keyring of runnerd",
-        instead: "start the program with keyctl(1): `keyctl session - PROGRAM`",
-        loss: Loss::Protection,
-    },
-    Unsupported {
         title: "Encrypted credentials",
         sections: EXEC,
         names: &[

@@ -203,7 +203,7 @@ fn the_report_says_what_is_not_the_same() {
          supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n\
          [supervisorctl]\nserverurl=unix:///run/s.sock\n\
          [program:a]\ncommand=a %(ENV_TOKEN)s %(host_node_name)s\nuser=www\ndirectory=/srv/a\n\
-         stderr_logfile=/srv/log/a.log\nenvironment=a.b=1\ncolour=red\nrunner.nice=1\n\
+         stderr_logfile=/srv/log/a.log\nenvironment=a.b=1\ncolour=red\nrunner.nicer=1\n\
          runner.limit-nofile=10\ndepends_on=b\nstopsignal=0\n\
          [program:b]\ncommand=b\n[nonsense]\nx=y\n",
     );
@@ -224,7 +224,7 @@ fn the_report_says_what_is_not_the_same() {
         "23: mapped: [program:a] stderr_logfile: error-log-file = \"/srv/log/a.log\", error-log-owner",
         "24: dropped: [program:a] environment: a unit file cannot set the variable \"a.b\"",
         "25: dropped: [program:a] colour: supervisord knows no such option",
-        "26: dropped: [program:a] runner.nice",
+        "26: dropped: [program:a] runner.nicer",
         "27: mapped: [program:a] runner.limit-nofile: limit-nofile = 10",
         "28: mapped: [program:a] depends_on: requires = \"b.service\", after = \"b.service\"",
         "29: approximated: [program:a] stopsignal: kill-signal = \"SIGCONT\"; signal 0",
