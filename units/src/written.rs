@@ -366,7 +366,7 @@ impl Reader<'_> {
         if row.is_none()
             && let Some((_, why)) = unsupported::keyed(kind, in_install, text_of(key))
         {
-            if !shape::asks_for_nothing(value) {
+            if why.is_asked(text_of(key), &shape::line(value)) {
                 unit.unsupported.push(Unheard {
                     name: text_of(key).into(),
                     place: self.place(key),

@@ -119,10 +119,27 @@ pub fn keyed(
     Some((name, group))
 }
 
-/// Whether `text` asks for nothing: it is empty, a no, or no limit.
-pub(crate) fn asks_for_nothing(text: &str) -> bool {
-    let no = ["", "no", "false", "off", "0", "n", "f", "infinity"];
-    no.iter().any(|word| text.trim().eq_ignore_ascii_case(word))
+impl Unsupported {
+    /// Whether leaving out `name` with this value is a loss. What says no to something that nobody
+    /// does anyway is none, nor is a limit that limits nothing. Of words that are still to come only
+    /// an empty value asks for nothing: many of them are on by default.
+    pub(crate) fn is_asked(&self, name: &str, text: &str) -> bool {
+        let text = text.trim();
+        if text.is_empty() {
+            // No capability at all is as much as one can ask for.
+            return name
+                .replace('-', "")
+                .eq_ignore_ascii_case("CapabilityBoundingSet");
+        }
+        let nothing: &[&str] = if not_yet::WORDS.contains(self) {
+            &[]
+        } else if self.sections == RESOURCE {
+            &["no", "false", "off", "infinity"]
+        } else {
+            &["no", "false", "off", "0", "n", "f"]
+        };
+        !nothing.iter().any(|word| text.eq_ignore_ascii_case(word))
+    }
 }
 
 #[cfg(test)]
@@ -202,11 +219,25 @@ mod tests {
 
     #[test]
     fn a_no_asks_for_nothing() {
-        for text in ["", "no", "False", " off ", "0", "infinity"] {
-            assert!(asks_for_nothing(text), "{text:?}");
+        let asked = |section, name, text| named(section, name).unwrap().is_asked(name, text);
+        for (name, text, is) in [
+            ("PrivateTmp", "no", false),
+            ("PrivateTmp", "False", false),
+            ("PrivateTmp", "0", false),
+            ("PrivateTmp", "", false),
+            ("PrivateTmp", "yes", true),
+            ("ProtectSystem", "strict", true),
+            ("TasksMax", "infinity", false),
+            ("TasksMax", "0", true),
+            ("MemorySwapMax", "0", true),
+        ] {
+            assert_eq!(asked(Section::Service, name, text), is, "{name}={text}");
         }
-        for text in ["yes", "strict", "1", "512M", "no-such"] {
-            assert!(!asks_for_nothing(text), "{text:?}");
+        // What is on where nobody says so is asked for by a no.
+        for group in not_yet::WORDS {
+            assert!(group.is_asked("Any", "no") && !group.is_asked("Any", ""));
+            assert!(group.is_asked("CapabilityBoundingSet", ""));
+            assert!(group.is_asked("capability-bounding-set", ""));
         }
     }
 }

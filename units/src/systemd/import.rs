@@ -11,7 +11,7 @@ use crate::definition::{Definition, Item, Origin};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::name::UnitName;
 use crate::resolve::{self, Merged};
-use crate::settings::unsupported::{self, Loss};
+use crate::settings::unsupported::Loss;
 use crate::settings::{SettingId, Shape};
 use crate::supervisord::import::{Import, Line, UnitFile, Verdict, toml};
 use crate::surroundings::Surroundings;
@@ -113,9 +113,11 @@ impl Table<'_> {
                 .find(|line| line.place == found.place);
             match line {
                 Some(line) => {
+                    let left_out = found.message.contains("is ignored: ");
                     line.verdict = line.verdict.max(match found.is_error() {
                         true => Verdict::Decide,
-                        false => Verdict::Dropped,
+                        false if left_out => Verdict::Dropped,
+                        false => Verdict::Approximated,
                     });
                     line.text = found.message;
                 }
@@ -166,7 +168,7 @@ impl Table<'_> {
                     false => (Verdict::Mapped, said),
                 }
             }
-            Meaning::Unsupported(_) if unsupported::asks_for_nothing(&line.value) => {
+            Meaning::Unsupported(why) if !why.is_asked(&line.key, &line.value) => {
                 (Verdict::Mapped, "this is so anyway".to_owned())
             }
             Meaning::Unsupported(why) => {

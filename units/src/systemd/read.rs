@@ -39,7 +39,7 @@ pub(crate) fn read(path: &Arc<str>, name: &UnitName, bytes: &[u8]) -> WrittenUni
                     });
                 }
             }
-            Meaning::Unsupported(why) if !unsupported::asks_for_nothing(&line.value) => {
+            Meaning::Unsupported(why) if why.is_asked(&line.key, &line.value) => {
                 unit.unsupported.push(Unheard {
                     name: line.key.into(),
                     place: line.place,

@@ -6,7 +6,7 @@ use toml::de::DeValue;
 use super::Positions;
 use crate::definition::Item;
 use crate::diagnostic::Diagnostic;
-use crate::settings::{Setting, SettingId, Shape, unsupported};
+use crate::settings::{Setting, SettingId, Shape};
 use crate::value::quote;
 
 /// The items of a value. An empty list is one empty item: both start the setting over.
@@ -55,13 +55,15 @@ pub(super) fn items(
     Ok(items)
 }
 
-/// Whether a value asks for nothing, so that nothing is lost without it.
-pub(super) fn asks_for_nothing(value: &Spanned<DeValue<'_>>) -> bool {
+/// A value as one line of systemd's would have it, as far as it takes to see whether it asks for
+/// anything.
+pub(super) fn line(value: &Spanned<DeValue<'_>>) -> String {
     match value.get_ref() {
-        DeValue::Boolean(flag) => !flag,
-        DeValue::String(text) => unsupported::asks_for_nothing(text),
-        DeValue::Array(array) => array.is_empty(),
-        _ => false,
+        DeValue::Boolean(flag) => flag.to_string(),
+        DeValue::String(text) => text.to_string(),
+        DeValue::Integer(number) => number.to_string(),
+        DeValue::Array(array) if array.is_empty() => String::new(),
+        _ => "something".to_owned(),
     }
 }
 
