@@ -585,7 +585,7 @@ _runnerctl() {
             fi
             case "${prev}" in
                 --job-mode)
-                    COMPREPLY=($(compgen -W "replace fail replace-irreversibly ignore-dependencies ignore-requirements" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "replace fail replace-irreversibly ignore-dependencies ignore-requirements isolate flush triggering restart-dependencies" -- "${cur}"))
                     return 0
                     ;;
                 --runtime-dir)
@@ -610,7 +610,7 @@ _runnerctl() {
             fi
             case "${prev}" in
                 --job-mode)
-                    COMPREPLY=($(compgen -W "replace fail replace-irreversibly ignore-dependencies ignore-requirements" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "replace fail replace-irreversibly ignore-dependencies ignore-requirements isolate flush triggering restart-dependencies" -- "${cur}"))
                     return 0
                     ;;
                 --runtime-dir)
@@ -656,7 +656,7 @@ _runnerctl() {
             fi
             case "${prev}" in
                 --job-mode)
-                    COMPREPLY=($(compgen -W "replace fail replace-irreversibly ignore-dependencies ignore-requirements" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "replace fail replace-irreversibly ignore-dependencies ignore-requirements isolate flush triggering restart-dependencies" -- "${cur}"))
                     return 0
                     ;;
                 --runtime-dir)
@@ -735,7 +735,7 @@ _runnerctl() {
             fi
             case "${prev}" in
                 --job-mode)
-                    COMPREPLY=($(compgen -W "replace fail replace-irreversibly ignore-dependencies ignore-requirements" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "replace fail replace-irreversibly ignore-dependencies ignore-requirements isolate flush triggering restart-dependencies" -- "${cur}"))
                     return 0
                     ;;
                 --runtime-dir)
@@ -789,7 +789,7 @@ _runnerctl() {
             fi
             case "${prev}" in
                 --job-mode)
-                    COMPREPLY=($(compgen -W "replace fail replace-irreversibly ignore-dependencies ignore-requirements" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "replace fail replace-irreversibly ignore-dependencies ignore-requirements isolate flush triggering restart-dependencies" -- "${cur}"))
                     return 0
                     ;;
                 --runtime-dir)
@@ -835,7 +835,7 @@ _runnerctl() {
             fi
             case "${prev}" in
                 --job-mode)
-                    COMPREPLY=($(compgen -W "replace fail replace-irreversibly ignore-dependencies ignore-requirements" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "replace fail replace-irreversibly ignore-dependencies ignore-requirements isolate flush triggering restart-dependencies" -- "${cur}"))
                     return 0
                     ;;
                 --runtime-dir)
@@ -860,7 +860,7 @@ _runnerctl() {
             fi
             case "${prev}" in
                 --job-mode)
-                    COMPREPLY=($(compgen -W "replace fail replace-irreversibly ignore-dependencies ignore-requirements" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "replace fail replace-irreversibly ignore-dependencies ignore-requirements isolate flush triggering restart-dependencies" -- "${cur}"))
                     return 0
                     ;;
                 --runtime-dir)

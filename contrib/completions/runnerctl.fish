@@ -95,7 +95,11 @@ complete -c runnerctl -n "__fish_runnerctl_using_subcommand start" -l job-mode -
 fail\t'Refuse the new job'
 replace-irreversibly\t'Replace them, and let no later job replace this one'
 ignore-dependencies\t'Only this job: neither requirements nor orderings count'
-ignore-requirements\t'Orderings count, requirements do not'"
+ignore-requirements\t'Orderings count, requirements do not'
+isolate\t'Stop everything that the unit does not need; start only'
+flush\t'Replace them, and take back every other queued job'
+triggering\t'Stop what would start the unit again as well; stop only'
+restart-dependencies\t'Restart the units that depend on it as well; start only'"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand start" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand start" -l no-block -d 'Queue the jobs and do not wait for them'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand start" -l json -d 'Print one JSON value on standard output instead of text'
@@ -105,7 +109,11 @@ complete -c runnerctl -n "__fish_runnerctl_using_subcommand stop" -l job-mode -d
 fail\t'Refuse the new job'
 replace-irreversibly\t'Replace them, and let no later job replace this one'
 ignore-dependencies\t'Only this job: neither requirements nor orderings count'
-ignore-requirements\t'Orderings count, requirements do not'"
+ignore-requirements\t'Orderings count, requirements do not'
+isolate\t'Stop everything that the unit does not need; start only'
+flush\t'Replace them, and take back every other queued job'
+triggering\t'Stop what would start the unit again as well; stop only'
+restart-dependencies\t'Restart the units that depend on it as well; start only'"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand stop" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand stop" -l no-block -d 'Queue the jobs and do not wait for them'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand stop" -l json -d 'Print one JSON value on standard output instead of text'
@@ -115,7 +123,11 @@ complete -c runnerctl -n "__fish_runnerctl_using_subcommand restart" -l job-mode
 fail\t'Refuse the new job'
 replace-irreversibly\t'Replace them, and let no later job replace this one'
 ignore-dependencies\t'Only this job: neither requirements nor orderings count'
-ignore-requirements\t'Orderings count, requirements do not'"
+ignore-requirements\t'Orderings count, requirements do not'
+isolate\t'Stop everything that the unit does not need; start only'
+flush\t'Replace them, and take back every other queued job'
+triggering\t'Stop what would start the unit again as well; stop only'
+restart-dependencies\t'Restart the units that depend on it as well; start only'"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand restart" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand restart" -l no-block -d 'Queue the jobs and do not wait for them'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand restart" -l json -d 'Print one JSON value on standard output instead of text'
@@ -125,7 +137,11 @@ complete -c runnerctl -n "__fish_runnerctl_using_subcommand try-restart" -l job-
 fail\t'Refuse the new job'
 replace-irreversibly\t'Replace them, and let no later job replace this one'
 ignore-dependencies\t'Only this job: neither requirements nor orderings count'
-ignore-requirements\t'Orderings count, requirements do not'"
+ignore-requirements\t'Orderings count, requirements do not'
+isolate\t'Stop everything that the unit does not need; start only'
+flush\t'Replace them, and take back every other queued job'
+triggering\t'Stop what would start the unit again as well; stop only'
+restart-dependencies\t'Restart the units that depend on it as well; start only'"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand try-restart" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand try-restart" -l no-block -d 'Queue the jobs and do not wait for them'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand try-restart" -l json -d 'Print one JSON value on standard output instead of text'
@@ -135,7 +151,11 @@ complete -c runnerctl -n "__fish_runnerctl_using_subcommand reload" -l job-mode 
 fail\t'Refuse the new job'
 replace-irreversibly\t'Replace them, and let no later job replace this one'
 ignore-dependencies\t'Only this job: neither requirements nor orderings count'
-ignore-requirements\t'Orderings count, requirements do not'"
+ignore-requirements\t'Orderings count, requirements do not'
+isolate\t'Stop everything that the unit does not need; start only'
+flush\t'Replace them, and take back every other queued job'
+triggering\t'Stop what would start the unit again as well; stop only'
+restart-dependencies\t'Restart the units that depend on it as well; start only'"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand reload" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand reload" -l no-block -d 'Queue the jobs and do not wait for them'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand reload" -l json -d 'Print one JSON value on standard output instead of text'
@@ -145,7 +165,11 @@ complete -c runnerctl -n "__fish_runnerctl_using_subcommand reload-or-restart" -
 fail\t'Refuse the new job'
 replace-irreversibly\t'Replace them, and let no later job replace this one'
 ignore-dependencies\t'Only this job: neither requirements nor orderings count'
-ignore-requirements\t'Orderings count, requirements do not'"
+ignore-requirements\t'Orderings count, requirements do not'
+isolate\t'Stop everything that the unit does not need; start only'
+flush\t'Replace them, and take back every other queued job'
+triggering\t'Stop what would start the unit again as well; stop only'
+restart-dependencies\t'Restart the units that depend on it as well; start only'"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand reload-or-restart" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand reload-or-restart" -l no-block -d 'Queue the jobs and do not wait for them'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand reload-or-restart" -l json -d 'Print one JSON value on standard output instead of text'
@@ -155,7 +179,11 @@ complete -c runnerctl -n "__fish_runnerctl_using_subcommand try-reload-or-restar
 fail\t'Refuse the new job'
 replace-irreversibly\t'Replace them, and let no later job replace this one'
 ignore-dependencies\t'Only this job: neither requirements nor orderings count'
-ignore-requirements\t'Orderings count, requirements do not'"
+ignore-requirements\t'Orderings count, requirements do not'
+isolate\t'Stop everything that the unit does not need; start only'
+flush\t'Replace them, and take back every other queued job'
+triggering\t'Stop what would start the unit again as well; stop only'
+restart-dependencies\t'Restart the units that depend on it as well; start only'"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand try-reload-or-restart" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand try-reload-or-restart" -l no-block -d 'Queue the jobs and do not wait for them'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand try-reload-or-restart" -l json -d 'Print one JSON value on standard output instead of text'
