@@ -76,4 +76,28 @@ pub const DEVIATIONS: &[Deviation] = &[
         here: "reads X- and the name of a setting of runner.unit(5) as that setting: X-ReadyAfter=2s is ready-after",
         why: "one file can serve both",
     },
+    Deviation {
+        name: "actions on the machine",
+        original: "reboots, halts or powers off the machine or the container for FailureAction, SuccessAction, StartLimitAction and JobTimeoutAction",
+        here: "ends this program: in order, or hurried for the words with force and immediate; with the exit status of `exit`, with 0 for poweroff and halt, and with 133 for reboot, kexec and soft-reboot",
+        why: "a container is all of the machine that there is, and its exit status is what whoever started it sees",
+    },
+    Deviation {
+        name: "units that nobody refers to",
+        original: "unloads a unit that is inactive, and forgets its last run",
+        here: "forgets its count of starts, and a failure where CollectMode=inactive-or-failed; the rest of the last run can still be looked at",
+        why: "who starts a program by hand asks afterwards how it ended",
+    },
+    Deviation {
+        name: "mounts that paths need",
+        original: "adds dependencies on mount units for RequiresMountsFor, WantsMountsFor and paths in settings",
+        here: "adds none",
+        why: "what is mounted was mounted before runnerd was started",
+    },
+    Deviation {
+        name: "paths of conditions",
+        original: "ignores a condition whose path is not absolute, with a warning",
+        here: "does the same in systemd's files; in TOML it is an error",
+        why: "a unit that starts although a condition was written is not what was meant",
+    },
 ];
