@@ -21,13 +21,14 @@ fn schema() -> Value {
     for row in settings::all() {
         // At the top level of a file these two stand as defaults for all of its units.
         if matches!(row.key, "description" | "documentation") {
-            properties.insert(row.key.to_owned(), setting(row));
+            properties.insert(row.key.to_owned(), reference(row));
         }
+        definitions.insert(name(row), setting(row));
     }
     for kind in UnitKind::ALL.iter().filter(|kind| kind.is_supported()) {
         let name = format!("named-{kind}");
         let own: Map<String, Value> = settings::of_kind(*kind)
-            .map(|row| (row.key.to_owned(), setting(row)))
+            .map(|row| (row.key.to_owned(), reference(row)))
             .collect();
         properties.insert(
             kind.to_string(),
@@ -43,7 +44,7 @@ fn schema() -> Value {
         definitions.insert(name, table(&format!("settings of one {kind}"), named));
     }
     let install = settings::of_install()
-        .map(|row| (row.key.to_owned(), setting(row)))
+        .map(|row| (row.key.to_owned(), reference(row)))
         .collect();
     definitions.insert("install".to_owned(), table("what starts the unit", install));
     properties.insert("install".to_owned(), json!({ "$ref": "#/$defs/install" }));
@@ -55,6 +56,26 @@ fn schema() -> Value {
         "additionalProperties": false,
         "$defs": definitions,
     })
+}
+
+/// What the definition of a setting is called: its key, with a kind before it where an earlier row
+/// has that key for another kind.
+fn name(row: &Setting) -> String {
+    let first = settings::named(row.key).next();
+    if first.is_some_and(|first| first.id == row.id) {
+        return row.key.to_owned();
+    }
+    let mut kinds = UnitKind::ALL
+        .iter()
+        .filter(|kind| row.is_in_table_of(**kind));
+    kinds.next().map_or_else(
+        || format!("install-{}", row.key),
+        |kind| format!("{kind}-{}", row.key),
+    )
+}
+
+fn reference(row: &Setting) -> Value {
+    json!({ "$ref": format!("#/$defs/{}", name(row)) })
 }
 
 fn table(description: &str, properties: Map<String, Value>) -> Value {
@@ -111,12 +132,26 @@ mod tests {
     fn every_setting_is_in_the_schema() {
         let schema = schema();
         for row in settings::all() {
-            let places = [
-                &schema["properties"]["service"]["properties"][row.key],
-                &schema["properties"]["socket"]["properties"][row.key],
-                &schema["$defs"]["install"]["properties"][row.key],
-            ];
-            assert!(places.iter().any(|place| place.is_object()), "{}", row.key);
+            let definition = &schema["$defs"][name(row)];
+            assert_eq!(
+                definition["description"],
+                json!(row.documentation()),
+                "{}",
+                row.key
+            );
+            let tables = UnitKind::ALL
+                .iter()
+                .filter(|kind| kind.is_supported() && row.is_in_table_of(**kind));
+            let mut places: Vec<&Value> = tables
+                .map(|kind| &schema["properties"][kind.as_str()]["properties"][row.key])
+                .collect();
+            if row.is_install() {
+                places.push(&schema["$defs"]["install"]["properties"][row.key]);
+            }
+            assert!(!places.is_empty());
+            for place in places {
+                assert_eq!(*place, reference(row), "{}", row.key);
+            }
         }
     }
 }
