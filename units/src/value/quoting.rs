@@ -106,15 +106,26 @@ fn lex_word(text: &str, unknown: Unknown) -> Result<(LexedWord, &str), ValueProb
             (_, '\\') => {
                 bare = false;
                 let escaped = text.get(at + 1..).unwrap_or_default();
-                let used = if escaped.starts_with(';') {
+                // Only a word of its own would be taken for a separator.
+                let alone = escaped
+                    .strip_prefix(';')
+                    .is_some_and(|rest| rest.chars().next().is_none_or(char::is_whitespace));
+                let used = if alone && at == 0 {
                     bytes.push(b';');
                     1
                 } else {
                     match unescape(escaped, &mut bytes) {
                         Ok(used) => used,
+                        // The letter behind it stays as well, and be it a space.
                         Err(_) if unknown == Unknown::Stays => {
                             bytes.push(b'\\');
-                            0
+                            match escaped.chars().next() {
+                                Some(c) => {
+                                    bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+                                    1
+                                }
+                                None => 0,
+                            }
                         }
                         Err(problem) => return Err(problem),
                     }
@@ -278,6 +289,7 @@ mod tests {
             (r"sed s/\./-/", &["sed", r"s/\./-/"][..]),
             (r"'a\qb' \x4", &[r"a\qb", r"\x4"]),
             (r"a\", &[r"a\"]),
+            (r"a\;b \; c\ d", &[r"a\;b", ";", r"c\ d"]),
         ] {
             let found: Vec<String> = lex_command(text)
                 .unwrap()

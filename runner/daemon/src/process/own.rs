@@ -18,6 +18,8 @@ pub(super) struct Own {
     pub(super) nice_limit: u64,
     /// The wide personality of this machine, where we know a name for it.
     pub(super) personality: Option<Personality>,
+    /// Our `coredump_filter`, as it is written.
+    pub(super) dump_filter: Option<String>,
     /// Hard limits by number.
     hard: [u64; 16],
 }
@@ -57,6 +59,10 @@ impl Own {
                 "s390x" => Some(Personality::S390x),
                 _ => None,
             },
+            // The kernel writes it in hexadecimal digits without saying so.
+            dump_filter: std::fs::read_to_string("/proc/self/coredump_filter")
+                .ok()
+                .map(|digits| format!("0x{}", digits.trim())),
             hard,
         }
     }

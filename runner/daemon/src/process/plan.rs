@@ -38,6 +38,8 @@ pub(super) struct Plan {
     descriptors: Vec<Source>,
     /// What else is to be done; it does not change any more.
     calls: Calls,
+    /// Our own `coredump_filter`, to be set again after a child that has another one.
+    dump_filter: Option<String>,
     identity: Identity,
     /// For sentences.
     definition: Arc<Definition>,
@@ -140,6 +142,9 @@ impl Plan {
                 .collect(),
             descriptors,
             calls,
+            dump_filter: definition
+                .coredump_filter()
+                .and_then(|_| own.dump_filter.clone()),
             identity,
             definition: Arc::clone(definition),
             directory,
@@ -216,6 +221,11 @@ impl Plan {
         // touched meanwhile, and outlives the call.
         let launched = unsafe { launch::launch(&mut script, placement, stack, known) };
         slots.clear(fds.len());
+        if let Some(filter) = &self.dump_filter {
+            // It belongs to the memory, which the child had in common with us until it had executed
+            // its program. That it was readable says that it is writable.
+            let _ = std::fs::write("/proc/self/coredump_filter", filter);
+        }
         let launched = launched
             .map_err(|error| Failed::Step(open::failure(Step::Execute, "cannot clone", &error)))?;
         let (number, errno) = (script.failed_step, script.failed_errno);

@@ -82,6 +82,9 @@ fn scheduling() {
     };
     assert_eq!(read("oom_score_adj"), "300");
     assert_eq!(read("coredump_filter"), "00000011");
+    // The child shares our memory until it executes its program, and leaves nothing behind in it.
+    let ours = std::fs::read_to_string("/proc/self/coredump_filter").unwrap();
+    assert_ne!(ours.trim(), "00000011");
     assert_eq!(running.status("Cpus_allowed_list"), "0");
     let stat = read("stat");
     let fields: Vec<&str> = stat
