@@ -6,6 +6,7 @@ use units::Section;
 use units::settings::alias::ALIASES;
 use units::settings::unsupported::{self, Loss};
 use units::systemd::deviations::DEVIATIONS;
+use units::systemd::running::RUNNING_DEVIATIONS;
 
 use crate::roff::Roff;
 use crate::template;
@@ -28,7 +29,7 @@ pub(crate) fn page(root: &Path) -> Result<String, String> {
 
 fn differences() -> String {
     let mut roff = Roff::default();
-    for one in DEVIATIONS {
+    for one in DEVIATIONS.iter().chain(RUNNING_DEVIATIONS) {
         let text = format!(
             "systemd: {}.\n\nHere: {}.\n\nWhy: {}.",
             one.original, one.here, one.why

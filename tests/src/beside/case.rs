@@ -13,7 +13,7 @@
 //! start a
 //! settle
 //! show a ActiveState Result NRestarts
-//! -- differs: why we chose otherwise
+//! -- differs: name of a row of runner-systemd(7)
 //! step: start a
 //! systemd: 0
 //! runnerd: 1
@@ -57,7 +57,7 @@ pub struct Case {
     pub steps: Vec<String>,
     /// Whether its units are forgotten when they are down, as units are that nothing names.
     pub forgets: bool,
-    /// Why both differ; empty if they do not.
+    /// The row of the tables of `units::systemd` that says why both differ; empty if they do not.
     pub reason: String,
     /// Where both differ, and how.
     pub differs: Vec<Difference>,
@@ -189,7 +189,8 @@ impl Case {
                 }
                 PartKind::Link => {
                     std::fs::create_dir_all(parent).expect("a directory for links");
-                    std::os::unix::fs::symlink(self.filled(&part.text), path).expect("a link");
+                    let target = self.filled(part.text.trim_end());
+                    std::os::unix::fs::symlink(target, path).expect("a link");
                 }
                 PartKind::Later | PartKind::Program => {}
             }

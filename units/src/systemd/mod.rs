@@ -8,6 +8,7 @@ pub(crate) mod gather;
 pub mod import;
 pub mod lenient;
 pub(crate) mod read;
+pub mod running;
 pub(crate) mod syntax;
 
 use crate::definition::Definition;
