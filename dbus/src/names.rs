@@ -16,6 +16,10 @@ pub mod interface {
     pub const SERVICE: &str = "org.unitrunner.Runner1.Service";
     /// What only sockets have.
     pub const SOCKET: &str = "org.unitrunner.Runner1.Socket";
+    /// What only timers have.
+    pub const TIMER: &str = "org.unitrunner.Runner1.Timer";
+    /// What only paths have.
+    pub const PATH: &str = "org.unitrunner.Runner1.Path";
     /// A queued or running job.
     pub const JOB: &str = "org.unitrunner.Runner1.Job";
     /// Of the D-Bus specification.

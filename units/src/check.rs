@@ -24,6 +24,8 @@ pub(crate) fn definition(definition: &Definition, place: &Place) -> Vec<Diagnost
             found.others_of_service();
         }
         UnitKind::Socket => found.socket(),
+        UnitKind::Timer => found.timer(),
+        UnitKind::Path => found.path(),
         _ => {}
     }
     found.dependencies();
@@ -359,6 +361,55 @@ impl Findings<'_> {
                 let message = format!("`{id}` makes no connections for `accept = true` to accept");
                 self.error(id, message);
             }
+        }
+    }
+
+    fn timer(&mut self) {
+        let unit = self.definition;
+        let elapses = unit.timer_spans().next().is_some()
+            || !unit.on_calendar().is_empty()
+            || unit.on_clock_change()
+            || unit.on_timezone_change();
+        if !elapses && !unit.name().is_template() {
+            let message = format!("{} never elapses", unit.name());
+            self.error(SettingId::OnCalendar, message).hint =
+                Some("set `on-calendar`, `on-boot-sec`, or another `on-…`".into());
+        }
+        if unit.persistent() && unit.on_calendar().is_empty() {
+            self.warn(
+                SettingId::Persistent,
+                "`persistent` does nothing without `on-calendar`",
+            );
+        }
+        if unit.fixed_random_delay() && unit.randomized_delay_sec().is_zero() {
+            self.warn(
+                SettingId::FixedRandomDelay,
+                "`fixed-random-delay` does nothing without `randomized-delay-sec`",
+            );
+        }
+        self.triggered();
+    }
+
+    fn path(&mut self) {
+        let unit = self.definition;
+        if unit.watched_paths().next().is_none() && !unit.name().is_template() {
+            let message = format!("{} looks for nothing", unit.name());
+            self.error(SettingId::PathExists, message).hint =
+                Some("set `path-exists`, `path-changed`, or another path".into());
+        }
+        self.triggered();
+    }
+
+    /// What a timer or path starts is of another kind.
+    fn triggered(&mut self) {
+        let unit = self.definition;
+        if let Some(triggered) = unit
+            .written_unit()
+            .filter(|name| name.kind() == unit.kind())
+        {
+            let kind = unit.kind();
+            let message = format!("`unit` is {triggered}, and a {kind} starts no other {kind}");
+            self.error(SettingId::Unit, message);
         }
     }
 

@@ -79,39 +79,41 @@ fn address_place(unit: &Definition, id: SettingId, address: &ListenAddress) -> P
     item.map_or_else(|| place(unit, id), |item| item.place.clone())
 }
 
-/// A socket starts a service, which must exist; with `accept`, its template.
+/// A socket, timer or path starts a unit, which must exist; with `accept`, its template.
 pub(crate) fn triggers(
     units: &mut Units,
     aliases: &BTreeMap<UnitName, UnitName>,
 ) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    let sockets = units
-        .values()
-        .filter(|unit| unit.kind() == UnitKind::Socket && unit.is_loaded());
-    for socket in sockets {
-        let Some(service) = socket.service() else {
+    for unit in units.values().filter(|unit| unit.is_loaded()) {
+        let Some(triggered) = unit.triggered_unit() else {
             continue;
         };
         let exists = |name: &UnitName| units.contains_key(name) || aliases.contains_key(name);
-        if exists(&service) || service.template().is_some_and(|template| exists(&template)) {
+        if exists(&triggered)
+            || triggered
+                .template()
+                .is_some_and(|template| exists(&template))
+        {
             continue;
         }
-        let message = match socket.accept() {
+        let name = unit.name();
+        let id = match unit.kind() {
+            UnitKind::Socket => SettingId::Service,
+            _ => SettingId::Unit,
+        };
+        let message = match unit.accept() {
             true => format!(
-                "{} starts an instance of {service} for each connection, and there is no such template",
-                socket.name()
+                "{name} starts an instance of {triggered} for each connection, and there is no such template"
             ),
-            false => format!(
-                "{} starts {service}, and there is no such unit",
-                socket.name()
-            ),
+            false => format!("{name} starts {triggered}, and there is no such unit"),
         };
-        let problem = Diagnostic::error(place(socket, SettingId::Service), message);
-        let hint = match socket.accept() {
-            true => format!("define it in {}@.toml", socket.name().prefix()),
-            false => "add [service] to the file, or name one in `service`".to_owned(),
+        let hint = match unit.accept() {
+            true => format!("define it in {}@.toml", name.prefix()),
+            false => format!("add [service] to the file, or name one in `{id}`"),
         };
-        found.push(problem.with_hint(hint).about(socket.name()));
+        let problem = Diagnostic::error(place(unit, id), message);
+        found.push(problem.with_hint(hint).about(name));
     }
     mark(units, &found);
     found

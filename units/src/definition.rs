@@ -10,7 +10,9 @@ use crate::dependency::Dependency;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::name::{UnitKind, UnitName};
 use crate::settings::{SettingId, Value, default_of};
-use crate::value::{Input, ListenAddress, ListenKind, NotifyAccess, ServiceType, Signal, Span};
+use crate::value::{
+    Input, ListenAddress, ListenKind, NotifyAccess, PathCheck, ServiceType, Signal, Span, TimerBase,
+};
 
 /// One text as written, and where. A scalar has one, a list one for each line or array element.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -344,7 +346,8 @@ impl Definition {
 
     /// How many activations are allowed within `trigger-limit-interval-sec`; 0 is no limit.
     pub fn trigger_limit_burst(&self) -> u32 {
-        let default = if self.accept() { 200 } else { 20 };
+        let many = self.kind() == UnitKind::Path || self.accept();
+        let default = if many { 200 } else { 20 };
         self.written_trigger_limit_burst().unwrap_or(default)
     }
 
@@ -363,6 +366,43 @@ impl Definition {
                 self.listen_sequential_packet(),
             ))
             .chain(of(ListenKind::Fifo, self.listen_fifo()))
+    }
+
+    /// The moments of a timer that count from something that happened.
+    pub fn timer_spans(&self) -> impl Iterator<Item = (TimerBase, Span)> {
+        let of = |base: TimerBase, spans: &[Span]| -> Vec<(TimerBase, Span)> {
+            spans.iter().map(|span| (base, *span)).collect()
+        };
+        of(TimerBase::Active, self.on_active_sec())
+            .into_iter()
+            .chain(of(TimerBase::Boot, self.on_boot_sec()))
+            .chain(of(TimerBase::Startup, self.on_startup_sec()))
+            .chain(of(TimerBase::UnitActive, self.on_unit_active_sec()))
+            .chain(of(TimerBase::UnitInactive, self.on_unit_inactive_sec()))
+    }
+
+    /// What a path unit looks for, and where.
+    pub fn watched_paths(&self) -> impl Iterator<Item = (PathCheck, &str)> {
+        fn of(check: PathCheck, paths: &[Box<str>]) -> impl Iterator<Item = (PathCheck, &str)> {
+            paths.iter().map(move |path| (check, &**path))
+        }
+        of(PathCheck::Exists, self.path_exists())
+            .chain(of(PathCheck::ExistsGlob, self.path_exists_glob()))
+            .chain(of(PathCheck::Changed, self.path_changed()))
+            .chain(of(PathCheck::Modified, self.path_modified()))
+            .chain(of(PathCheck::DirectoryNotEmpty, self.directory_not_empty()))
+    }
+
+    /// The unit that a socket, timer or path starts. `None` for other kinds, and where
+    /// [`Definition::service`] is none.
+    pub fn triggered_unit(&self) -> Option<UnitName> {
+        match self.kind() {
+            UnitKind::Timer | UnitKind::Path => match self.written_unit() {
+                Some(name) => Some(name.clone()),
+                None => self.name.with_kind(UnitKind::Service).ok(),
+            },
+            _ => self.service(),
+        }
     }
 
     /// The service a socket starts; with `accept` the template of which each connection gets an
@@ -405,12 +445,11 @@ impl Definition {
             ties.push((Dependency::Wants, socket.clone()));
             ties.push((Dependency::After, socket.clone()));
         }
-        if self.kind() == UnitKind::Socket
-            && !self.accept()
-            && let Some(service) = self.service()
+        if !self.accept()
+            && let Some(triggered) = self.triggered_unit()
         {
-            ties.push((Dependency::Triggers, service.clone()));
-            ties.push((Dependency::Before, service));
+            ties.push((Dependency::Triggers, triggered.clone()));
+            ties.push((Dependency::Before, triggered));
         }
         if self.is_loaded() && self.default_dependencies() {
             ties.extend(self.default_ties());

@@ -36,7 +36,7 @@ pub use load::{load, load_texts};
 pub use name::{NameProblem, UnitKind, UnitName};
 pub use settings::{ConditionKind, Section, Setting, SettingId, Value};
 pub use source::{Content, Source};
-pub use surroundings::Surroundings;
+pub use surroundings::{HostZones, Surroundings};
 pub use unit_set::{DEFAULT_TARGET, Difference, UnitSet};
 pub use value::{
     ExecLine, Input, KillMode, NotifyAccess, Output, Owner, Restart, ServiceType, Signal, Span,

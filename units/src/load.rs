@@ -242,7 +242,7 @@ impl Loader<'_> {
                 let state = LoadState::BadSetting(file.diagnostics.into());
                 return self.stand_in(stem, fragment, state);
             }
-            let message = "this file defines no unit: it has no [service], [socket] or [target]";
+            let message = "this file defines no unit: it has no [service], [socket], [timer], [path] or [target]";
             self.diagnostics
                 .push(Diagnostic::warning(Place::file(file.path), message));
             return;
@@ -393,17 +393,21 @@ fn merge(
     merged
 }
 
-/// Adds what a socket's place in its file says: its name there is its descriptors' name, and the
-/// file's unnamed service is the one it starts.
+/// Adds what a unit's place in its file says: a socket's name there is its descriptors' name, and
+/// the file's unnamed service is the one that a socket, timer or path starts.
 fn imply(mut merged: Merged, unit: &WrittenUnit, service: Option<&UnitName>) -> Merged {
-    if unit.name.kind() != UnitKind::Socket {
-        return merged;
-    }
+    let starts = match unit.name.kind() {
+        UnitKind::Socket => SettingId::Service,
+        UnitKind::Timer | UnitKind::Path => SettingId::Unit,
+        _ => return merged,
+    };
     let item = |text: &str| Item {
         text: text.into(),
         place: unit.place.clone(),
     };
-    if let Some(sub_table) = unit.sub_table.as_deref().filter(|name| !name.contains(':')) {
+    if unit.name.kind() == UnitKind::Socket
+        && let Some(sub_table) = unit.sub_table.as_deref().filter(|name| !name.contains(':'))
+    {
         // The sub-table is part of a unit's name, so it has no `:` and no `%` either.
         merged
             .settings
@@ -423,7 +427,7 @@ fn imply(mut merged: Merged, unit: &WrittenUnit, service: Option<&UnitName>) -> 
         };
         merged
             .settings
-            .entry(SettingId::Service)
+            .entry(starts)
             .or_insert_with(|| vec![item(&text)]);
     }
     merged

@@ -25,9 +25,9 @@ crate::value::words! {
         Socket = "socket",
         /// A named point that groups other units (systemd.target(5)).
         Target = "target",
-        /// Starts a unit at points in time; known by name only.
+        /// Starts a unit at points in time (systemd.timer(5)).
         Timer = "timer",
-        /// Starts a unit when a file changes; known by name only.
+        /// Starts a unit when a file changes (systemd.path(5)).
         Path = "path",
         /// A group in the resource tree (systemd.slice(5)).
         Slice = "slice",
@@ -49,7 +49,12 @@ impl UnitKind {
     pub fn is_supported(self) -> bool {
         matches!(
             self,
-            UnitKind::Service | UnitKind::Socket | UnitKind::Target | UnitKind::Slice
+            UnitKind::Service
+                | UnitKind::Socket
+                | UnitKind::Target
+                | UnitKind::Timer
+                | UnitKind::Path
+                | UnitKind::Slice
         )
     }
 }

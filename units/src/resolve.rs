@@ -7,8 +7,8 @@ use crate::check;
 use crate::definition::{Definition, Entry, Item, LoadState, Origin, UnknownEntry};
 use crate::diagnostic::{Diagnostic, Place, Severity};
 use crate::name::UnitName;
-use crate::settings::SettingId;
 use crate::settings::unsupported::Loss;
+use crate::settings::{SettingId, read_calendars};
 use crate::specifier::Specifiers;
 use crate::surroundings::Surroundings;
 use crate::systemd::lenient;
@@ -70,7 +70,7 @@ pub(crate) fn resolve(merged: Merged, around: &Surroundings) -> (Definition, Vec
     let mut entries = Vec::with_capacity(merged.settings.len());
     'settings: for (id, mut items) in merged.settings {
         let value = loop {
-            match read(id, &items, &specifiers) {
+            match read(id, &items, &specifiers, around) {
                 Ok(value) => break value,
                 // Only an instance knows what the text will be.
                 Err(_) if merged.name.is_template() && depends_on_instance(&items) => {
@@ -156,24 +156,28 @@ fn read(
     id: SettingId,
     items: &[Item],
     specifiers: &Specifiers<'_>,
+    around: &Surroundings,
 ) -> Result<crate::settings::Value, (usize, Diagnostic)> {
     let texts: Vec<&str> = items.iter().map(|item| &*item.text).collect();
-    id.row()
-        .value
-        .read(&texts, &mut |text| specifiers.expand(text))
-        .map_err(|(at, problem)| {
-            // `at` is an index the reader was given; a setting in a definition has an item.
-            let place = items
-                .get(at)
-                .or(items.first())
-                .map(|item| item.place.clone());
-            let place = place.unwrap_or_else(|| Place::file(""));
-            let found = Diagnostic {
-                hint: problem.hint,
-                ..Diagnostic::error(place, format!("`{}`: {}", id.key(), problem.message))
-            };
-            (at, found)
-        })
+    let mut expand = |text: &str| specifiers.expand(text);
+    // Only here it is known which zones there are.
+    let value = match id {
+        SettingId::OnCalendar => read_calendars(&texts, &mut expand, around.zones.get()),
+        _ => id.row().value.read(&texts, &mut expand),
+    };
+    value.map_err(|(at, problem)| {
+        // `at` is an index the reader was given; a setting in a definition has an item.
+        let place = items
+            .get(at)
+            .or(items.first())
+            .map(|item| item.place.clone());
+        let place = place.unwrap_or_else(|| Place::file(""));
+        let found = Diagnostic {
+            hint: problem.hint,
+            ..Diagnostic::error(place, format!("`{}`: {}", id.key(), problem.message))
+        };
+        (at, found)
+    })
 }
 
 fn depends_on_instance(items: &[Item]) -> bool {
@@ -200,7 +204,7 @@ pub(crate) fn instantiate(
         let mut items = entry.items.to_vec();
         // An instance cannot take back what its template says: without a value it has the default.
         let value = loop {
-            match read(entry.id, &items, &specifiers) {
+            match read(entry.id, &items, &specifiers, around) {
                 Ok(value) => break value,
                 Err((at, problem)) => match lenient::without(entry.id, &items, at, &problem) {
                     Some((left, warning)) => {

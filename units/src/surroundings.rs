@@ -1,6 +1,11 @@
 //! What a definition may know of the world it is read in. The caller fills it in; nothing in this
 //! crate asks the system.
 
+use std::fmt;
+use std::sync::Arc;
+
+use crate::value::{NoZones, Zones};
+
 /// The host and account units are resolved for, mostly for specifiers. An empty text means the
 /// caller does not know: a specifier that needs it is then an error.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -61,7 +66,47 @@ pub struct Surroundings {
     pub is_root: bool,
     /// Whether every unit is loaded without what is not supported, as `ignore-unsupported` has it.
     pub ignore_unsupported: bool,
+    /// The time zones that calendar expressions may name.
+    pub zones: HostZones,
 }
+
+/// The time zones of a host, shared.
+#[derive(Clone)]
+pub struct HostZones(Arc<dyn Zones + Send + Sync>);
+
+impl HostZones {
+    /// These.
+    pub fn new(zones: impl Zones + Send + Sync + 'static) -> HostZones {
+        HostZones(Arc::new(zones))
+    }
+
+    /// To read expressions with.
+    pub fn get(&self) -> &dyn Zones {
+        &*self.0
+    }
+}
+
+/// None but UTC.
+impl Default for HostZones {
+    fn default() -> HostZones {
+        HostZones::new(NoZones)
+    }
+}
+
+impl fmt::Debug for HostZones {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HostZones")
+    }
+}
+
+/// Which zones there are is no part of what a host is: two that differ in nothing else are equal.
+impl PartialEq for HostZones {
+    fn eq(&self, _: &HostZones) -> bool {
+        true
+    }
+}
+
+impl Eq for HostZones {}
 
 impl Surroundings {
     /// What stands in tests and in `check` where the host does not matter: a host named
@@ -97,6 +142,7 @@ impl Surroundings {
             image_version: String::new(),
             is_root: true,
             ignore_unsupported: false,
+            zones: HostZones::default(),
         }
     }
 }

@@ -328,7 +328,7 @@ impl UnitSet {
     }
 }
 
-/// The units a definition names in its dependencies, and the one a socket starts.
+/// The units a definition names in its dependencies, and the one it triggers.
 fn names_in(unit: &Definition) -> Vec<UnitName> {
     let mut names = Vec::new();
     if unit.name().is_template() {
@@ -339,7 +339,7 @@ fn names_in(unit: &Definition) -> Vec<UnitName> {
     }
     names.extend(unit.sockets().iter().cloned());
     if !unit.accept() {
-        names.extend(unit.service());
+        names.extend(unit.triggered_unit());
     }
     names
 }
@@ -439,8 +439,10 @@ fn autostart(units: &BTreeMap<UnitName, Arc<Definition>>, links: &mut Links) {
         return;
     };
     for (name, unit) in units {
-        let can = matches!(unit.kind(), UnitKind::Service | UnitKind::Socket)
-            && !name.is_template()
+        let can = matches!(
+            unit.kind(),
+            UnitKind::Service | UnitKind::Socket | UnitKind::Timer | UnitKind::Path
+        ) && !name.is_template()
             && unit.load_state != LoadState::Masked;
         let said = unit.is_set(SettingId::Autostart);
         let installed = [unit.wanted_by(), unit.required_by(), unit.upheld_by()]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use dbus::names::interface::{JOB, MANAGER, SERVICE, SOCKET, UNIT};
+use dbus::names::interface::{JOB, MANAGER, PATH, SERVICE, SOCKET, TIMER, UNIT};
 
 use crate::{completions, interface, schema, settings, supervisord, systemd, verbs};
 
@@ -43,6 +43,12 @@ const OUTPUTS: &[(&str, Maker)] = &[
     }),
     ("contrib/dbus/org.unitrunner.Runner1.Socket.xml", |_| {
         Ok(interface::xml(SOCKET))
+    }),
+    ("contrib/dbus/org.unitrunner.Runner1.Timer.xml", |_| {
+        Ok(interface::xml(TIMER))
+    }),
+    ("contrib/dbus/org.unitrunner.Runner1.Path.xml", |_| {
+        Ok(interface::xml(PATH))
     }),
     ("contrib/dbus/org.unitrunner.Runner1.Job.xml", |_| {
         Ok(interface::xml(JOB))

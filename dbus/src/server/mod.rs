@@ -49,6 +49,8 @@ pub const INTERFACES: &[(&str, &str)] = &[
     (crate::names::interface::UNIT, "What every unit has"),
     (crate::names::interface::SERVICE, "What only services have"),
     (crate::names::interface::SOCKET, "What only sockets have"),
+    (crate::names::interface::TIMER, "What only timers have"),
+    (crate::names::interface::PATH, "What only paths have"),
     (crate::names::interface::JOB, "A queued or running job"),
 ];
 

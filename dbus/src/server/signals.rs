@@ -7,7 +7,7 @@ use zbus::{Message, Variant};
 use super::OWN_UNIQUE;
 use super::methods::{Argument, arguments, object};
 use super::properties::{self, Emits, Subject, UnitFacts};
-use crate::names::interface::{MANAGER, PROPERTIES, SERVICE, SOCKET, UNIT};
+use crate::names::interface::{MANAGER, PATH, PROPERTIES, SERVICE, SOCKET, TIMER, UNIT};
 use crate::names::{ROOT, job_path, unit_path};
 use crate::wire;
 
@@ -114,6 +114,8 @@ pub(super) fn interfaces_of(kind: UnitKind) -> &'static [&'static str] {
     match kind {
         UnitKind::Service => &[SERVICE, UNIT],
         UnitKind::Socket => &[SOCKET, UNIT],
+        UnitKind::Timer => &[TIMER, UNIT],
+        UnitKind::Path => &[PATH, UNIT],
         _ => &[UNIT],
     }
 }

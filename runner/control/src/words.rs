@@ -61,6 +61,8 @@ words! {
         Failed = "failed",
         AutoRestart = "auto-restart",
         Listening = "listening",
+        Waiting = "waiting",
+        Elapsed = "elapsed",
         Active = "active",
     }
     UnitResult {
@@ -76,6 +78,7 @@ words! {
         StartLimitHit = "start-limit-hit",
         ServiceStartLimitHit = "service-start-limit-hit",
         TriggerLimitHit = "trigger-limit-hit",
+        UnitStartLimitHit = "unit-start-limit-hit",
     }
     SystemState {
         Starting = "starting",

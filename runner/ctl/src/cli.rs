@@ -65,6 +65,12 @@ pub enum Verb {
     ListUnits(ListUnitsArgs),
     /// List what is listened on, and the units a connection starts
     ListSockets(PatternArgs),
+    /// List timers by when they elapse next, and the units they start
+    ///
+    /// Moments are those of the settings; a timer may elapse later than that by its accuracy-sec.
+    ListTimers(PatternArgs),
+    /// List what path units look for, and the units they start
+    ListPaths(PatternArgs),
     /// List queued and running jobs
     ListJobs(PatternArgs),
     /// Show what units need, as a tree

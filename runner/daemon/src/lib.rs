@@ -2,6 +2,7 @@
 //! from this one program; `main.rs` chooses which of them to be.
 
 pub mod cgroup;
+pub mod clock;
 pub mod condition;
 pub mod keeper;
 pub mod link;
@@ -12,11 +13,13 @@ pub mod memory;
 pub mod notify;
 pub mod now;
 pub mod options;
+pub mod path;
 mod place;
 pub mod process;
 pub mod reason;
 pub mod runtime_dir;
 pub mod socket;
+pub mod stamp;
 pub mod store;
 pub mod supervisord;
 pub mod surroundings;

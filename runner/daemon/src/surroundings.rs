@@ -1,10 +1,16 @@
 //! What units may know of this host and of us.
 
 use std::env;
+use std::path::Path;
 
+use engine::Host;
+use engine::clock::Monotonic;
 use nix::sys::utsname::uname;
-use units::Surroundings;
+use units::disk::zoneinfo::{self, ZoneInfo};
+use units::value::Zones as _;
+use units::{HostZones, Surroundings};
 
+use crate::now;
 use crate::users::Accounts;
 
 /// Looks around once.
@@ -101,6 +107,7 @@ pub fn here() -> Surroundings {
         lasting_temporary_directory: temporary("/var/tmp"),
         is_root,
         ignore_unsupported: false,
+        zones: HostZones::new(zones()),
     }
 }
 
@@ -126,6 +133,51 @@ fn of_release(text: &str, name: &str) -> String {
         .iter()
         .find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote));
     bare.unwrap_or(value).to_owned()
+}
+
+/// The time zones of this host. Reads a file.
+#[must_use]
+pub fn zones() -> ZoneInfo {
+    let tz = env::var("TZ").ok();
+    let now = now::read().realtime.0 / 1_000_000;
+    ZoneInfo::new(
+        Path::new(zoneinfo::DIRECTORY),
+        Path::new(zoneinfo::LOCAL),
+        tz.as_deref(),
+        i64::try_from(now).unwrap_or(i64::MAX),
+    )
+}
+
+/// What timers have to know of this host, for a keeper of this pid.
+#[must_use]
+pub fn host(around: &Surroundings, keeper: u32) -> Host {
+    // Who has no machine id, as many a container, has a name at least.
+    let name = match around.machine_id.is_empty() {
+        true => &around.host_name,
+        false => &around.machine_id,
+    };
+    let number = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |bits, byte| {
+        (bits ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    Host {
+        zone: zones().local().clone(),
+        number,
+        // The monotonic clock began with the machine, which is not what a container calls boot.
+        booted: (!is_container(keeper)).then_some(Monotonic(0)),
+    }
+}
+
+/// Whether this is a container, by the signs that those who make them leave (systemd.io,
+/// "Container Interface").
+fn is_container(keeper: u32) -> bool {
+    let signs = [
+        "/run/systemd/container",
+        "/run/.containerenv",
+        "/.dockerenv",
+    ];
+    keeper == 1
+        || !variable("container").is_empty()
+        || signs.iter().any(|sign| Path::new(sign).exists())
 }
 
 fn variable(name: &str) -> String {

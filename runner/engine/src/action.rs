@@ -5,7 +5,7 @@ use units::value::{Condition, ExecLine, Probe, Signal, Span};
 use units::{ConditionKind, UnitName};
 
 use crate::change::Change;
-use crate::clock::Monotonic;
+use crate::clock::{Monotonic, Realtime};
 use crate::command::{Answer, Refusal};
 use crate::ticket::{BatchId, ConnectionId, Invocation, RequestId, Ticket};
 
@@ -141,6 +141,47 @@ pub enum Action {
         unit: UnitName,
         /// What to find out, in the order of the answer.
         tests: Vec<Test>,
+    },
+    /// Say when a persistent timer last elapsed. Repeatable. Answered by `StampRead`.
+    ReadStamp {
+        /// For the answer.
+        ticket: Ticket,
+        /// The timer.
+        unit: UnitName,
+    },
+    /// Keep when a persistent timer last elapsed. Repeatable.
+    WriteStamp {
+        /// The timer.
+        unit: UnitName,
+        /// When.
+        at: Realtime,
+    },
+    /// Wake the machine from suspend at this moment for a timer, instead of any earlier wish of
+    /// its; `None` for none. Repeatable.
+    WakeSystem {
+        /// The timer.
+        unit: UnitName,
+        /// When.
+        at: Option<Realtime>,
+    },
+    /// Look at the paths of a path unit, and watch them until one of them is as it should be or
+    /// changes. Repeatable. Answered by `PathFound`, with `PathsWatched` before it where none was
+    /// found at once, or by `PathsFailed`.
+    WatchPaths {
+        /// For the answers; an earlier one of the unit is not answered any more.
+        ticket: Ticket,
+        /// The path unit.
+        unit: UnitName,
+        /// Make directories that are missing first, if the unit is to have that.
+        make_directories: bool,
+        /// What the paths looked like when they were watched last: what differs from that has
+        /// changed. Empty where only what happens from now on is a change.
+        seen: Vec<u64>,
+    },
+    /// Watch the paths of a path unit no more. Repeatable.
+    UnwatchPaths {
+        /// The path unit.
+        unit: UnitName,
     },
     /// Read all unit files. Repeatable. Answered by `UnitsRead`.
     ReadUnits {

@@ -7,29 +7,45 @@ use crate::change::Change;
 use crate::event::Peer;
 use crate::job::{JobKind, JobMode};
 use crate::machine::Closing;
+use crate::path_unit::PathEvent;
 use crate::socket::SocketEvent;
 use crate::state::{Connection, UnitState};
 use crate::ticket::ConnectionId;
+use crate::timer_unit::TimerEvent;
 use crate::view::systemd::ActiveState;
 use crate::{Engine, Ticket};
 
 impl Engine {
-    /// A connection waits at a socket: its service is started.
-    pub(crate) fn trigger(&mut self, socket: &UnitName) {
+    /// A connection waits at a socket, a timer has elapsed or a path was found: its unit is started.
+    pub(crate) fn trigger(&mut self, trigger: &UnitName) {
         if self.state.meta().closing != Closing::No {
             return;
         }
-        for service in self.definitions.related(socket, Effect::Trigger) {
+        let units = self.definitions.related(trigger, Effect::Trigger);
+        if units.is_empty() {
+            self.trigger_refused(trigger, "there is no unit for it to start");
+        }
+        for unit in units {
             let on_its_way = matches!(
-                self.state.active(&service),
+                self.state.active(&unit),
                 ActiveState::Active | ActiveState::Reloading | ActiveState::Activating
             );
             if on_its_way {
                 continue;
             }
-            if let Err(refusal) = self.submit(&service, JobKind::Start, JobMode::Replace) {
-                self.socket_step(socket, SocketEvent::TriggerRefused(refusal.to_string()));
+            match self.submit(&unit, JobKind::Start, JobMode::Replace) {
+                Ok(job) => self.note_trigger(trigger, &unit, job),
+                Err(refusal) => self.trigger_refused(trigger, &refusal.to_string()),
             }
+        }
+    }
+
+    fn trigger_refused(&mut self, trigger: &UnitName, why: &str) {
+        let why = why.to_owned();
+        match trigger.kind() {
+            UnitKind::Timer => self.timer_step(trigger, TimerEvent::TriggerRefused(why)),
+            UnitKind::Path => self.path_step(trigger, PathEvent::TriggerRefused(why)),
+            _ => self.socket_step(trigger, SocketEvent::TriggerRefused(why)),
         }
     }
 

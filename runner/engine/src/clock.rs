@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct Monotonic(pub u64);
 
-/// Microseconds since the epoch (`CLOCK_REALTIME`). Only ever displayed.
+/// Microseconds since the epoch (`CLOCK_REALTIME`): displayed, and what calendars are about.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
@@ -22,7 +22,7 @@ pub struct Realtime(pub u64);
 pub struct Now {
     /// For every deadline and duration.
     pub monotonic: Monotonic,
-    /// For display.
+    /// For display, and for calendars.
     pub realtime: Realtime,
 }
 

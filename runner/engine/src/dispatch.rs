@@ -9,10 +9,12 @@ use crate::event::Event;
 use crate::job::JobKind;
 use crate::machine::Context;
 use crate::notify::{Message, Watchdog};
+use crate::path_unit::{self, PathEvent};
 use crate::service::{self, ServiceEvent};
 use crate::socket::{self, SocketEvent};
 use crate::state::Machine;
 use crate::target::{self, TargetEvent};
+use crate::timer_unit::{self, Around, TimerEvent};
 use crate::{Engine, Ticket};
 
 impl Engine {
@@ -37,7 +39,7 @@ impl Engine {
             }
             Event::TimerFired { ticket } => match self.job_timers.remove(&ticket) {
                 Some(job) => self.job_timed_out(job),
-                None => self.answer(ticket, true, ServiceEvent::Timer(ticket)),
+                None => self.timer_fired(ticket),
             },
             Event::Signalled { ticket } => {
                 self.answer(ticket, true, ServiceEvent::Signalled(ticket))
@@ -56,6 +58,31 @@ impl Engine {
             Event::ListenFailed { ticket, message } => {
                 if let Some(unit) = self.routes.get(&ticket).cloned() {
                     self.socket_step(&unit, SocketEvent::ListenFailed { ticket, message });
+                }
+            }
+            Event::StampRead { ticket, at } => {
+                if let Some(unit) = self.routes.remove(&ticket) {
+                    self.timer_step(&unit, TimerEvent::StampRead { ticket, at });
+                }
+            }
+            Event::ClockSet => self.for_each_timer(&TimerEvent::ClockSet),
+            Event::ZoneChanged { zone } => {
+                self.host.zone = zone;
+                self.for_each_timer(&TimerEvent::ZoneChanged);
+            }
+            Event::PathsWatched { ticket, seen } => {
+                if let Some(unit) = self.routes.get(&ticket).cloned() {
+                    self.path_step(&unit, PathEvent::Watched { ticket, seen });
+                }
+            }
+            Event::PathFound { ticket, path } => {
+                if let Some(unit) = self.routes.remove(&ticket) {
+                    self.path_step(&unit, PathEvent::Found { ticket, path });
+                }
+            }
+            Event::PathsFailed { ticket, message } => {
+                if let Some(unit) = self.routes.remove(&ticket) {
+                    self.path_step(&unit, PathEvent::WatchFailed { ticket, message });
                 }
             }
             Event::Connected { unit } => self.socket_step(&unit, SocketEvent::Connected),
@@ -126,7 +153,7 @@ impl Engine {
                 Machine::Service(state) => {
                     Machine::Service(Box::new(service::step(cx, *state, event)))
                 }
-                other @ (Machine::Socket(_) | Machine::Target(_)) => other,
+                other => other,
             });
         }
     }
@@ -138,7 +165,49 @@ impl Engine {
                 Machine::Socket(state) => {
                     Machine::Socket(Box::new(socket::step(cx, *state, event)))
                 }
-                other @ (Machine::Service(_) | Machine::Target(_)) => other,
+                other => other,
+            });
+        }
+    }
+
+    fn timer_fired(&mut self, ticket: Ticket) {
+        match self.routes.get(&ticket).cloned() {
+            Some(unit) if unit.kind() == UnitKind::Timer => {
+                self.routes.remove(&ticket);
+                self.timer_step(&unit, TimerEvent::Fired(ticket));
+            }
+            _ => self.answer(ticket, true, ServiceEvent::Timer(ticket)),
+        }
+    }
+
+    /// One step of a timer unit. Units of other kinds do not hear it.
+    pub(crate) fn timer_step(&mut self, unit: &UnitName, event: TimerEvent) {
+        if unit.kind() == UnitKind::Timer {
+            let triggered = self.unit_of_timer(unit);
+            let host = self.host.clone();
+            let begun = self.begun();
+            self.step(unit, true, |cx, machine| match machine {
+                Machine::Timer(state) => {
+                    let around = Around {
+                        zone: &host.zone,
+                        host: host.number,
+                        booted: host.booted.unwrap_or(begun),
+                        begun,
+                        unit: triggered,
+                    };
+                    Machine::Timer(Box::new(timer_unit::step(cx, around, *state, event)))
+                }
+                other => other,
+            });
+        }
+    }
+
+    /// One step of a path unit. Units of other kinds do not hear it.
+    pub(crate) fn path_step(&mut self, unit: &UnitName, event: PathEvent) {
+        if unit.kind() == UnitKind::Path {
+            self.step(unit, true, |cx, machine| match machine {
+                Machine::Path(state) => Machine::Path(Box::new(path_unit::step(cx, *state, event))),
+                other => other,
             });
         }
     }
@@ -147,7 +216,7 @@ impl Engine {
     pub(crate) fn target_step(&mut self, unit: &UnitName, event: TargetEvent) {
         self.step(unit, true, |cx, machine| match machine {
             Machine::Target(state) => Machine::Target(target::step(cx, state, event)),
-            other @ (Machine::Service(_) | Machine::Socket(_)) => other,
+            other => other,
         });
     }
 
@@ -222,13 +291,18 @@ impl Engine {
                 | Action::WatchEmpty { ticket, .. }
                 | Action::Probe { ticket, .. }
                 | Action::Listen { ticket, .. }
+                | Action::ReadStamp { ticket, .. }
+                | Action::WatchPaths { ticket, .. }
                 | Action::SetTimer { ticket, .. } => {
                     self.routes.insert(*ticket, unit.clone());
                 }
                 Action::CancelTimer { ticket } | Action::EndProbe { ticket } => {
                     self.routes.remove(ticket);
                 }
-                Action::Unlisten { .. }
+                Action::WriteStamp { .. }
+                | Action::WakeSystem { .. }
+                | Action::UnwatchPaths { .. }
+                | Action::Unlisten { .. }
                 | Action::Release { .. }
                 | Action::ClearAway { .. }
                 | Action::Watch { .. }
@@ -258,6 +332,11 @@ impl Engine {
         spawn.invocation = unit.invocation;
         if let [(_, variables)] = unit.started_by.as_slice() {
             spawn.environment.extend(variables.iter().cloned());
+        }
+        if let Some(triggered) = &unit.triggered_by {
+            spawn
+                .environment
+                .extend(triggered.environment.iter().cloned());
         }
         if let Some(connection) = &unit.connection {
             spawn

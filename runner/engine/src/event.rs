@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use units::civil::TimeZone;
 use units::{Diagnostic, UnitName, UnitSet};
 
-use crate::clock::Monotonic;
+use crate::clock::{Monotonic, Realtime};
 use crate::command::Command;
 use crate::notify::Message;
 use crate::ticket::{BatchId, ConnectionId, RequestId, Ticket};
@@ -154,6 +155,42 @@ pub enum Event {
     ShutdownRequested {
         /// What the whole program shall exit with.
         status: u8,
+    },
+    /// What `ReadStamp{ticket}` found.
+    StampRead {
+        /// Of the `ReadStamp`.
+        ticket: Ticket,
+        /// When the timer last elapsed; `None` if there is no stamp.
+        at: Option<Realtime>,
+    },
+    /// Real time made a jump against monotonic time, or the machine slept.
+    ClockSet,
+    /// Local time is that of another zone.
+    ZoneChanged {
+        /// This one.
+        zone: TimeZone,
+    },
+    /// The paths of `WatchPaths{ticket}` are watched, and none of them is as it should be.
+    PathsWatched {
+        /// Of the `WatchPaths`.
+        ticket: Ticket,
+        /// What each of them looks like, for the `seen` of a `WatchPaths` after a recovery.
+        seen: Vec<u64>,
+    },
+    /// One of the paths of `WatchPaths{ticket}` is as it should be, or has changed: nobody looks any
+    /// more.
+    PathFound {
+        /// Of the `WatchPaths`.
+        ticket: Ticket,
+        /// The path.
+        path: String,
+    },
+    /// The paths of `WatchPaths{ticket}` cannot be watched.
+    PathsFailed {
+        /// Of the `WatchPaths`.
+        ticket: Ticket,
+        /// A sentence with the path and the reason.
+        message: String,
     },
     /// The action of this ticket can be done at most once, and after a recovery nobody knows
     /// whether it was done.

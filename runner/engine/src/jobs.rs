@@ -13,11 +13,13 @@ use crate::command::{Answer, Refusal};
 use crate::job::merge::{collapsed, conflicting, covers, merged};
 use crate::job::{JobId, JobKind, JobMode, JobResult, RESULT_KEPT};
 use crate::machine::Closing;
+use crate::path_unit::PathEvent;
 use crate::service::{Phase, ServiceEvent};
 use crate::socket::SocketEvent;
 use crate::state::{EndedJob, Job, UnitState};
 use crate::target::TargetEvent;
 use crate::timer::Timer;
+use crate::timer_unit::TimerEvent;
 use crate::transaction::{self, World};
 use crate::view::systemd::ActiveState;
 
@@ -275,6 +277,8 @@ impl Engine {
         match unit.kind() {
             UnitKind::Service => self.service_step(unit, ServiceEvent::Stop),
             UnitKind::Socket => self.socket_step(unit, SocketEvent::Stop),
+            UnitKind::Timer => self.timer_step(unit, TimerEvent::Stop),
+            UnitKind::Path => self.path_step(unit, PathEvent::Stop),
             _ => {
                 self.target_step(unit, TargetEvent::Stop);
             }
@@ -333,7 +337,10 @@ impl Engine {
             return self.finish_job(id, JobResult::Failed);
         }
         self.set_running(id);
-        let limited = matches!(unit.kind(), UnitKind::Service | UnitKind::Socket);
+        let limited = matches!(
+            unit.kind(),
+            UnitKind::Service | UnitKind::Socket | UnitKind::Timer | UnitKind::Path
+        );
         let (interval, burst) = (
             definition.start_limit_interval_sec(),
             definition.start_limit_burst(),
@@ -350,6 +357,8 @@ impl Engine {
             );
             match unit.kind() {
                 UnitKind::Socket => self.socket_step(unit, SocketEvent::Limited),
+                UnitKind::Timer => self.timer_step(unit, TimerEvent::Limited),
+                UnitKind::Path => self.path_step(unit, PathEvent::Limited),
                 _ => self.service_step(unit, ServiceEvent::Limited),
             }
             self.revisit.insert(unit.clone());
@@ -375,10 +384,18 @@ impl Engine {
         if follows_its_file {
             meta.stale.remove(unit);
         }
-        self.state.unit_mut(unit).invocation = invocation;
+        let state = self.state.unit_mut(unit);
+        state.invocation = invocation;
+        // Whoever starts it now, it is not who triggered it then.
+        state.triggered_by.take_if(|by| by.job != id);
         match unit.kind() {
             UnitKind::Service => self.service_step(unit, ServiceEvent::Start),
             UnitKind::Socket => self.socket_step(unit, SocketEvent::Start),
+            UnitKind::Timer => self.timer_step(unit, TimerEvent::Start),
+            UnitKind::Path => {
+                let unit_runs = self.unit_of_path_runs(unit);
+                self.path_step(unit, PathEvent::Start { unit_runs });
+            }
             _ => {
                 self.target_step(unit, TargetEvent::Start);
             }

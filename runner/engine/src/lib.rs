@@ -30,6 +30,7 @@ mod machine;
 mod needs;
 pub mod notify;
 mod order;
+mod path_unit;
 mod react;
 mod record;
 mod recover;
@@ -43,12 +44,15 @@ mod state;
 mod target;
 pub mod ticket;
 mod timer;
+mod timer_unit;
 mod transaction;
+mod triggering;
 pub mod view;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use units::civil::TimeZone;
 use units::{Definition, Diagnostic, UnitName, UnitSet};
 
 pub use action::Action;
@@ -79,6 +83,8 @@ pub struct Engine {
     /// What there was to say about them when they were read.
     diagnostics: Arc<Vec<Diagnostic>>,
     state: State,
+    /// What timers have to know of the machine.
+    host: Host,
     /// Everything below can be computed again, or is drained before [`Engine::handle`] returns.
     now: Now,
     /// The units that wait for an answer.
@@ -131,10 +137,33 @@ pub struct Found {
     pub connections: Vec<ConnectionId>,
     /// Names of stored descriptors of each unit, newest first.
     pub stored: Vec<(UnitName, Vec<String>)>,
+    /// The machine, as it is now.
+    pub host: Host,
     /// 128 random bits, used when there are no records yet.
     pub seed: u128,
     /// What is started when there are no records yet; `None` is `default.target`.
     pub target: Option<UnitName>,
+}
+
+/// What timers have to know of the machine.
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// Where local time is.
+    pub zone: TimeZone,
+    /// A number that stays the same, and is another one on each machine.
+    pub number: u64,
+    /// When it was booted; `None` in a container, where boot is our own start.
+    pub booted: Option<Monotonic>,
+}
+
+impl Default for Host {
+    fn default() -> Host {
+        Host {
+            zone: TimeZone::UTC,
+            number: 0,
+            booted: None,
+        }
+    }
 }
 
 impl Engine {
@@ -153,6 +182,7 @@ impl Engine {
             candidate: None,
             diagnostics,
             state: State::default(),
+            host: found.host.clone(),
             now,
             routes: BTreeMap::new(),
             queue: Queue::default(),

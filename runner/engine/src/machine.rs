@@ -52,7 +52,7 @@ pub(crate) struct Move {
 pub(crate) enum Wish {
     /// The delay is over: queue a restart job for this unit.
     Restart,
-    /// A connection came in: start the service of this socket.
+    /// A connection came in, or a timer or path wants its unit: start what this one triggers.
     Trigger,
     /// What was shown of the unit changed, though its state did not.
     Refresh,

@@ -272,6 +272,7 @@ impl Engine {
             self.tell_sockets(unit);
         }
         self.look_at_needs(unit, active, has_job);
+        self.tell_timers_and_paths(unit);
         if is_down && !has_job {
             self.forget_starts(unit);
             self.forget_failure(unit);

@@ -7,11 +7,13 @@ use units::{UnitName, UnitSet};
 use crate::action::{Action, Level, MessageId, Target};
 use crate::change::Change;
 use crate::job::{JobId, JobKind, JobMode, JobResult};
+use crate::path_unit::PathEvent;
 use crate::record::{self, Unreadable};
 use crate::service::{self, Child, ServiceEvent, Trace};
 use crate::socket::SocketEvent;
 use crate::state::{Machine, UnitState};
 use crate::ticket::ConnectionId;
+use crate::timer_unit::TimerEvent;
 use crate::{Engine, Found, Ticket};
 
 /// Where boot goes.
@@ -31,6 +33,12 @@ impl Engine {
                     self.log(None, Level::Error, MessageId::Other, text);
                 }
             }
+        }
+        let now = self.now;
+        let meta = self.state.meta_mut();
+        if meta.started && meta.begun.is_none() {
+            // Records from before there were timers.
+            meta.begun = Some(now);
         }
         let highest = found.highest.max(self.highest_known_ticket(&found));
         self.state.meta_mut().mint.skip_to(highest);
@@ -152,7 +160,7 @@ impl Engine {
                         Machine::Service(state) => {
                             Machine::Service(Box::new(service::resume(cx, *state, trace)))
                         }
-                        other @ (Machine::Socket(_) | Machine::Target(_)) => other,
+                        other => other,
                     });
                     // Mostly nothing was different, and its record says so already.
                     if self.state.unit(name).and_then(UnitState::service) != Some(&*before) {
@@ -170,6 +178,8 @@ impl Engine {
                     }
                 }
                 Machine::Socket(_) => self.socket_step(name, SocketEvent::Resume),
+                Machine::Timer(_) => self.timer_step(name, TimerEvent::Resume),
+                Machine::Path(_) => self.path_step(name, PathEvent::Resume),
                 Machine::Target(_) => {}
             }
             self.test_again(name);
@@ -207,6 +217,8 @@ impl Engine {
         match &state.machine {
             Machine::Service(service) => tickets.extend(service.tickets()),
             Machine::Socket(socket) => tickets.extend(socket.phase.listen()),
+            Machine::Timer(timer) => tickets.extend(timer.phase.tickets()),
+            Machine::Path(path) => tickets.extend(path.phase.watch()),
             Machine::Target(_) => {}
         }
         for ticket in tickets {
@@ -249,7 +261,10 @@ impl Engine {
 
     /// The first start, or one that is like it.
     pub(crate) fn boot(&mut self) {
-        self.state.meta_mut().started = true;
+        let now = self.now;
+        let meta = self.state.meta_mut();
+        meta.started = true;
+        meta.begun = Some(now);
         for group in self.definitions.set().groups() {
             let change = Change::GroupAdded(group.name);
             self.actions.push(Action::Publish(change));

@@ -154,6 +154,7 @@ impl Engine {
                 stale.insert(name.clone());
             }
         }
+        let mut redefined = Vec::new();
         for (name, difference) in old.diff(&units) {
             match difference {
                 Difference::Added => {
@@ -174,7 +175,8 @@ impl Engine {
                     if listens && Engine::moves_a_socket(&settings) {
                         stale.insert(name.clone());
                     }
-                    self.refresh.insert(name);
+                    self.refresh.insert(name.clone());
+                    redefined.push(name);
                 }
             }
         }
@@ -193,6 +195,9 @@ impl Engine {
         stale.extend(lagging);
         self.state.meta_mut().stale = stale;
         self.put_in_force(units, kept);
+        for unit in redefined {
+            self.redefine_trigger(&unit);
+        }
         self.candidate = None;
         self.state.meta_mut().staged = false;
         self.publish_groups(&groups);

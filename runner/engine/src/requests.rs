@@ -11,10 +11,12 @@ use crate::job::merge::collapsed;
 use crate::job::{JobId, JobKind, JobMode, JobResult};
 use crate::limit::Limit;
 use crate::machine::Closing;
+use crate::path_unit::PathEvent;
 use crate::reload::Reading;
 use crate::service::{Child, ServiceEvent};
 use crate::socket::SocketEvent;
 use crate::ticket::RequestId;
+use crate::timer_unit::TimerEvent;
 use crate::transaction::expand;
 use crate::view::systemd::ActiveState;
 
@@ -232,6 +234,8 @@ impl Engine {
             match unit.kind() {
                 UnitKind::Service => self.service_step(&unit, ServiceEvent::ResetFailed),
                 UnitKind::Socket => self.socket_step(&unit, SocketEvent::ResetFailed),
+                UnitKind::Timer => self.timer_step(&unit, TimerEvent::ResetFailed),
+                UnitKind::Path => self.path_step(&unit, PathEvent::ResetFailed),
                 _ => {}
             }
         }

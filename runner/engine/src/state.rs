@@ -14,11 +14,13 @@ use crate::condition::Tested;
 use crate::job::{JobId, JobKind, JobMode, JobResult};
 use crate::limit::Limit;
 use crate::machine::Closing;
+use crate::path_unit::PathUnit;
 use crate::service::Service;
 use crate::socket::Socket;
 use crate::target::Target;
 use crate::ticket::{ConnectionId, Invocation};
 use crate::timer::{Mint, Timer};
+use crate::timer_unit::TimerUnit;
 use crate::view::systemd::{ActiveState, SubState};
 
 /// The state of the whole.
@@ -64,6 +66,9 @@ pub(crate) struct UnitState {
     /// Whose failure started it (`on-failure`), and the variables that say so.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) started_by: Vec<(UnitName, Vec<(String, String)>)>,
+    /// The timer or path that started it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) triggered_by: Option<TriggeredBy>,
     /// The connection it serves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) connection: Option<Connection>,
@@ -102,6 +107,7 @@ impl<'de> Visitor<'de> for Fields {
                 "starts" => unit.starts = map.next_value()?,
                 "start_limit_hit" => unit.start_limit_hit = map.next_value()?,
                 "started_by" => unit.started_by = map.next_value()?,
+                "triggered_by" => unit.triggered_by = map.next_value()?,
                 "connection" => unit.connection = map.next_value()?,
                 "tested" => unit.tested = map.next_value()?,
                 _ => drop(unit.unread.insert(key, map.next_value()?)),
@@ -109,6 +115,15 @@ impl<'de> Visitor<'de> for Fields {
         }
         Ok(unit)
     }
+}
+
+/// What a timer or path tells the unit that it starts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct TriggeredBy {
+    /// The job: a start by any other is not by the trigger.
+    pub(crate) job: JobId,
+    /// `TRIGGER_UNIT` and its like.
+    pub(crate) environment: Vec<(String, String)>,
 }
 
 /// An accepted connection and its instance.
@@ -128,6 +143,8 @@ pub(crate) struct Connection {
 pub(crate) enum Machine {
     Service(Box<Service>),
     Socket(Box<Socket>),
+    Timer(Box<TimerUnit>),
+    Path(Box<PathUnit>),
     Target(Target),
 }
 
@@ -144,6 +161,8 @@ impl Machine {
         match kind {
             UnitKind::Service => Machine::Service(Box::default()),
             UnitKind::Socket => Machine::Socket(Box::default()),
+            UnitKind::Timer => Machine::Timer(Box::default()),
+            UnitKind::Path => Machine::Path(Box::default()),
             _ => Machine::default(),
         }
     }
@@ -152,6 +171,8 @@ impl Machine {
         match self {
             Machine::Service(service) => service.phase.states(),
             Machine::Socket(socket) => socket.phase.states(),
+            Machine::Timer(timer) => timer.phase.states(),
+            Machine::Path(path) => path.phase.states(),
             Machine::Target(target) => target.states(),
         }
     }
@@ -172,14 +193,28 @@ impl UnitState {
     pub(crate) fn service(&self) -> Option<&Service> {
         match &self.machine {
             Machine::Service(service) => Some(service),
-            Machine::Socket(_) | Machine::Target(_) => None,
+            _ => None,
         }
     }
 
     pub(crate) fn socket(&self) -> Option<&Socket> {
         match &self.machine {
             Machine::Socket(socket) => Some(socket),
-            Machine::Service(_) | Machine::Target(_) => None,
+            _ => None,
+        }
+    }
+
+    pub(crate) fn timer(&self) -> Option<&TimerUnit> {
+        match &self.machine {
+            Machine::Timer(timer) => Some(timer),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn path(&self) -> Option<&PathUnit> {
+        match &self.machine {
+            Machine::Path(path) => Some(path),
+            _ => None,
         }
     }
 }
@@ -267,6 +302,9 @@ pub(crate) struct Meta {
     pub(crate) started: bool,
     /// And is over.
     pub(crate) startup_finished: bool,
+    /// When it was queued.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) begun: Option<Now>,
     pub(crate) closing: Closing,
     /// Everything is started anew once it is stopped.
     #[serde(skip_serializing_if = "std::ops::Not::not")]

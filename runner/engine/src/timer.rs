@@ -23,9 +23,14 @@ impl Timer {
         span: Span,
     ) -> Option<Timer> {
         let at = now.monotonic.after(span.as_micros())?;
+        Some(Timer::arm_at(mint, out, at))
+    }
+
+    /// Arms a timer for a moment.
+    pub(crate) fn arm_at(mint: &mut Mint, out: &mut Vec<Action>, at: Monotonic) -> Timer {
         let ticket = mint.ticket();
         out.push(Action::SetTimer { ticket, at });
-        Some(Timer { ticket, at })
+        Timer { ticket, at }
     }
 
     /// Utters the timer again after a recovery.
@@ -74,6 +79,11 @@ impl Mint {
     /// Tickets go on above this one.
     pub(crate) fn skip_to(&mut self, highest: u64) {
         self.ticket = self.ticket.max(highest);
+    }
+
+    /// A number that looks like chance: of no use to guess the next one by, and no secret.
+    pub(crate) fn chance(&mut self) -> u64 {
+        u64::try_from(self.invocation().0 >> 64).unwrap_or_default()
     }
 
     /// Names a new run: the counter, scattered by the seed. No secret, but different on every

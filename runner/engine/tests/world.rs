@@ -18,6 +18,7 @@ mod world {
     pub(crate) mod schedule;
     pub(crate) mod sets;
     pub(crate) mod talkers;
+    pub(crate) mod triggers;
 }
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -12,6 +12,7 @@ mod value_type;
 
 pub use table::ConditionKind;
 pub use value::Value;
+pub(crate) use value_type::read_calendars;
 pub use value_type::{Shape, ValueType};
 
 use std::sync::LazyLock;

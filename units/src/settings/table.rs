@@ -9,9 +9,11 @@ mod install;
 mod kill;
 mod limits;
 mod log;
+mod path;
 mod resource;
 mod service;
 mod socket;
+mod timer;
 mod unit;
 
 use std::sync::LazyLock;
@@ -21,7 +23,7 @@ pub use condition::ConditionKind;
 use super::{Setting, SettingId};
 
 /// The chapters, each beginning where the one before it ends.
-static CHAPTERS: [&[Setting]; 11] = [
+static CHAPTERS: [&[Setting]; 13] = [
     unit::ROWS,
     condition::ROWS,
     service::ROWS,
@@ -32,6 +34,8 @@ static CHAPTERS: [&[Setting]; 11] = [
     log::ROWS,
     group::ROWS,
     socket::ROWS,
+    timer::ROWS,
+    path::ROWS,
     install::ROWS,
 ];
 

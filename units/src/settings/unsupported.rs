@@ -43,7 +43,6 @@ const UNIT: &[Section] = &[Section::Unit];
 const SERVICE: &[Section] = &[Section::Service];
 const SOCKET: &[Section] = &[Section::Socket];
 const TIMER: &[Section] = &[Section::Timer];
-const PATH: &[Section] = &[Section::Path];
 const SLICE: &[Section] = &[Section::Slice];
 const INSTALL: &[Section] = &[Section::Install];
 /// The kinds that run commands.

@@ -2,10 +2,10 @@
 
 use crate::name::UnitName;
 use crate::value::{
-    Assignment, Capabilities, Condition, CoredumpFilter, CpuSet, EnvironmentFile, ExecLine,
-    ExitSet, Input, InputData, InputText, Limit, ListenAddress, LoadedCredential, LogFile,
-    MemoryLimit, Mode, Nanoseconds, Output, OwnDirectory, Owner, Probe, SecureBits, SetCredential,
-    Signal, Size, Span, WorkingDirectory,
+    Assignment, CalendarSpec, Capabilities, Condition, CoredumpFilter, CpuSet, EnvironmentFile,
+    ExecLine, ExitSet, Input, InputData, InputText, Limit, ListenAddress, LoadedCredential,
+    LogFile, MemoryLimit, Mode, Nanoseconds, Output, OwnDirectory, Owner, Probe, SecureBits,
+    SetCredential, Signal, Size, Span, WorkingDirectory,
 };
 
 /// The value of a setting.
@@ -25,6 +25,10 @@ pub enum Value {
     Integer(i32),
     /// A length of time.
     Span(Span),
+    /// Several lengths of time.
+    Spans(Box<[Span]>),
+    /// Points in time that come again.
+    Calendars(Box<[CalendarSpec]>),
     /// A number of bytes.
     Size(Size),
     /// A limit of memory.
@@ -103,6 +107,8 @@ impl Value {
             Value::Integer(v) => vec![v.to_string()],
             Value::LogFile(v) => vec![v.to_string()],
             Value::Span(v) => vec![v.to_string()],
+            Value::Spans(v) => each(v),
+            Value::Calendars(v) => each(v),
             Value::Size(v) => vec![v.to_string()],
             Value::Memory(v) => vec![v.to_string()],
             Value::Mode(v) => vec![v.to_string()],

@@ -3,11 +3,11 @@
 use super::value::Value;
 use crate::name::UnitName;
 use crate::value::{
-    Assignment, CollectMode, Condition, EmergencyAction, EnvironmentFile, EventResults, ExecLine,
-    ExitSet, Facility, Input, JobMode, KillMode, Limit, ListenAddress, ListenKind, LogFile,
-    LogLevel, MemoryLimit, Mode, NotifyAccess, Output, Owner, Preserve, Probe, Restart,
-    ServiceType, Signal, Size, Span, ValueProblem, WorkingDirectory, absolute_path, check_account,
-    parse_count, parse_integer,
+    Assignment, CalendarSpec, CollectMode, Condition, EmergencyAction, EnvironmentFile,
+    EventResults, ExecLine, ExitSet, Facility, Input, JobMode, KillMode, Limit, ListenAddress,
+    ListenKind, LogFile, LogLevel, MemoryLimit, Mode, NoZones, NotifyAccess, Output, Owner,
+    Preserve, Probe, Restart, ServiceType, Signal, Size, Span, ValueProblem, WorkingDirectory,
+    Zones, absolute_path, check_account, parse_count, parse_integer,
 };
 
 /// What TOML may stand for a value.
@@ -256,6 +256,42 @@ value_types! {
         shape: TextOrNumber, list: false,
         read: |items, expand| scalar(items, expand, |t| Span::parse(t).map(Value::Span)),
         lend: { Value::Span(span) => *span },
+    }
+    Spans -> &'a [Span] {
+        name: "list of time spans",
+        grammar: "as a time span, or an array of them",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: ListOrNumber, list: true,
+        read: |items, expand| {
+            list(items, expand, |item, expand, spans| {
+                spans.push(Span::parse(&expand(item)?)?);
+                Ok(())
+            })
+            .map(Value::Spans)
+        },
+        lend: { Value::Nothing => &[], Value::Spans(spans) => spans },
+    }
+    Calendars -> &'a [CalendarSpec] {
+        name: "list of calendar expressions",
+        grammar: "`daily`, `Mon..Fri 08:30`, `*-*-01 04:00:00 Europe/Berlin`, or an array of them",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: List, list: true,
+        read: |items, expand| read_calendars(items, expand, &NoZones),
+        lend: { Value::Nothing => &[], Value::Calendars(specs) => specs },
+    }
+    WatchedPaths -> &'a [Box<str>] {
+        name: "list of paths",
+        grammar: "an absolute path, or an array of them",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: List, list: true,
+        read: |items, expand| {
+            list(items, expand, |item, expand, paths| {
+                paths.push(simple_path(&expand(item)?)?);
+                Ok(())
+            })
+            .map(Value::Texts)
+        },
+        lend: { Value::Nothing => &[], Value::Texts(paths) => paths },
     }
     Bytes -> Size {
         name: "size",
@@ -606,6 +642,26 @@ fn parse_flag(text: &str) -> Result<Value, ValueProblem> {
             "{text:?} is neither `true` nor `false`"
         ))),
     }
+}
+
+/// Reads calendar expressions; `zones` are those that they may name.
+pub(crate) fn read_calendars(
+    items: &[&str],
+    expand: Expand<'_>,
+    zones: &dyn Zones,
+) -> Result<Value, (usize, ValueProblem)> {
+    list(items, expand, |item, expand, specs| {
+        specs.push(CalendarSpec::parse(&expand(item)?, zones)?);
+        Ok(())
+    })
+    .map(Value::Calendars)
+}
+
+/// An absolute path with one slash between its parts and none at its end.
+fn simple_path(text: &str) -> Result<Box<str>, ValueProblem> {
+    let parts = absolute_path(text)?.split('/');
+    let parts: Vec<&str> = parts.filter(|part| !matches!(*part, "" | ".")).collect();
+    Ok(format!("/{}", parts.join("/")).into())
 }
 
 fn parse_descriptor_name(text: &str) -> Result<Value, ValueProblem> {

@@ -27,6 +27,7 @@ mod size;
 mod span;
 mod stream;
 mod timestamp;
+mod trigger;
 mod working_directory;
 
 pub use calendar::{CalendarSpec, NoZones, Zones};
@@ -59,6 +60,7 @@ pub use size::Size;
 pub use span::Span;
 pub use stream::{Input, Output};
 pub use timestamp::{format_timestamp, parse_timestamp};
+pub use trigger::{PathCheck, TimerBase};
 pub use working_directory::WorkingDirectory;
 
 /// Why a text is no value of its type; the caller knows the place.

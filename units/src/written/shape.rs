@@ -169,5 +169,8 @@ impl Shaper<'_> {
 
 fn is_mode(id: SettingId) -> bool {
     use SettingId as S;
-    matches!(id, S::Umask | S::SocketMode | S::LogMode | S::ErrorLogMode)
+    matches!(
+        id,
+        S::Umask | S::SocketMode | S::DirectoryMode | S::LogMode | S::ErrorLogMode
+    )
 }

@@ -3,9 +3,11 @@
 
 mod job;
 mod manager;
+mod path;
 mod service;
 mod setting;
 mod socket;
+mod timer;
 mod unit;
 
 use std::borrow::Cow;
@@ -140,6 +142,8 @@ pub fn all() -> &'static [Property] {
         unit::add(&mut table);
         service::add(&mut table);
         socket::add(&mut table);
+        timer::add(&mut table);
+        path::add(&mut table);
         job::add(&mut table);
         setting::add(&mut table);
         // Stable: within an interface the order of documentation stays.
@@ -189,6 +193,13 @@ fn realtime(at: Option<Now>) -> Variant<'static> {
 /// Microseconds on the monotonic clock, 0 for never.
 fn monotonic(at: Option<Now>) -> Variant<'static> {
     Variant::from(at.map_or(0, |at| at.monotonic.0))
+}
+
+/// The unit that a timer or path starts; empty where there is none.
+fn triggered(facts: &UnitFacts) -> String {
+    let definition = facts.detail.view.definition.as_ref();
+    let unit = definition.and_then(|definition| definition.triggered_unit());
+    unit.map(|unit| unit.to_string()).unwrap_or_default()
 }
 
 /// A text.

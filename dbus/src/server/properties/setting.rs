@@ -8,7 +8,7 @@ use units::{Definition, SettingId, UnitKind, Value};
 use zbus::Variant;
 
 use super::{Access, Emits, Getter, Property, service, text, texts};
-use crate::names::interface::{SERVICE, SOCKET, UNIT};
+use crate::names::interface::{PATH, SERVICE, SOCKET, TIMER, UNIT};
 
 /// Settings whose D-Bus name in systemd does not follow from their name in a file.
 const RENAMED: &[(SettingId, &str)] = &[(SettingId::EnvironmentFile, "EnvironmentFiles")];
@@ -19,10 +19,15 @@ pub(super) fn add(table: &mut Vec<Property>) {
     for setting in settings::all() {
         for (interface, access) in homes(setting) {
             let name = name(setting);
-            // Four settings in a file are one list here: `Listen`.
-            let listens = interface == SOCKET && name.starts_with("Listen");
+            // Several settings in a file are one list here: `Listen`, `Paths`, `TimersMonotonic`.
+            let is_part = match interface {
+                SOCKET => name.starts_with("Listen"),
+                PATH => setting.value.name == "list of paths",
+                TIMER => setting.is_list(),
+                _ => false,
+            };
             let has_row = |row: &Property| row.interface == interface && row.name == name;
-            if listens || table.iter().any(has_row) {
+            if is_part || table.iter().any(has_row) {
                 continue;
             }
             table.push(Property {
@@ -48,7 +53,12 @@ fn homes(setting: &Setting) -> Vec<(&'static str, Access)> {
     if setting.sections.contains(&Section::Unit) {
         return vec![(UNIT, Access::State)];
     }
-    let kinds = [(UnitKind::Service, SERVICE), (UnitKind::Socket, SOCKET)];
+    let kinds = [
+        (UnitKind::Service, SERVICE),
+        (UnitKind::Socket, SOCKET),
+        (UnitKind::Timer, TIMER),
+        (UnitKind::Path, PATH),
+    ];
     kinds
         .into_iter()
         .filter(|(kind, _)| setting.is_in_table_of(*kind))
@@ -119,6 +129,8 @@ pub(super) fn value(definition: Option<&Definition>, id: SettingId) -> Variant<'
         Value::Integer(value) => (*value).into(),
         Value::LogFile(value) => text(value.to_string()),
         Value::Span(value) => micros(*value).into(),
+        Value::Spans(values) => texts(values.iter()),
+        Value::Calendars(values) => texts(values.iter()),
         Value::Size(value) => value.as_bytes().into(),
         // A share is resolved when the service starts; the row by hand tells what is in force.
         Value::Memory(MemoryLimit::Bytes(value)) => value.as_bytes().into(),

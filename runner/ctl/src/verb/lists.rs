@@ -283,12 +283,12 @@ pub(super) fn plural(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-fn matches(patterns: &[UnitArg], unit: &str) -> bool {
+pub(super) fn matches(patterns: &[UnitArg], unit: &str) -> bool {
     patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(unit))
 }
 
 /// An empty cell in the middle of a line would make the next one look like it.
-fn or_dash(text: String) -> String {
+pub(super) fn or_dash(text: String) -> String {
     if text.is_empty() {
         "-".to_owned()
     } else {

@@ -13,6 +13,7 @@ mod passwd;
 mod show;
 mod state;
 mod status;
+mod triggers;
 mod waiting;
 
 use std::io;
@@ -64,6 +65,8 @@ async fn dispatch(verb: Verb, place: &Place, terminal: &mut Terminal) -> Outcome
         Verb::Status(args) => ask!(status::status, args),
         Verb::ListUnits(args) => ask!(lists::units, args),
         Verb::ListSockets(args) => ask!(lists::sockets, args),
+        Verb::ListTimers(args) => ask!(triggers::timers, args),
+        Verb::ListPaths(args) => ask!(triggers::paths, args),
         Verb::ListJobs(args) => ask!(lists::jobs, args),
         Verb::ListDependencies(args) => ask!(lists::dependencies, args),
         Verb::Start(args) => jobs::queue(&client().await?, terminal, "start", &args).await,

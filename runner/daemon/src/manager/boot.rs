@@ -19,7 +19,7 @@ use super::recover::{self, Definitions, Taken};
 use super::wake::Bus;
 use super::{
     Manager, answer, held, http, input, log_files, log_follow, notified, offload, outputs, poller,
-    timers,
+    timers, triggers,
 };
 use crate::cgroup::Cgroups;
 use crate::link::{Key, Link, Takeover, spawned_record};
@@ -35,7 +35,7 @@ use crate::process::table::Processes;
 use crate::socket::{Acceptor, Inherited};
 use crate::supervisord::settled::Settled;
 use crate::users::Accounts;
-use crate::{load, memory, surroundings};
+use crate::{load, memory, stamp, surroundings};
 
 /// How long one turn of the loop may take before the keeper thinks that it hangs. The loop makes no
 /// call that blocks, so this is generous.
@@ -182,9 +182,18 @@ impl Manager {
             server: dbus::server::Server::new(handle.clone()),
         };
         let first = taken.state.is_none();
+        let host = surroundings::host(&surroundings, keeper_pid);
+        let triggers = triggers::Triggers::new(stamp::directory(&surroundings), host.zone.clone());
         let files = log_files::LogFiles::new(&options, &runtime, first);
         let in_main_log = level(&target) == tracing::Level::DEBUG;
-        let begun = recover::begin(&options, &surroundings, &link, &mut taken, definitions)?;
+        let begun = recover::begin(
+            &options,
+            &surroundings,
+            host,
+            &link,
+            &mut taken,
+            definitions,
+        )?;
         let held = std::mem::take(&mut taken.servers);
         let http = http::Http::open(&settled, &runtime, handle, &link, held, first)?;
         let mut manager = Manager {
@@ -246,6 +255,7 @@ impl Manager {
             timers: timers::Timers::default(),
             probes: super::probes::Probes::new(),
             offload: offload::Offload::new(),
+            triggers,
             door,
             requests: HashMap::new(),
             bus,

@@ -32,6 +32,7 @@ mod reexec;
 mod spawn;
 mod stored;
 mod timers;
+mod triggers;
 mod wake;
 
 use std::collections::{HashMap, VecDeque};
@@ -134,6 +135,7 @@ struct Manager {
     timers: timers::Timers,
     probes: probes::Probes,
     offload: offload::Offload<wake::Done>,
+    triggers: triggers::Triggers,
 
     door: Door,
     requests: HashMap<RequestId, Answerer>,
@@ -178,6 +180,7 @@ impl Manager {
                 () = self.timers.sleep() => Wake::Due,
                 () = self.outer.ping() => Wake::Alive,
                 done = self.offload.next() => Wake::Done(done),
+                done = self.triggers.work.next() => Wake::Done(done),
                 (ticket, outcome) = self.probes.next() => Wake::Probed(ticket, outcome),
                 event = self.log_events.recv() => Wake::Log(event),
                 knock = self.door.next() => Wake::Knock(knock),

@@ -85,6 +85,16 @@ impl Manager {
                 ticket,
                 found: condition::find_out(&tests),
             }),
+            Action::ReadStamp { ticket, unit } => self.read_stamp(ticket, unit),
+            Action::WriteStamp { unit, at } => self.write_stamp(unit, at),
+            Action::WakeSystem { unit, at } => self.wake_system(unit, at),
+            Action::WatchPaths {
+                ticket,
+                unit,
+                make_directories,
+                seen,
+            } => self.watch_paths(ticket, unit, make_directories, seen),
+            Action::UnwatchPaths { unit } => self.unwatch_paths(unit),
             Action::ReadUnits { ticket } => {
                 let conf = self.settled.conf.clone();
                 let options = self.options.clone();
@@ -149,8 +159,8 @@ impl Manager {
             Change::Reloading(false) => self.tell_ready(),
             Change::UnitRemoved(unit) => self.forget(unit),
             Change::Closing { restarting: true } => self.settle_again(),
-            Change::Moved(_)
-            | Change::ProcessStarted { .. }
+            Change::Moved(moved) => self.watch_clock(&moved.unit),
+            Change::ProcessStarted { .. }
             | Change::GroupAdded(_)
             | Change::GroupRemoved(_)
             | Change::Closing { restarting: false }

@@ -30,6 +30,12 @@ pub(super) enum Source {
     Http(String),
     /// A process whose keeper is dead: its end is only seen here.
     Process(Ticket),
+    /// The watch on the clock.
+    Clock,
+    /// The alarm that wakes the machine.
+    WakeAlarm,
+    /// Paths that are watched.
+    Paths,
     /// The table of processes: some unit may have lost its last one.
     Processes,
 }

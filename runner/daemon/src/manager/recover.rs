@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use engine::ticket::ConnectionId;
-use engine::{Action, Engine, Found, Ticket};
+use engine::{Action, Engine, Found, Host, Ticket};
 use units::{Definition, Diagnostic, Severity, Surroundings, UnitName, UnitSet};
 
 use super::delivery::{self, Deliveries};
@@ -139,6 +139,7 @@ fn take_up(name: &str, fd: Option<OwnedFd>) -> io::Result<(Store, Vec<(String, S
 pub(super) fn begin(
     options: &Options,
     surroundings: &Surroundings,
+    host: Host,
     link: &Link,
     taken: &mut Taken,
     definitions: Definitions,
@@ -204,6 +205,7 @@ pub(super) fn begin(
             .map(|(_, number, _)| ConnectionId(*number))
             .collect(),
         stored: stored_names(taken),
+        host,
         seed: random(),
         target: Some(target),
     };
@@ -363,6 +365,11 @@ impl Manager {
             self.clear_old_logs();
         }
         self.make_auto_logs();
+        let timers = self.engine.definitions().iter();
+        let timers: Vec<UnitName> = timers.map(|unit| unit.name().clone()).collect();
+        for unit in timers {
+            self.watch_clock(&unit);
+        }
         self.watch_bus()?;
         self.watch_http()?;
         self.poller.add(

@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 use control::{Answerer, Knock, Refusal, Reply, Request};
+use engine::clock::Realtime;
 use engine::command::Answer;
 use engine::event::ExitStatus;
 use engine::ticket::{ConnectionId, RequestId};
@@ -13,10 +14,12 @@ use engine::view::systemd::SystemState;
 use engine::{Command, Event, Ticket};
 use nix::sys::epoll::EpollFlags;
 use units::UnitName;
+use units::civil::TimeZone;
 use units::value::Signal;
 
 use super::audit;
 use super::poller::Source;
+use super::triggers::Looked;
 use super::{Manager, Wake};
 use crate::link::{Exit, Key, Message, SignalMask};
 use crate::load::Reading;
@@ -62,6 +65,17 @@ pub(super) enum Done {
         /// What there is to say.
         answer: Result<Reply, Refusal>,
     },
+    /// `ReadStamp`
+    StampRead {
+        /// Of the action.
+        ticket: Ticket,
+        /// When the timer last elapsed.
+        at: Option<Realtime>,
+    },
+    /// What came of looking at paths.
+    Looked(Looked),
+    /// Where local time is.
+    Zone(Box<TimeZone>),
     /// Something nobody waits for.
     Nothing,
     /// `Adopt`, the part that reads files.
@@ -319,6 +333,9 @@ impl Manager {
             Source::Processes => self.look_at_processes(),
             // Its reader going away is nobody's trouble: the next write says so.
             Source::Input(unit) => drop(self.inputs.flush(&mut self.poller, &unit)),
+            Source::Clock => self.clock_ready(),
+            Source::WakeAlarm => self.alarm_rang(),
+            Source::Paths => self.paths_ready(),
             Source::Bus => self.bus_ready(),
             Source::Http(name) => self.http_ready(&name),
         }
@@ -457,6 +474,11 @@ impl Manager {
                 result,
             } => self.listened(ticket, unit, result),
             Done::Answer { answerer, answer } => answerer.answer(answer),
+            Done::StampRead { ticket, at } => {
+                self.events.push_back(Event::StampRead { ticket, at });
+            }
+            Done::Looked(looked) => self.looked(looked),
+            Done::Zone(zone) => self.zone_is(*zone),
             Done::Nothing => {}
             Done::Found { ticket, result } => self.found_main(ticket, result),
         }

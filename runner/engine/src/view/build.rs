@@ -23,6 +23,8 @@ impl Engine {
         let result = match &state.machine {
             Machine::Service(service) => service.result,
             Machine::Socket(socket) => socket.result,
+            Machine::Timer(timer) => timer.result,
+            Machine::Path(path) => path.result,
             Machine::Target(_) => UnitResult::Success,
         };
         let definition = self.definitions.get(name);
@@ -47,6 +49,7 @@ impl Engine {
                 view_of_service(service, definition.as_deref())
             }),
             socket: state.socket().map(view_of_socket),
+            timer: state.timer().map(|timer| self.view_of_timer(name, timer)),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use units::value::{Span, TimerBase};
 use units::{Definition, UnitName};
 
 use crate::action::Test;
@@ -35,7 +36,7 @@ pub enum ActiveState {
 #[serde(rename_all = "kebab-case")]
 #[expect(
     missing_docs,
-    reason = "the words of systemd.service(5) and systemd.socket(5) themselves"
+    reason = "the words of systemd.service(5), systemd.socket(5) and systemd.timer(5) themselves"
 )]
 pub enum SubState {
     Dead,
@@ -55,6 +56,8 @@ pub enum SubState {
     Failed,
     AutoRestart,
     Listening,
+    Waiting,
+    Elapsed,
     Active,
 }
 
@@ -81,6 +84,7 @@ pub enum UnitResult {
     StartLimitHit,
     ServiceStartLimitHit,
     TriggerLimitHit,
+    UnitStartLimitHit,
 }
 
 /// Everything about one unit that a front end may show. Built on demand.
@@ -120,6 +124,8 @@ pub struct UnitView {
     pub service: Option<ServiceView>,
     /// What only sockets have.
     pub socket: Option<SocketView>,
+    /// What only timers have.
+    pub timer: Option<TimerView>,
 }
 
 /// The conditions or asserts of a unit.
@@ -169,6 +175,22 @@ pub struct SocketView {
     pub connections: u32,
     /// Connections refused because of max-connections.
     pub refused: u32,
+}
+
+/// What only timers have.
+#[derive(Debug, Clone, Default)]
+pub struct TimerView {
+    /// When it elapses next by the calendar, microseconds since the epoch.
+    pub next_realtime: Option<u64>,
+    /// When it elapses next otherwise, monotonic microseconds.
+    pub next_monotonic: Option<u64>,
+    /// When it last elapsed; if that was in an earlier life, the monotonic part is 0.
+    pub last: Option<Now>,
+    /// The moments that count from something that happened: from what, how long after, and when
+    /// that is next.
+    pub spans: Vec<(TimerBase, Span, Option<u64>)>,
+    /// The calendar expressions, and when each of them comes next.
+    pub calendars: Vec<(String, Option<u64>)>,
 }
 
 /// A queued or running job.
@@ -239,6 +261,8 @@ impl SubState {
             SubState::Failed => "failed",
             SubState::AutoRestart => "auto-restart",
             SubState::Listening => "listening",
+            SubState::Waiting => "waiting",
+            SubState::Elapsed => "elapsed",
             SubState::Active => "active",
         }
     }
@@ -261,6 +285,7 @@ impl UnitResult {
             UnitResult::StartLimitHit => "start-limit-hit",
             UnitResult::ServiceStartLimitHit => "service-start-limit-hit",
             UnitResult::TriggerLimitHit => "trigger-limit-hit",
+            UnitResult::UnitStartLimitHit => "unit-start-limit-hit",
         }
     }
 }

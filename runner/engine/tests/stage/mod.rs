@@ -50,6 +50,11 @@ pub(crate) struct Stage {
     /// Exits that were not told: the manager was dead.
     exits: Vec<(Ticket, ExitStatus)>,
     stores: BTreeMap<UnitName, Vec<String>>,
+    /// How far real time is ahead of monotonic time.
+    clock: u64,
+    /// Timers whose stamp is being read, and paths that are watched.
+    stamps: BTreeMap<UnitName, Ticket>,
+    watches: BTreeMap<UnitName, Ticket>,
 }
 
 impl Default for Stage {
@@ -75,6 +80,9 @@ impl Default for Stage {
             checks: BTreeMap::new(),
             exits: Vec::new(),
             stores: BTreeMap::new(),
+            clock: 0,
+            stamps: BTreeMap::new(),
+            watches: BTreeMap::new(),
         }
     }
 }
@@ -102,9 +110,16 @@ impl Stage {
                 self.probes.clear();
                 self.readings.clear();
                 self.checks.clear();
+                self.stamps.clear();
+                self.watches.clear();
                 self.resume(&mut out);
             }
             ["slow-signals"] => self.slow_signals = true,
+            // The clock is set to so much after midnight of 1 January 2030, and nobody is told.
+            ["clock", after @ ..] => {
+                let after = units::value::Span::parse(&after.join(" ")).unwrap();
+                self.clock = 1_893_456_000_000_000 + after.as_micros() - self.now;
+            }
             ["tell-processes"] => self.says_log = true,
             ["process", unit] => out.push(self.process(&name(unit))),
             ["wait", span] => self.wait(span, &mut out),
@@ -156,7 +171,7 @@ impl Stage {
     fn now(&self) -> Now {
         Now {
             monotonic: Monotonic(self.now),
-            realtime: Realtime(self.now),
+            realtime: Realtime(self.now + self.clock),
         }
     }
 
@@ -358,6 +373,30 @@ impl Stage {
             },
             ["listen-failed", unit, message @ ..] => Event::ListenFailed {
                 ticket: *self.listens.get(*unit)?,
+                message: message.join(" "),
+            },
+            ["clock-set"] => Event::ClockSet,
+            ["zone-changed", rule] => Event::ZoneChanged {
+                zone: units::civil::TimeZone::posix(rule).unwrap(),
+            },
+            ["stamp-read", unit, before @ ..] => {
+                let ticket = self.stamps.remove(*unit)?;
+                let before = (!before.is_empty()).then(|| {
+                    let before = units::value::Span::parse(&before.join(" ")).unwrap();
+                    Realtime(self.now().realtime.0 - before.as_micros())
+                });
+                Event::StampRead { ticket, at: before }
+            }
+            ["watched", unit] => Event::PathsWatched {
+                ticket: *self.watches.get(*unit)?,
+                seen: vec![7],
+            },
+            ["found", unit, path] => Event::PathFound {
+                ticket: self.watches.remove(*unit)?,
+                path: (*path).to_owned(),
+            },
+            ["watch-failed", unit, message @ ..] => Event::PathsFailed {
+                ticket: self.watches.remove(*unit)?,
                 message: message.join(" "),
             },
             ["connected", unit] => Event::Connected { unit: name(unit) },

@@ -178,6 +178,36 @@ impl Stage {
                 self.checks.insert(unit, ticket);
                 line
             }
+            Action::ReadStamp { ticket, unit } => {
+                let line = format!("read stamp of {unit}");
+                self.stamps.insert(unit, ticket);
+                line
+            }
+            Action::WriteStamp { unit, .. } => format!("write stamp of {unit}"),
+            Action::WakeSystem { unit, at } => match at {
+                Some(_) => format!("wake the system for {unit}"),
+                None => format!("no need to wake the system for {unit}"),
+            },
+            Action::WatchPaths {
+                ticket,
+                unit,
+                make_directories,
+                seen,
+            } => {
+                let make = if make_directories { ", made first" } else { "" };
+                let seen = if seen.is_empty() {
+                    ""
+                } else {
+                    ", as seen before"
+                };
+                let line = format!("watch paths of {unit}{make}{seen}");
+                self.watches.insert(unit, ticket);
+                line
+            }
+            Action::UnwatchPaths { unit } => {
+                self.watches.remove(&unit);
+                format!("unwatch paths of {unit}")
+            }
             Action::ReadUnits { ticket } => {
                 self.readings.push(ticket);
                 "read units".to_owned()

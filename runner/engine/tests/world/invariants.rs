@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use engine::Engine;
+use engine::Now;
 use engine::action::{Role, Spawn};
 use engine::change::Moved;
 use engine::command::Verb;
 use engine::job::JobKind;
 use engine::view::systemd::{ActiveState, SubState};
 use units::value::{EmergencyAction, ServiceType};
-use units::{Dependency, Effect, UnitName, UnitSet};
+use units::{Dependency, Effect, UnitKind, UnitName, UnitSet};
 
 use super::kernel::{Process, spares};
 
@@ -20,6 +21,10 @@ pub(crate) struct Invariants {
     starts: BTreeMap<UnitName, Vec<u64>>,
     /// Units whose stop was done, and nobody asked for anything since.
     stopped: BTreeSet<UnitName>,
+    /// What each waiting timer says it waits for: in real time, and in monotonic time.
+    waits: BTreeMap<UnitName, (Option<u64>, Option<u64>)>,
+    /// The moment of the calendar at which each timer last elapsed.
+    elapsed: BTreeMap<UnitName, u64>,
     was_reloaded: bool,
     was_killed: bool,
     /// Everything is being stopped.
@@ -288,6 +293,66 @@ impl Invariants {
                     _ => {}
                 }
             }
+        }
+    }
+
+    /// What timers say they wait for, now.
+    pub(crate) fn timers_wait(&mut self, engine: &Engine) {
+        self.waits.clear();
+        for unit in self
+            .last
+            .keys()
+            .filter(|unit| unit.kind() == UnitKind::Timer)
+        {
+            let view = engine.unit(unit).unwrap();
+            if let Some(timer) = view.timer.filter(|_| view.sub == SubState::Waiting) {
+                let next = (timer.next_realtime, timer.next_monotonic);
+                self.waits.insert(unit.clone(), next);
+            }
+        }
+    }
+
+    /// Each waiting timer, with what it waits for.
+    pub(crate) fn waiting_timers(
+        &self,
+    ) -> impl Iterator<Item = (&UnitName, (Option<u64>, Option<u64>))> {
+        self.waits.iter().map(|(unit, waits)| (unit, *waits))
+    }
+
+    /// The clock was set: what elapsed may elapse again.
+    pub(crate) fn clock_set(&mut self) {
+        self.elapsed.clear();
+    }
+
+    /// Timers never elapse early, and never twice for one moment.
+    pub(crate) fn timer_moved(&mut self, engine: &Engine, moved: &Moved, now: Now) {
+        let unit = &moved.unit;
+        if unit.kind() != UnitKind::Timer {
+            return;
+        }
+        if moved.to.1 == SubState::Dead {
+            self.elapsed.remove(unit);
+        }
+        let definition = engine.definition(unit);
+        let by_clock = definition.is_none_or(|unit| unit.on_clock_change());
+        let Some((realtime, monotonic)) = self.waits.get(unit).copied() else {
+            return;
+        };
+        if moved.to.1 != SubState::Running || by_clock || self.was_reloaded {
+            return;
+        }
+        let by_calendar = realtime.is_some_and(|at| at <= now.realtime.0);
+        let otherwise = monotonic.is_some_and(|at| at <= now.monotonic.0);
+        assert!(
+            by_calendar || otherwise,
+            "T1: {unit} elapses early: {realtime:?} {monotonic:?} at {now:?}"
+        );
+        if let Some(at) = realtime.filter(|_| by_calendar) {
+            let before = self.elapsed.insert(unit.clone(), at);
+            assert!(
+                before < Some(at),
+                "T2: {unit} elapses twice for {at}: {before:?}"
+            );
         }
     }
 

@@ -40,6 +40,8 @@ pub(super) struct Manager {
     pub(super) watched: BTreeSet<UnitName>,
     pub(super) connections: BTreeSet<ConnectionId>,
     pub(super) told: Vec<u32>,
+    /// Path units that are watched, with what their paths looked like then.
+    pub(super) watches: BTreeMap<UnitName, (Ticket, u64)>,
 }
 
 pub(crate) struct World<'a> {
@@ -61,6 +63,14 @@ pub(crate) struct World<'a> {
     pub(super) records: BTreeMap<String, String>,
     pub(super) listeners: BTreeSet<UnitName>,
     pub(super) stores: BTreeMap<UnitName, Vec<String>>,
+    /// When timers last elapsed, as their stamps say.
+    pub(super) stamps: BTreeMap<UnitName, Realtime>,
+    /// What the paths of path units look like now.
+    pub(super) looks: BTreeMap<UnitName, u64>,
+    /// How far real time is ahead of monotonic time.
+    pub(super) clock: u64,
+    /// The manager was not told yet that the clock was set.
+    pub(super) clock_news: bool,
     pub(super) highest: u64,
     pub(super) next_pid: u32,
     pub(super) next_id: u64,
@@ -102,6 +112,11 @@ impl<'a> World<'a> {
             records: BTreeMap::new(),
             listeners: BTreeSet::new(),
             stores: BTreeMap::new(),
+            stamps: BTreeMap::new(),
+            looks: BTreeMap::new(),
+            // A round moment of the year 2030.
+            clock: 1_893_456_000_000_000,
+            clock_news: false,
             highest: 0,
             next_pid: 2,
             next_id: 0,
@@ -124,10 +139,10 @@ impl<'a> World<'a> {
         self.engine.as_mut().unwrap()
     }
 
-    fn clock(&self) -> Now {
+    pub(super) fn clock(&self) -> Now {
         Now {
             monotonic: Monotonic(self.now),
-            realtime: Realtime(self.now),
+            realtime: Realtime(self.now + self.clock),
         }
     }
 
@@ -216,12 +231,15 @@ impl<'a> World<'a> {
             }
             self.act(action);
         }
+        self.timers_are_armed();
     }
 
     /// The manager is killed: what only it knew is gone.
     pub(super) fn crash(&mut self) {
         self.say(|| "-- killed".to_owned());
         self.manager = Manager::default();
+        // The next one sees it by itself.
+        self.clock_news = false;
         self.invariants.killed();
         self.resume();
     }
@@ -398,6 +416,18 @@ impl<'a> World<'a> {
                     .answers
                     .push_back(Event::Checked { ticket, found });
             }
+            Action::ReadStamp { ticket, unit } => {
+                let at = self.stamps.get(&unit).copied();
+                self.manager
+                    .answers
+                    .push_back(Event::StampRead { ticket, at });
+            }
+            Action::WriteStamp { unit, at } => drop(self.stamps.insert(unit, at)),
+            Action::WakeSystem { .. } => {}
+            Action::WatchPaths {
+                ticket, unit, seen, ..
+            } => self.watch_paths(ticket, unit, &seen),
+            Action::UnwatchPaths { unit } => drop(self.manager.watches.remove(&unit)),
             Action::ReadUnits { ticket } => {
                 self.manager.answers.push_back(Event::UnitsRead {
                     ticket,
@@ -446,7 +476,12 @@ impl<'a> World<'a> {
 
     fn published(&mut self, change: Change) {
         match change {
-            Change::Moved(moved) => self.invariants.moved(self.engine.as_ref().unwrap(), &moved),
+            Change::Moved(moved) => {
+                let now = self.clock();
+                let engine = self.engine.as_ref().unwrap();
+                self.invariants.moved(engine, &moved);
+                self.invariants.timer_moved(engine, &moved, now);
+            }
             Change::UnitRemoved(unit) => self.invariants.removed(&unit),
             Change::GroupAdded(_) => self.invariants.asked(),
             Change::GroupRemoved(group) => self.invariants.group_removed(&group, &self.processes),

@@ -223,7 +223,9 @@ impl World<'_> {
             }
             70..85 => self.ask(),
             85..90 => self.connect(),
-            90..93 => self.babble(),
+            90..92 => self.babble(),
+            92..94 => self.set_clock(),
+            94..96 => self.touch(),
             _ => self.crash(),
         }
         self.now += u64::try_from(self.dice.below(200_000)).unwrap();

@@ -44,6 +44,38 @@ const RESTARTS: [&str; 7] = [
 const TYPES: [&str; 5] = ["simple", "exec", "oneshot", "notify", "forking"];
 const KILLS: [&str; 4] = ["control-group", "control-group", "mixed", "process"];
 
+/// A timer and a path for some services.
+fn triggers(dice: &mut Dice, text: &mut String, name: char) {
+    if dice.percent(20) {
+        text.push_str("[timer]\n");
+        for (chance, setting) in [
+            (60, "on-active-sec = [1, 7]"),
+            (20, "on-startup-sec = '3s'"),
+            (40, "on-unit-active-sec = '6s'"),
+            (40, "on-unit-inactive-sec = '4s'"),
+            (10, "on-clock-change = true"),
+            (30, "randomized-delay-sec = '2s'"),
+            (30, "remain-after-elapse = false"),
+            (50, "accuracy-sec = '1us'"),
+            (20, "wake-system = true"),
+        ] {
+            if dice.percent(chance) {
+                writeln!(text, "{setting}").unwrap();
+            }
+        }
+        text.push_str("on-calendar = ['*:*:0/20', '*:*:7/30']\n");
+        if dice.percent(50) {
+            text.push_str("persistent = true\n");
+        }
+        if dice.percent(30) {
+            text.push_str("defer-reactivation = true\n");
+        }
+    }
+    if dice.percent(20) {
+        writeln!(text, "[path]\npath-exists = '/run/{name}'\n").unwrap();
+    }
+}
+
 /// Up to five services and two sockets, with whatever settings the dice say.
 fn variant(seed: u64) -> Variant {
     let mut dice = Dice::new(seed ^ 0xabcd_ef01);
@@ -170,6 +202,7 @@ fn variant(seed: u64) -> Variant {
             text.push(name);
             text.push_str("'\n");
         }
+        triggers(&mut dice, &mut text, name);
         texts.push((format!("{name}.toml"), text));
     }
     if dice.percent(30) {

@@ -3,7 +3,7 @@
 use crate::name::UnitName;
 
 settings! {
-    after super::socket::END;
+    after super::path::END;
 
     /// Units that want this one once it is enabled.
     ///

@@ -85,15 +85,16 @@ settings! {
 
     /// The time over which activations are counted.
     ///
-    /// More than `trigger-limit-burst` activations within this time and the socket fails, since
-    /// the service evidently does not take what arrives. `0` turns the limit off.
-    TriggerLimitIntervalSec: Socket "trigger-limit-interval-sec" = "TriggerLimitIntervalSec",
+    /// More than `trigger-limit-burst` activations within this time and the unit fails, since its
+    /// service evidently does not take what arrives. `0` turns the limit off.
+    TriggerLimitIntervalSec: Socket | Path "trigger-limit-interval-sec" = "TriggerLimitIntervalSec",
         pub trigger_limit_interval_sec -> Span as Duration, default "2s";
 
     /// How many activations are allowed within `trigger-limit-interval-sec`.
     ///
-    /// The default is 200 with `accept = true`, else 20. `0` turns the limit off.
-    TriggerLimitBurst: Socket "trigger-limit-burst" = "TriggerLimitBurst",
+    /// The default is 200 for paths and for sockets with `accept = true`, else 20. `0` turns the
+    /// limit off.
+    TriggerLimitBurst: Socket | Path "trigger-limit-burst" = "TriggerLimitBurst",
         pub(crate) written_trigger_limit_burst -> Option<u32> as OptionalCount, default "";
 
     /// The service to start.

@@ -1,7 +1,7 @@
 //! Words of systemd that runner is to have. Who adds the row of one to the settings takes it out
 //! here; a test finds what stands in both.
 
-use super::{EXEC, INSTALL, Loss, PATH, SERVICE, SOCKET, TIMER, Unsupported};
+use super::{EXEC, INSTALL, Loss, SERVICE, SOCKET, TIMER, Unsupported};
 
 const WHY: &str = "runner does not have it yet";
 
@@ -103,46 +103,9 @@ pub(super) const WORDS: &[Unsupported] = &[
     Unsupported {
         title: "Timers",
         sections: TIMER,
-        names: &[
-            "AccuracySec",
-            "DeferReactivation",
-            "FixedRandomDelay",
-            "OnActiveSec",
-            "OnBootSec",
-            "OnCalendar",
-            "OnClockChange",
-            "OnStartupSec",
-            "OnTimezoneChange",
-            "OnUnitActiveSec",
-            "OnUnitInactiveSec",
-            "Persistent",
-            "RandomizedDelaySec",
-            "RandomizedOffsetSec",
-            "RemainAfterElapse",
-            "Unit",
-            "WakeSystem",
-        ],
+        names: &["RandomizedOffsetSec"],
         why: WHY,
-        instead: INSTEAD,
-        loss: Loss::Behaviour,
-    },
-    Unsupported {
-        title: "Path units",
-        sections: PATH,
-        names: &[
-            "DirectoryMode",
-            "DirectoryNotEmpty",
-            "MakeDirectory",
-            "PathChanged",
-            "PathExists",
-            "PathExistsGlob",
-            "PathModified",
-            "TriggerLimitBurst",
-            "TriggerLimitIntervalSec",
-            "Unit",
-        ],
-        why: WHY,
-        instead: INSTEAD,
+        instead: "use `randomized-delay-sec` with `fixed-random-delay`",
         loss: Loss::Behaviour,
     },
     Unsupported {

@@ -13,6 +13,8 @@ mod tests;
 
 pub(super) use parse::{WEEKDAYS, micros};
 
+use std::hash::{Hash, Hasher};
+
 use jiff::tz::TimeZone;
 
 /// The years an expression can name.
@@ -130,6 +132,13 @@ impl CalendarSpec {
     /// Whether it means another moment when the local zone changes.
     pub fn is_local(&self) -> bool {
         matches!(self.zone, SpecZone::Local | SpecZone::LocalOnly { .. })
+    }
+}
+
+/// Equal expressions are printed alike.
+impl Hash for CalendarSpec {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.to_string().hash(state);
     }
 }
 
