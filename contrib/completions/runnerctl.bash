@@ -55,8 +55,14 @@ _runnerctl() {
             runnerctl,list-jobs)
                 cmd="runnerctl__subcmd__list__subcmd__jobs"
                 ;;
+            runnerctl,list-paths)
+                cmd="runnerctl__subcmd__list__subcmd__paths"
+                ;;
             runnerctl,list-sockets)
                 cmd="runnerctl__subcmd__list__subcmd__sockets"
+                ;;
+            runnerctl,list-timers)
+                cmd="runnerctl__subcmd__list__subcmd__timers"
                 ;;
             runnerctl,list-units)
                 cmd="runnerctl__subcmd__list__subcmd__units"
@@ -116,7 +122,7 @@ _runnerctl() {
 
     case "${cmd}" in
         runnerctl)
-            opts="-q -h -V --runtime-dir --json --quiet --help --version status list-units list-sockets list-jobs list-dependencies start stop restart try-restart reload reload-or-restart try-reload-or-restart kill show cat logs is-active is-failed wait reset-failed check import export daemon-reload passwd calendar timespan escape daemon-reexec shutdown version"
+            opts="-q -h -V --runtime-dir --json --quiet --help --version status list-units list-sockets list-timers list-paths list-jobs list-dependencies start stop restart try-restart reload reload-or-restart try-reload-or-restart kill show cat logs is-active is-failed wait reset-failed check import export daemon-reload passwd calendar timespan escape daemon-reexec shutdown version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -473,7 +479,49 @@ _runnerctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        runnerctl__subcmd__list__subcmd__paths)
+            opts="-q -h --runtime-dir --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --runtime-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         runnerctl__subcmd__list__subcmd__sockets)
+            opts="-q -h --runtime-dir --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --runtime-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        runnerctl__subcmd__list__subcmd__timers)
             opts="-q -h --runtime-dir --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -506,11 +554,11 @@ _runnerctl() {
                     return 0
                     ;;
                 --type)
-                    COMPREPLY=($(compgen -W "service socket target slice" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "service socket target timer path slice" -- "${cur}"))
                     return 0
                     ;;
                 -t)
-                    COMPREPLY=($(compgen -W "service socket target slice" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "service socket target timer path slice" -- "${cur}"))
                     return 0
                     ;;
                 --runtime-dir)

@@ -32,6 +32,8 @@ complete -c runnerctl -n "__fish_runnerctl_needs_command" -s V -l version -d 'Pr
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "status" -d 'Show the state of units with their last log lines, or of everything'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "list-units" -d 'List loaded units'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "list-sockets" -d 'List what is listened on, and the units a connection starts'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "list-timers" -d 'List timers by when they elapse next, and the units they start'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "list-paths" -d 'List what path units look for, and the units they start'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "list-jobs" -d 'List queued and running jobs'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "list-dependencies" -d 'Show what units need, as a tree'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "start" -d 'Start units and wait until they are ready'
@@ -69,6 +71,8 @@ complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-units" -l state
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-units" -s t -l type -d 'Only units of these kinds' -r -f -a "service\t''
 socket\t''
 target\t''
+timer\t''
+path\t''
 slice\t''"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-units" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-units" -s a -l all -d 'Also units that are down and have no job'
@@ -80,6 +84,14 @@ complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-sockets" -l run
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-sockets" -l json -d 'Print one JSON value on standard output instead of text'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-sockets" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-sockets" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-timers" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-timers" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-timers" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-timers" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-paths" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-paths" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-paths" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-paths" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-jobs" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-jobs" -l json -d 'Print one JSON value on standard output instead of text'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-jobs" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
