@@ -455,8 +455,8 @@ fn findings() {
             "web.toml:1:1: error: `service` is a table, not a integer\n  hint: write it as [service]",
         ),
         (
-            "[timer]\n",
-            "web.toml:1:2: error: timer units are not supported yet",
+            "[mount]\n",
+            "web.toml:1:2: error: mount units are not supported yet",
         ),
         (
             "[service]\nexec-start='/bin/x'\n[service.enviroment]\nA='1'",
