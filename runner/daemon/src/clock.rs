@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use engine::clock::Realtime;
 use nix::errno::Errno;
-use nix::sys::time::{TimeSpec, TimeValLike as _};
+use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 
 /// A descriptor that is readable when real time made a jump against monotonic time, which a machine
@@ -13,8 +13,8 @@ use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFl
 #[derive(Debug)]
 pub struct ClockWatch(TimerFd);
 
-/// Later than anybody will look.
-const NEVER: i64 = i64::MAX / 1_000_000_000;
+/// Later than anybody will look, in seconds: the year 2242. The kernel counts to 2262.
+const NEVER: i64 = 8_600_000_000;
 
 impl ClockWatch {
     /// Begins to look.
@@ -31,7 +31,7 @@ impl ClockWatch {
     fn arm(&self) -> io::Result<()> {
         let flags =
             TimerSetTimeFlags::TFD_TIMER_ABSTIME | TimerSetTimeFlags::TFD_TIMER_CANCEL_ON_SET;
-        let at = Expiration::OneShot(TimeSpec::seconds(NEVER));
+        let at = Expiration::OneShot(TimeSpec::new(NEVER, 0));
         Ok(self.0.set(at, flags)?)
     }
 
@@ -82,8 +82,9 @@ impl WakeAlarm {
         let Some(at) = at else {
             return Ok(self.0.unset()?);
         };
-        let micros = i64::try_from(at.0).unwrap_or(i64::MAX);
-        let at = Expiration::OneShot(TimeSpec::microseconds(micros));
+        let seconds = i64::try_from(at.0 / 1_000_000).map_or(NEVER, |at| at.min(NEVER));
+        let nanos = i64::try_from(at.0 % 1_000_000).unwrap_or(0) * 1_000;
+        let at = Expiration::OneShot(TimeSpec::new(seconds, nanos));
         Ok(self.0.set(at, TimerSetTimeFlags::TFD_TIMER_ABSTIME)?)
     }
 
@@ -98,5 +99,26 @@ impl WakeAlarm {
 impl AsFd for WakeAlarm {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_nobody_sets_wakes_nobody() {
+        let watch = ClockWatch::new().unwrap();
+        assert!(!watch.was_set().unwrap());
+    }
+
+    #[test]
+    fn any_moment_can_be_an_alarm() {
+        // Where the machine has no such clock, or we may not use it, there is nothing to set.
+        let Ok(alarm) = WakeAlarm::new() else { return };
+        for at in [Some(Realtime(u64::MAX)), Some(Realtime(1)), None] {
+            alarm.set(at).unwrap();
+        }
+        alarm.take();
     }
 }
