@@ -18,6 +18,7 @@ macro_rules! settings {
         )+
     ) => {
         /// The place of each row in its chapter.
+        #[allow(clippy::enum_variant_names, reason = "they are named like the settings")]
         enum Place {
             $($id,)+
         }

@@ -98,6 +98,10 @@ super::words! {
     }
 }
 
+#[expect(
+    clippy::derivable_impls,
+    reason = "the list of words has no place for it"
+)]
 impl Default for JobMode {
     fn default() -> JobMode {
         JobMode::Replace

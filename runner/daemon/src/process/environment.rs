@@ -138,7 +138,7 @@ impl Environment {
             "/usr/bin/true",
         ];
         let nobody = user.uid == 65534 && user.name == "nobody";
-        if user.home.starts_with('/') && user.home.trim_matches('/') != "" && !nobody {
+        if user.home.starts_with('/') && !user.home.trim_matches('/').is_empty() && !nobody {
             self.set("HOME", &user.home);
         }
         self.set("LOGNAME", &user.name);
