@@ -570,6 +570,7 @@ fn view(definition: &units::Definition) -> UnitView {
             ..ServiceView::default()
         }),
         socket: (kind == UnitKind::Socket).then(SocketView::default),
+        timer: None,
         name,
     }
 }
