@@ -1,5 +1,6 @@
 //! Unit files as Debian ships them: those of this machine, and of daemons that are only unpacked.
 //! Nothing in them is unknown; what is not supported is said, and can be ignored.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
