@@ -5,7 +5,7 @@ use crate::dependency::Dependency;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::name::UnitKind;
 use crate::settings::SettingId;
-use crate::value::{Input, Output, Restart, ServiceType};
+use crate::value::{ExitType, Input, Output, Restart, ServiceType};
 
 /// Checks a definition whose settings could all be read and whose table begins at `place`.
 pub(crate) fn definition(definition: &Definition, place: &Place) -> Vec<Diagnostic> {
@@ -291,6 +291,39 @@ impl Findings<'_> {
 
     fn others_of_service(&mut self) {
         let unit = self.definition;
+        let kind = unit.service_type();
+        if unit.exit_type() == ExitType::Cgroup && kind == ServiceType::Oneshot {
+            let message = "a `oneshot` ends with its commands, which exit-type = \"cgroup\" denies";
+            self.error(SettingId::ExitType, message);
+        }
+        if unit.is_set(SettingId::RuntimeMaxSec) && kind == ServiceType::Oneshot {
+            self.warn(
+                SettingId::RuntimeMaxSec,
+                "`runtime-max-sec` does nothing for a `oneshot`, which has ended when it counts as started",
+            )
+            .hint = Some("`timeout-start-sec` limits how long it takes".into());
+        }
+        if unit.is_set(SettingId::RuntimeRandomizedExtraSec) && unit.runtime_max_sec().is_infinite()
+        {
+            self.warn(
+                SettingId::RuntimeRandomizedExtraSec,
+                "`runtime-randomized-extra-sec` does nothing without `runtime-max-sec`",
+            );
+        }
+        if unit.is_set(SettingId::ReloadSignal) && kind != ServiceType::NotifyReload {
+            self.warn(
+                SettingId::ReloadSignal,
+                "`reload-signal` is sent only for type = \"notify-reload\"",
+            );
+        }
+        if unit.is_set(SettingId::FileDescriptorStorePreserve)
+            && unit.file_descriptor_store_max() == 0
+        {
+            self.warn(
+                SettingId::FileDescriptorStorePreserve,
+                "`file-descriptor-store-preserve` does nothing without `file-descriptor-store-max`",
+            );
+        }
         if unit.pid_file().is_some() && unit.service_type() != ServiceType::Forking {
             self.warn(
                 SettingId::PidFile,

@@ -290,6 +290,28 @@ impl Definition {
         self.written_timeout_stop_sec().zero_is_infinite()
     }
 
+    /// How long an aborted service may take; [`Span::INFINITY`] where there is no limit.
+    pub fn timeout_abort_sec(&self) -> Span {
+        match self.written_timeout_abort_sec() {
+            Some(span) => span.zero_is_infinite(),
+            None => self.timeout_stop_sec(),
+        }
+    }
+
+    /// How long the service may run; [`Span::INFINITY`] where there is no limit.
+    pub fn runtime_max_sec(&self) -> Span {
+        if self.service_type() == ServiceType::Oneshot {
+            Span::INFINITY
+        } else {
+            self.written_runtime_max_sec().zero_is_infinite()
+        }
+    }
+
+    /// Whether there is a way to make the service read its configuration again.
+    pub fn can_reload(&self) -> bool {
+        self.service_type() == ServiceType::NotifyReload || !self.exec_reload().is_empty()
+    }
+
     /// How often the service must show that it is alive; `None` where it need not.
     pub fn watchdog_sec(&self) -> Option<Span> {
         Some(self.written_watchdog_sec()).filter(|span| !span.is_zero() && !span.is_infinite())
@@ -329,7 +351,7 @@ impl Definition {
     /// Whose notify messages are believed: at least the main process's where the service has to
     /// send some.
     pub fn notify_access(&self) -> NotifyAccess {
-        let needed = self.service_type() == ServiceType::Notify
+        let needed = self.service_type().says_ready()
             || self.watchdog_sec().is_some()
             || self.file_descriptor_store_max() > 0;
         match self.written_notify_access() {

@@ -242,6 +242,8 @@ pub struct Test {
 /// What a process is to its unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Role {
+    /// exec-condition
+    Condition,
     /// exec-start-pre
     StartPre,
     /// exec-start: the service itself
@@ -360,6 +362,7 @@ impl Role {
     #[must_use]
     pub const fn describe(self) -> &'static str {
         match self {
+            Role::Condition => "exec-condition",
             Role::StartPre => "exec-start-pre",
             Role::Main => "the main process",
             Role::StartPost => "exec-start-post",

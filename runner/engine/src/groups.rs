@@ -213,12 +213,24 @@ impl Engine {
 
     /// Nothing is known of a unit any more.
     pub(crate) fn forget_unit(&mut self, unit: &UnitName) {
+        self.empty_store(unit);
         self.state.remove_unit(unit);
         self.state.meta_mut().stale.remove(unit);
         self.refresh.remove(unit);
         self.revisit.remove(unit);
         let change = Change::UnitRemoved(unit.clone());
         self.actions.push(Action::Publish(change));
+    }
+
+    /// What a service left with us for later is not kept for a unit that is gone.
+    pub(crate) fn empty_store(&mut self, unit: &UnitName) {
+        let service = self.state.unit(unit).and_then(UnitState::service);
+        if service.is_some_and(|service| service.uses_store) {
+            self.actions.push(Action::Unstore {
+                unit: unit.clone(),
+                name: None,
+            });
+        }
     }
 
     /// Other definitions, with the instances that are in use, which are in no file.

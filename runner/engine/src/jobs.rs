@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use units::value::Span;
+use units::value::{RestartMode, Span};
 use units::{SettingId, UnitKind, UnitName};
 
 use crate::Engine;
@@ -265,9 +265,14 @@ impl Engine {
         match service.map(|service| &service.phase) {
             // As systemd: what is about to restart is left to do so.
             Some(Phase::AutoRestart { timer: Some(_) }) => {}
-            // Its delay is over, but its restart job made room for others: this is it now.
             Some(Phase::AutoRestart { timer: None }) => {
-                self.stop_unit(unit);
+                let mode = self.definitions.get(unit).map(|unit| unit.restart_mode());
+                if mode == Some(RestartMode::Direct) {
+                    self.begin_start(id, unit);
+                } else {
+                    // Its restart job made room for others: this is it now.
+                    self.stop_unit(unit);
+                }
             }
             _ => self.set_running(id),
         }

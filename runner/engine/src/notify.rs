@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 pub struct Message {
     /// `READY=1`, `RELOADING=1` or `STOPPING=1`; where several stand, the last wins.
     pub phase: Option<Phase>,
+    /// `RELOADING=1` stands somewhere, though a later field may have won.
+    pub reloading: bool,
+    /// `MONOTONIC_USEC=`, microseconds: when the reload began.
+    pub monotonic_usec: Option<u64>,
     /// `STATUS=`; an empty text clears it.
     pub status: Option<String>,
     /// `ERRNO=`.
@@ -92,7 +96,11 @@ impl Message {
     fn read_field(&mut self, key: &[u8], value: &str) {
         match key {
             b"READY" if value == "1" => self.phase = Some(Phase::Ready),
-            b"RELOADING" if value == "1" => self.phase = Some(Phase::Reloading),
+            b"RELOADING" if value == "1" => {
+                self.phase = Some(Phase::Reloading);
+                self.reloading = true;
+            }
+            b"MONOTONIC_USEC" => self.monotonic_usec = decimal(value),
             b"STOPPING" if value == "1" => self.phase = Some(Phase::Stopping),
             b"STATUS" => self.status = Some(value.to_owned()),
             b"ERRNO" => self.errno = decimal(value).and_then(|n| i32::try_from(n).ok()),
@@ -169,6 +177,9 @@ mod tests {
             Some(Phase::Stopping)
         );
         assert_eq!(parse("READY=0").and_then(|m| m.phase), None);
+        let reloaded = parse("RELOADING=1\nMONOTONIC_USEC=77\nREADY=1").expect("a message");
+        assert!(reloaded.reloading);
+        assert_eq!(reloaded.monotonic_usec, Some(77));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Consequences of one unit's change for others: bound units, `on-failure`, triggers, restarts.
 
-use units::value::CollectMode;
+use units::value::{CollectMode, RestartMode};
 use units::{Effect, UnitKind, UnitName};
 
 use crate::Engine;
@@ -233,7 +233,23 @@ impl Engine {
         if !still_waits || self.is_being_stopped(unit) {
             return;
         }
-        match self.submit(unit, JobKind::Restart, JobMode::Replace) {
+        let direct = self
+            .definitions
+            .get(unit)
+            .is_some_and(|definition| definition.restart_mode() == RestartMode::Direct);
+        // Where nobody else is to notice, it is a start of this unit alone.
+        let kind = match direct {
+            true => JobKind::Start,
+            false => JobKind::Restart,
+        };
+        match self.state.job_of(unit) {
+            Some((id, job)) if direct && job.kind == JobKind::Start => {
+                // The start that has waited for it all the time.
+                return self.restart_becomes_start(id);
+            }
+            _ => {}
+        }
+        match self.submit(unit, kind, JobMode::Replace) {
             Ok(_) => {}
             Err(refusal) => {
                 self.log(
@@ -288,7 +304,7 @@ impl Engine {
             return;
         };
         let ended_well = state.service().is_some_and(|service| {
-            matches!(service.phase, Phase::Dead { .. }) && service.result == UnitResult::Success
+            matches!(service.phase, Phase::Dead { .. }) && !service.result.is_failure()
         });
         if !ended_well || state.starts == Limit::default() || self.definitions.is_referred_to(unit)
         {

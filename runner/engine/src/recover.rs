@@ -142,7 +142,9 @@ impl Engine {
                     let is_starting = !has_main
                         && matches!(
                             service.phase,
-                            service::Phase::StartPre { .. } | service::Phase::Start { .. }
+                            service::Phase::Condition { .. }
+                                | service::Phase::StartPre { .. }
+                                | service::Phase::Start { .. }
                         );
                     let job = state.job;
                     let before = service.clone();

@@ -162,6 +162,7 @@ impl Engine {
                 }
                 Difference::Removed if kept.contains_key(&name) => {}
                 Difference::Removed => {
+                    self.empty_store(&name);
                     self.state.remove_unit(&name);
                     self.actions
                         .push(Action::Publish(Change::UnitRemoved(name)));
@@ -243,6 +244,7 @@ impl Engine {
         self.definitions.drop_kept(unit);
         self.state.meta_mut().stale.remove(unit);
         if orphan {
+            self.empty_store(unit);
             self.state.remove_unit(unit);
             self.refresh.remove(unit);
             self.actions

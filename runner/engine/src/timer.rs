@@ -90,16 +90,31 @@ impl Mint {
     /// machine and never the same twice (each step below is a bijection of the counter).
     pub(crate) fn invocation(&mut self) -> Invocation {
         self.invocations += 1;
+        Invocation(self.scattered(self.invocations).max(1))
+    }
+
+    /// A number below `limit` (0 where that is 0), the next time another one: chance enough to keep
+    /// services apart from each other.
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+        if limit == 0 {
+            return 0;
+        }
+        self.ticket += 1;
+        let bits = self.scattered(self.ticket) % u128::from(limit);
+        u64::try_from(bits).unwrap_or_default()
+    }
+
+    fn scattered(&self, counter: u64) -> u128 {
         const ODD: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
         let mut bits = self
             .seed
             .0
-            .wrapping_add(ODD.wrapping_mul(u128::from(self.invocations)));
+            .wrapping_add(ODD.wrapping_mul(u128::from(counter)));
         for _ in 0..3 {
             bits = bits.wrapping_mul(ODD);
             bits ^= bits >> 61;
         }
-        Invocation(bits.max(1))
+        bits
     }
 }
 
@@ -114,6 +129,14 @@ mod tests {
         assert_eq!(seen.len(), 1000);
         mint.skip_to(50);
         assert_eq!(mint.ticket(), Ticket(51));
+    }
+
+    #[test]
+    fn chance_stays_below_its_limit() {
+        let mut mint = Mint::new(7);
+        let drawn: std::collections::BTreeSet<_> = (0..1000).map(|_| mint.below(10)).collect();
+        assert_eq!(drawn, (0..10).collect());
+        assert_eq!(mint.below(0), 0);
     }
 
     #[test]

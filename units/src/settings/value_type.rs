@@ -4,10 +4,11 @@ use super::value::Value;
 use crate::name::UnitName;
 use crate::value::{
     Assignment, CalendarSpec, CollectMode, Condition, EmergencyAction, EnvironmentFile,
-    EventResults, ExecLine, ExitSet, Facility, Input, JobMode, KillMode, Limit, ListenAddress,
-    ListenKind, LogFile, LogLevel, MemoryLimit, Mode, NoZones, NotifyAccess, Output, Owner,
-    Preserve, Probe, Restart, ServiceType, Signal, Size, Span, ValueProblem, WorkingDirectory,
-    Zones, absolute_path, check_account, parse_count, parse_integer,
+    EventResults, ExecLine, ExitSet, ExitType, Facility, Input, JobMode, KillMode, Limit,
+    ListenAddress, ListenKind, LogFile, LogLevel, MemoryLimit, Mode, NoZones, NotifyAccess,
+    OomPolicy, Output, Owner, Preserve, Probe, Restart, RestartMode, ServiceType, Signal, Size,
+    Span, TimeoutFailureMode, ValueProblem, WorkingDirectory, Zones, absolute_path, check_account,
+    parse_count, parse_integer,
 };
 
 /// What TOML may stand for a value.
@@ -348,6 +349,14 @@ value_types! {
         read: |items, expand| scalar(items, expand, |t| Signal::parse(t).map(Value::Signal)),
         lend: { Value::Nothing => None, Value::Signal(signal) => Some(*signal) },
     }
+    OptionalDuration -> Option<Span> {
+        name: "time span",
+        grammar: "`1min 30s`, `500ms`, a number of seconds, or `infinity`",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: TextOrNumber, list: false,
+        read: |items, expand| scalar(items, expand, |t| Span::parse(t).map(Value::Span)),
+        lend: { Value::Nothing => None, Value::Span(span) => Some(*span) },
+    }
     Exits -> &'a ExitSet {
         name: "exit codes and signals",
         grammar: "exit codes (numbers, or names such as `TEMPFAIL`) and signals (`SIGKILL`)",
@@ -630,6 +639,10 @@ word_types! {
     Preserved -> Preserve: "preservation";
     SyslogFacility -> Facility: "syslog facility";
     SyslogLevel -> LogLevel: "log level";
+    RestartWay -> RestartMode: "restart mode";
+    ExitMeaning -> ExitType: "exit type";
+    TimeoutAnswer -> TimeoutFailureMode: "answer to a time-out";
+    OomAnswer -> OomPolicy: "answer to a want of memory";
 }
 
 static NO_EXITS: std::sync::LazyLock<ExitSet> = std::sync::LazyLock::new(ExitSet::default);

@@ -47,8 +47,9 @@ pub use memory_limit::MemoryLimit;
 pub use mode::Mode;
 pub use owner::{Owner, check_account};
 pub use policy::{
-    CollectMode, EmergencyAction, EventResults, Facility, JobMode, KeyringMode, KillMode, LogLevel,
-    NotifyAccess, Personality, Restart, ServiceType,
+    CollectMode, EmergencyAction, EventResults, ExitType, Facility, JobMode, KeyringMode, KillMode,
+    LogLevel, NotifyAccess, OomPolicy, Personality, Restart, RestartMode, ServiceType,
+    TimeoutFailureMode,
 };
 pub use probe::Probe;
 pub use process_bits::{CoredumpFilter, Nanoseconds};

@@ -13,6 +13,15 @@ super::words! {
         Oneshot = "oneshot",
         /// started when the program says `READY=1` (sd_notify(3))
         Notify = "notify",
+        /// as `notify`, and a signal makes it reload, of which it tells too
+        NotifyReload = "notify-reload",
+    }
+}
+
+impl ServiceType {
+    /// Whether the service itself says when it is started.
+    pub fn says_ready(self) -> bool {
+        matches!(self, ServiceType::Notify | ServiceType::NotifyReload)
     }
 }
 
@@ -301,5 +310,53 @@ impl LogLevel {
     /// Its number: 0 matters most.
     pub const fn number(self) -> u8 {
         self as u8
+    }
+}
+
+super::words! {
+    /// Through which states a service comes back (systemd.service(5), `RestartMode=`).
+    pub enum RestartMode {
+        /// through `failed` or `inactive`, so that others see it go down
+        Normal = "normal",
+        /// straight to `auto-restart`: nobody who depends on it is disturbed
+        Direct = "direct",
+        /// as `normal`, and it is told to say more (`DEBUG_INVOCATION=1`)
+        Debug = "debug",
+    }
+}
+
+super::words! {
+    /// What ends a service (systemd.service(5), `ExitType=`).
+    pub enum ExitType {
+        /// the end of its main process
+        Main = "main",
+        /// the end of its last process
+        Cgroup = "cgroup",
+    }
+}
+
+super::words! {
+    /// What is done to a service that took too long (systemd.service(5),
+    /// `TimeoutStartFailureMode=`).
+    pub enum TimeoutFailureMode {
+        /// it is asked to stop: `kill-signal`, and later the kill
+        Terminate = "terminate",
+        /// it is aborted, so that it leaves a core dump, and later killed
+        Abort = "abort",
+        /// it is killed at once
+        Kill = "kill",
+    }
+}
+
+super::words! {
+    /// What follows when the kernel kills a process of a service for want of memory
+    /// (systemd.service(5), `OOMPolicy=`).
+    pub enum OomPolicy {
+        /// nothing: the service goes on as well as it can
+        Continue = "continue",
+        /// the service is stopped
+        Stop = "stop",
+        /// what is left of it is killed at once
+        Kill = "kill",
     }
 }

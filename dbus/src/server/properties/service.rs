@@ -245,6 +245,24 @@ pub(super) fn add(table: &mut Vec<Property>) {
         },
     );
     setting(
+        ("TimeoutAbortUSec", "t"),
+        "How long it may take to end when it is aborted, in microseconds; infinity for no limit",
+        |u| {
+            definition(u)
+                .map_or(u64::MAX, |d| super::setting::micros(d.timeout_abort_sec()))
+                .into()
+        },
+    );
+    setting(
+        ("RuntimeMaxUSec", "t"),
+        "How long it may run, in microseconds; infinity for no limit",
+        |u| {
+            definition(u)
+                .map_or(u64::MAX, |d| super::setting::micros(d.runtime_max_sec()))
+                .into()
+        },
+    );
+    setting(
         ("WatchdogUSec", "t"),
         "How often it has to say that it is alive, in microseconds; 0 for never",
         |u| {

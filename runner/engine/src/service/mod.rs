@@ -1,8 +1,8 @@
 //! The service machine: `step(definition, state, event, now) -> (state, actions)`.
 //!
-//! The way of a run, as systemd's: start-pre, start, start-post, running or exited, reload, stop,
-//! stop-sigterm, stop-sigkill, stop-post, final-sigterm, final-sigkill, then dead or failed, and
-//! from there perhaps auto-restart. `start.rs` has the way up, `stop.rs` the way down,
+//! The way of a run, as systemd's: condition, start-pre, start, start-post, running or exited,
+//! reload, stop, stop-sigterm, stop-sigkill, stop-post, final-sigterm, final-sigkill, then dead or
+//! failed, and from there perhaps auto-restart. `start.rs` has the way up, `stop.rs` the way down,
 //! `running.rs` what happens between, `readiness.rs` what the service says itself and which
 //! process is the main one, `probe.rs` what is tried from outside before it counts as started, `restart.rs` whether and when it comes back, `resume.rs` what is
 //! uttered again after a recovery.
@@ -90,8 +90,17 @@ pub(crate) struct Service {
     /// The last reload command failed.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) reload_failed: bool,
+    /// The signal that asks it to reload, not known to be sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reload_signal: Option<Ticket>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) watchdog: Option<Watchdog>,
+    /// When this run has to end (`runtime-max-sec`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) expires: Option<Monotonic>,
+    /// Armed for it while the service runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) expiry: Option<Timer>,
     /// Phase the service told before its turn.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) told: Option<crate::notify::Phase>,
@@ -137,6 +146,9 @@ pub(crate) enum Phase {
     Failed {
         on_request: bool,
     },
+    Condition {
+        timer: Option<Timer>,
+    },
     StartPre {
         timer: Option<Timer>,
     },
@@ -151,6 +163,15 @@ pub(crate) enum Phase {
     Reload {
         timer: Option<Timer>,
     },
+    /// It was signalled to reload, and has not said since then that it does.
+    ReloadSignal {
+        timer: Option<Timer>,
+        since: Monotonic,
+    },
+    /// A service of type `notify-reload` says that it reloads, and not yet that it is done.
+    ReloadNotify {
+        timer: Option<Timer>,
+    },
     Stop {
         timer: Option<Timer>,
     },
@@ -160,6 +181,7 @@ pub(crate) enum Phase {
     StopPost {
         timer: Option<Timer>,
     },
+    FinalWatchdog(Kill),
     FinalSigterm(Kill),
     FinalSigkill(Kill),
     /// Waiting to restart; without a timer once the restart job is queued.
@@ -176,6 +198,8 @@ pub(crate) enum Ended {
     Never,
     OnRequest,
     ByItself,
+    /// `exec-condition` said that it is not to run.
+    Skipped,
 }
 
 impl Default for Phase {
@@ -304,6 +328,11 @@ impl Run<'_> {
         if !matches!(phase, Phase::Start { .. }) {
             self.drop_probing();
         }
+        if phase != Phase::Running
+            && let Some(timer) = self.s.expiry.take()
+        {
+            timer.cancel(self.cx.actions);
+        }
         let from = self.s.phase.states();
         let left = std::mem::replace(&mut self.s.phase, phase);
         if let Some(timer) = left.timer()
@@ -363,7 +392,15 @@ impl Run<'_> {
 
     /// How long one step of the stop may take.
     pub(super) fn stop_window(&self) -> Span {
-        let configured = self.cx.definition.timeout_stop_sec();
+        self.way_down(self.cx.definition.timeout_stop_sec())
+    }
+
+    /// How long the service may take to end when it is aborted.
+    pub(super) fn abort_window(&self) -> Span {
+        self.way_down(self.cx.definition.timeout_abort_sec())
+    }
+
+    fn way_down(&self, configured: Span) -> Span {
         match self.cx.closing {
             Closing::No | Closing::Orderly => configured,
             Closing::Hurried => configured.min(stop::HURRIED_WINDOW),
@@ -391,6 +428,8 @@ impl Run<'_> {
             self.adopt_again();
         } else if is(self.s.probing.as_ref().and_then(Probing::timer)) {
             self.probe_due();
+        } else if is(self.s.expiry) {
+            self.expired();
         } else {
             self.unexpected("a timer");
         }
@@ -409,20 +448,40 @@ impl Run<'_> {
 impl Phase {
     pub(crate) fn timer(&self) -> Option<Timer> {
         match self {
-            Phase::StartPre { timer }
+            Phase::Condition { timer }
+            | Phase::StartPre { timer }
             | Phase::Start { timer }
             | Phase::StartPost { timer }
             | Phase::Reload { timer }
+            | Phase::ReloadSignal { timer, .. }
+            | Phase::ReloadNotify { timer }
             | Phase::Stop { timer }
             | Phase::StopPost { timer }
             | Phase::AutoRestart { timer } => *timer,
             Phase::StopWatchdog(kill)
             | Phase::StopSigterm(kill)
             | Phase::StopSigkill(kill)
+            | Phase::FinalWatchdog(kill)
             | Phase::FinalSigterm(kill)
             | Phase::FinalSigkill(kill) => kill.timer,
             Phase::Dead { .. } | Phase::Failed { .. } | Phase::Running | Phase::Exited => None,
         }
+    }
+
+    /// It is up and reads its configuration again.
+    pub(super) fn is_reload(&self) -> bool {
+        matches!(
+            self,
+            Phase::Reload { .. } | Phase::ReloadSignal { .. } | Phase::ReloadNotify { .. }
+        )
+    }
+
+    /// Its program runs as it should, whether the start is done or not.
+    pub(super) fn is_up(&self) -> bool {
+        matches!(
+            self,
+            Phase::Start { .. } | Phase::StartPost { .. } | Phase::Running
+        ) || self.is_reload()
     }
 
     /// systemd's words for it.
@@ -430,17 +489,21 @@ impl Phase {
         match self {
             Phase::Dead { .. } => (ActiveState::Inactive, SubState::Dead),
             Phase::Failed { .. } => (ActiveState::Failed, SubState::Failed),
+            Phase::Condition { .. } => (ActiveState::Activating, SubState::Condition),
             Phase::StartPre { .. } => (ActiveState::Activating, SubState::StartPre),
             Phase::Start { .. } => (ActiveState::Activating, SubState::Start),
             Phase::StartPost { .. } => (ActiveState::Activating, SubState::StartPost),
             Phase::Running => (ActiveState::Active, SubState::Running),
             Phase::Exited => (ActiveState::Active, SubState::Exited),
             Phase::Reload { .. } => (ActiveState::Reloading, SubState::Reload),
+            Phase::ReloadSignal { .. } => (ActiveState::Reloading, SubState::ReloadSignal),
+            Phase::ReloadNotify { .. } => (ActiveState::Reloading, SubState::ReloadNotify),
             Phase::Stop { .. } => (ActiveState::Deactivating, SubState::Stop),
             Phase::StopWatchdog(_) => (ActiveState::Deactivating, SubState::StopWatchdog),
             Phase::StopSigterm(_) => (ActiveState::Deactivating, SubState::StopSigterm),
             Phase::StopSigkill(_) => (ActiveState::Deactivating, SubState::StopSigkill),
             Phase::StopPost { .. } => (ActiveState::Deactivating, SubState::StopPost),
+            Phase::FinalWatchdog(_) => (ActiveState::Deactivating, SubState::FinalWatchdog),
             Phase::FinalSigterm(_) => (ActiveState::Deactivating, SubState::FinalSigterm),
             Phase::FinalSigkill(_) => (ActiveState::Deactivating, SubState::FinalSigkill),
             Phase::AutoRestart { .. } => (ActiveState::Activating, SubState::AutoRestart),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use units::Definition;
-use units::value::{ExecLine, Probe, ServiceType, Signal, Span};
+use units::value::{ExecLine, ExitSet, Probe, RestartMode, ServiceType, Signal, Span};
 
 use super::{Phase, Run};
 use crate::action::{Action, Level, MessageId, Role, Spawn, StopHint};
@@ -65,6 +65,7 @@ const SETUP_FAILURES: std::ops::RangeInclusive<u8> = 200..=243;
 /// The commands of a role, as written.
 pub(crate) fn commands(definition: &Definition, role: Role) -> &[ExecLine] {
     match role {
+        Role::Condition => definition.exec_condition(),
         Role::StartPre => definition.exec_start_pre(),
         Role::Main => definition.exec_start(),
         Role::StartPost => definition.exec_start_post(),
@@ -112,6 +113,17 @@ pub(crate) fn classify(
         }
         ExitStatus::Dumped(_) => UnitResult::CoreDump,
         ExitStatus::Unknown => UnitResult::Protocol,
+    }
+}
+
+/// Whether this end is in the set.
+pub(super) fn is_listed(set: &ExitSet, status: ExitStatus) -> bool {
+    match status {
+        ExitStatus::Code(code) => set.has_code(i32::from(code)),
+        ExitStatus::Signal(number) | ExitStatus::Dumped(number) => {
+            Signal::from_number(i32::from(number)).is_some_and(|signal| set.has_signal(signal))
+        }
+        ExitStatus::Unknown => false,
     }
 }
 
@@ -194,6 +206,9 @@ impl Run<'_> {
         ) && let Some(pid) = self.s.main.as_ref().and_then(Child::pid)
         {
             set("MAINPID", pid.to_string());
+        }
+        if self.s.restarts > 0 && self.cx.definition.restart_mode() == RestartMode::Debug {
+            set("DEBUG_INVOCATION", "1".to_owned());
         }
         if matches!(role, Role::Stop | Role::StopPost) {
             set("SERVICE_RESULT", self.s.result.as_str().to_owned());
@@ -330,8 +345,10 @@ impl Run<'_> {
             &mut self.s.control
         }) = Some(waiting);
         // The way up has no deadline while nothing can be tried; the way down keeps its own.
-        if let Phase::StartPre { timer } | Phase::Start { timer } | Phase::StartPost { timer } =
-            &mut self.s.phase
+        if let Phase::Condition { timer }
+        | Phase::StartPre { timer }
+        | Phase::Start { timer }
+        | Phase::StartPost { timer } = &mut self.s.phase
             && let Some(timer) = timer.take()
         {
             timer.cancel(self.cx.actions);
@@ -360,13 +377,16 @@ impl Run<'_> {
         } else {
             &mut self.s.control
         }) = child;
-        if let Phase::StartPre { timer: None }
+        if let Phase::Condition { timer: None }
+        | Phase::StartPre { timer: None }
         | Phase::Start { timer: None }
         | Phase::StartPost { timer: None } = self.s.phase
         {
             let armed = self.arm(self.start_window());
-            if let Phase::StartPre { timer } | Phase::Start { timer } | Phase::StartPost { timer } =
-                &mut self.s.phase
+            if let Phase::Condition { timer }
+            | Phase::StartPre { timer }
+            | Phase::Start { timer }
+            | Phase::StartPost { timer } = &mut self.s.phase
             {
                 *timer = armed;
             }

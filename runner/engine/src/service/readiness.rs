@@ -6,6 +6,7 @@ use units::value::{NotifyAccess, ServiceType, Span};
 use super::stop::KillKind;
 use super::{Child, Phase, Process, Run};
 use crate::action::{Action, AdoptFrom, Level, MessageId, Role};
+use crate::clock::Monotonic;
 use crate::event::{AdoptFailure, ExitStatus, Sender};
 use crate::machine::Wish;
 use crate::notify::{self, Message};
@@ -174,11 +175,7 @@ impl Run<'_> {
     /// The main process has ended. If another has taken its place, or is about to, the service
     /// lives on: a daemon may replace itself, as long as it says so before.
     pub(super) fn main_may_have_moved(&mut self, status: ExitStatus) -> bool {
-        let up = matches!(
-            self.s.phase,
-            Phase::Start { .. } | Phase::StartPost { .. } | Phase::Running | Phase::Reload { .. }
-        );
-        if !up {
+        if !self.s.phase.is_up() {
             return false;
         }
         if let Some(adopting) = &mut self.s.adopting {
@@ -247,8 +244,8 @@ impl Run<'_> {
     /// `notify-access`
     fn believes(&self, sender: Sender) -> bool {
         let is = |child: &Option<Child>| child.as_ref().and_then(Child::pid) == Some(sender.pid);
-        let needs_main = matches!(self.cx.definition.service_type(), ServiceType::Notify)
-            || self.s.watchdog.is_some();
+        let needs_main =
+            self.cx.definition.service_type().says_ready() || self.s.watchdog.is_some();
         match self.cx.definition.notify_access() {
             NotifyAccess::None => needs_main && is(&self.s.main),
             NotifyAccess::Main => is(&self.s.main),
@@ -287,7 +284,7 @@ impl Run<'_> {
             self.set_watchdog(Span::from_micros(micros));
         }
         if let Some(phase) = message.phase {
-            self.told(phase);
+            self.told(phase, message.reloading, message.monotonic_usec);
         }
         match message.watchdog {
             Some(notify::Watchdog::Ping) => self.ping(),
@@ -297,17 +294,14 @@ impl Run<'_> {
     }
 
     fn main_named(&mut self, pid: u32, trusted: bool) {
-        let open = matches!(
-            self.s.phase,
-            Phase::Start { .. } | Phase::StartPost { .. } | Phase::Running | Phase::Reload { .. }
-        );
-        if open && self.s.main.as_ref().and_then(Child::pid) != Some(pid) {
+        if self.s.phase.is_up() && self.s.main.as_ref().and_then(Child::pid) != Some(pid) {
             self.adopt(AdoptFrom::Named { pid, trusted }, None);
         }
     }
 
     /// `EXTEND_TIMEOUT_USEC=`: the phase may go on until then; its window is never shortened.
     fn extend_timeout(&mut self, micros: u64) {
+        self.extend_runtime(micros);
         let Some(timer) = self.s.phase.timer() else {
             return;
         };
@@ -320,6 +314,21 @@ impl Run<'_> {
         if let Some(old) = self.s.phase.set_timer(longer) {
             old.cancel(self.cx.actions);
         }
+    }
+
+    /// The same for `runtime-max-sec`.
+    fn extend_runtime(&mut self, micros: u64) {
+        let wanted = self.cx.now.monotonic.after(micros);
+        let (Some(expires), Some(old)) = (self.s.expires, self.s.expiry) else {
+            return;
+        };
+        if wanted.is_some_and(|wanted| wanted <= expires) {
+            return;
+        }
+        old.cancel(self.cx.actions);
+        self.s.expires = wanted;
+        self.s.expiry = None;
+        self.limit_runtime();
     }
 
     fn heed_store(
@@ -357,19 +366,34 @@ impl Run<'_> {
         }
     }
 
-    fn told(&mut self, phase: notify::Phase) {
+    /// `at`: the moment the message names; `reloading`: it says that a reload began, perhaps beside
+    /// that it is done.
+    fn told(&mut self, phase: notify::Phase, reloading: bool, at: Option<u64>) {
         use notify::Phase::{Ready, Reloading, Stopping};
-        let waits = matches!(self.cx.definition.service_type(), ServiceType::Notify);
+        let waits = self.cx.definition.service_type().says_ready();
+        // What was said before the signal is about an earlier reload.
+        let is_answer = |since: Monotonic| reloading && at.is_some_and(|at| at >= since.0);
         match (phase, &self.s.phase) {
             (Ready, Phase::Start { .. }) if waits => {
                 self.s.told = None;
                 self.up_by_its_type("the service says it is ready");
             }
-            (Ready, Phase::Reload { .. }) if self.s.control.is_none() => {
+            (Ready, Phase::ReloadSignal { since, .. }) if is_answer(*since) => {
+                self.back_from_reload("the service says it has reloaded");
+            }
+            (Reloading, Phase::ReloadSignal { since, timer }) if is_answer(*since) => {
+                let timer = *timer;
+                self.go(Phase::ReloadNotify { timer }, "the service reloads");
+            }
+            (Ready, Phase::Reload { .. } | Phase::ReloadNotify { .. })
+                if self.s.control.is_none() =>
+            {
                 self.back_from_reload("the service says it is ready");
             }
             (Reloading, Phase::Running) => self.reload_begun_by_service(),
-            (Stopping, Phase::Running | Phase::Reload { .. }) if self.s.control.is_none() => {
+            (Stopping, up)
+                if (*up == Phase::Running || up.is_reload()) && self.s.control.is_none() =>
+            {
                 self.stop_begun_by_service();
             }
             (

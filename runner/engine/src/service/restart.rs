@@ -3,6 +3,7 @@
 use units::Definition;
 use units::value::{Restart, Span};
 
+use super::process::is_listed;
 use super::{Ended, Phase, Run};
 use crate::action::{Level, MessageId};
 use crate::machine::{Closing, Wish};
@@ -109,7 +110,15 @@ impl Run<'_> {
     pub(super) fn comeback(&self, may_restart: bool) -> Comeback {
         let is_to_go =
             self.s.forbid_restart || self.cx.stop_pending || self.cx.closing != Closing::No;
-        if !may_restart || is_to_go {
+        if !may_restart || is_to_go || self.s.result == UnitResult::ExecCondition {
+            return Comeback::No;
+        }
+        let definition = self.cx.definition;
+        let ended = |set| {
+            let status = self.s.main_exit.map(|(_, status)| status);
+            status.is_some_and(|status| is_listed(set, status))
+        };
+        if ended(definition.restart_prevent_exit_status()) {
             return Comeback::No;
         }
         let failed_to_start = !self.s.was_ready && self.s.result != UnitResult::Success;
@@ -121,6 +130,7 @@ impl Run<'_> {
                     Comeback::GiveUp
                 }
             }
+            _ if ended(definition.restart_force_exit_status()) => Comeback::Restart,
             _ if policy_restarts(self.cx.definition.restart(), self.s.result) => Comeback::Restart,
             _ => Comeback::No,
         }

@@ -36,6 +36,12 @@ impl Run<'_> {
             timer.rearm(self.cx.actions);
         }
         self.resume_watchdog();
+        if let Some(timer) = self.s.expiry {
+            timer.rearm(self.cx.actions);
+        }
+        if self.s.reload_signal.is_some() {
+            self.ask_to_reload();
+        }
         match self.s.adopting.as_ref().map(|adopting| adopting.retry) {
             Some(Some(retry)) => retry.rearm(self.cx.actions),
             Some(None) => self.utter_adopt(),
@@ -148,6 +154,7 @@ impl Service {
             Phase::StopWatchdog(kill)
             | Phase::StopSigterm(kill)
             | Phase::StopSigkill(kill)
+            | Phase::FinalWatchdog(kill)
             | Phase::FinalSigterm(kill)
             | Phase::FinalSigkill(kill) => kill.pending.as_slice(),
             _ => &[],
@@ -161,6 +168,8 @@ impl Service {
             .chain(adopting)
             .chain(self.phase.timer().map(|timer| timer.ticket))
             .chain(self.watch_empty)
+            .chain(self.reload_signal)
+            .chain(self.expiry.map(|timer| timer.ticket))
             .chain(self.probing.iter().flat_map(Probing::tickets))
             .chain(
                 self.watchdog

@@ -1,6 +1,6 @@
 //! What happens between the way up and the way down: the main process ends, a reload, the watchdog.
 
-use units::value::{ServiceType, Signal, Span};
+use units::value::{OomPolicy, ServiceType, Signal, Span, TimeoutFailureMode};
 
 use super::stop::KillKind;
 use super::{Phase, Run, Watchdog};
@@ -21,6 +21,7 @@ impl Run<'_> {
         self.was_ready_now();
         if self.has_main() {
             self.go(Phase::Running, cause);
+            self.limit_runtime();
             if self.s.main.is_none() {
                 self.watch_empty();
             }
@@ -41,9 +42,33 @@ impl Run<'_> {
         if !self.s.was_ready {
             self.s.was_ready = true;
             self.s.told_process.tries = 0;
+            let longest = self.cx.definition.runtime_max_sec();
+            self.s.expires = self.cx.now.monotonic.after(longest.as_micros());
+            if let Some(at) = &mut self.s.expires {
+                let extra = self.cx.definition.runtime_randomized_extra_sec();
+                at.0 = at.0.saturating_add(self.cx.mint.below(extra.as_micros()));
+            }
             let text = format!("started {}", self.title());
             self.cx.log(Level::Info, MessageId::Started, text);
         }
+    }
+
+    /// Sees to it that the run ends when `runtime-max-sec` is over.
+    pub(super) fn limit_runtime(&mut self) {
+        if let (Some(at), None) = (self.s.expires, self.s.expiry) {
+            let ticket = self.cx.mint.ticket();
+            self.cx.actions.push(Action::SetTimer { ticket, at });
+            self.s.expiry = Some(Timer { ticket, at });
+        }
+    }
+
+    /// `runtime-max-sec` is over.
+    pub(super) fn expired(&mut self) {
+        self.s.expiry = None;
+        let why = "it has run for as long as `runtime-max-sec` allows";
+        self.cx.log(Level::Warning, MessageId::Other, why);
+        self.fail_because(UnitResult::Timeout, why);
+        self.enter_stop(UnitResult::Timeout, "runtime-max-sec");
     }
 
     /// The main process has ended, or never was (`None`).
@@ -54,10 +79,7 @@ impl Run<'_> {
         if status.is_some() && self.s.told_process.spawn_error.is_empty() {
             self.s.told_process.last_stop = Some(self.cx.now.realtime);
         }
-        let up = matches!(
-            self.s.phase,
-            Phase::Start { .. } | Phase::StartPost { .. } | Phase::Running | Phase::Reload { .. }
-        );
+        let up = self.s.phase.is_up();
         self.s.told_process.ended_by_itself |= up && !self.s.forbid_restart;
         let result = self.judge(role, index, status);
         self.main_result(index, result, status.is_some());
@@ -71,7 +93,7 @@ impl Run<'_> {
             Phase::Start { .. } if fine && self.s.probing.is_some() => self.ended_while_probed(),
             Phase::Start { .. } => match self.cx.definition.service_type() {
                 ServiceType::Oneshot if fine => self.next_main(index),
-                ServiceType::Notify if fine => {
+                ServiceType::Notify | ServiceType::NotifyReload if fine => {
                     self.fail_because(
                         UnitResult::Protocol,
                         "it ended without saying that it is ready",
@@ -93,7 +115,11 @@ impl Run<'_> {
             },
             // The command that runs beside it is waited for.
             Phase::StartPost { .. } | Phase::Reload { .. } if busy => {}
-            Phase::StartPost { .. } | Phase::Reload { .. } | Phase::Running => {
+            Phase::StartPost { .. }
+            | Phase::Reload { .. }
+            | Phase::ReloadSignal { .. }
+            | Phase::ReloadNotify { .. }
+            | Phase::Running => {
                 self.enter_running(result, "the main process ended");
             }
             Phase::Stop { .. } | Phase::StopPost { .. } if busy => {}
@@ -102,10 +128,12 @@ impl Run<'_> {
             Phase::StopWatchdog(_)
             | Phase::StopSigterm(_)
             | Phase::StopSigkill(_)
+            | Phase::FinalWatchdog(_)
             | Phase::FinalSigterm(_)
             | Phase::FinalSigkill(_) => self.kill_progress(),
             Phase::Dead { .. }
             | Phase::Failed { .. }
+            | Phase::Condition { .. }
             | Phase::StartPre { .. }
             | Phase::Exited
             | Phase::AutoRestart { .. } => self.unexpected("the end of the main process"),
@@ -118,11 +146,39 @@ impl Run<'_> {
             return self.unexpected("a reload");
         }
         self.s.reload_failed = false;
+        self.s.told = None;
+        let since = self.cx.now.monotonic;
+        let signals =
+            self.cx.definition.service_type() == ServiceType::NotifyReload && self.s.main.is_some();
+        if signals {
+            self.s.reload_signal = Some(self.cx.mint.ticket());
+            self.ask_to_reload();
+        }
         self.s.control = self.spawn(Role::Reload, 0, 0);
         if self.s.control.is_some() {
             let timer = self.arm(self.start_window());
             self.go(Phase::Reload { timer }, "reload");
+        } else if signals {
+            let timer = self.arm(self.start_window());
+            self.go(Phase::ReloadSignal { timer, since }, "reload");
         }
+    }
+
+    /// Sends `reload-signal`. Where a recovery cannot tell whether it was sent it is sent again: a
+    /// reload too many does less harm than one that never comes.
+    pub(super) fn ask_to_reload(&mut self) {
+        let main = self.s.main.as_ref().and_then(super::Child::ticket);
+        let Some((ticket, process)) = self.s.reload_signal.zip(main) else {
+            self.s.reload_signal = None;
+            return;
+        };
+        self.cx.actions.push(Action::Signal {
+            ticket,
+            unit: self.cx.name.clone(),
+            target: Target::Process(process),
+            signal: self.cx.definition.reload_signal(),
+            wake: true,
+        });
     }
 
     /// The reload commands are done: the service goes on whatever they said.
@@ -131,6 +187,15 @@ impl Run<'_> {
         if self.s.result == UnitResult::Success {
             // The sentence about the command is not about the service.
             self.s.failure.clear();
+        }
+        let goes_on = self.cx.definition.service_type() == ServiceType::NotifyReload
+            && self.s.told == Some(notify::Phase::Reloading)
+            && self.s.main.is_some();
+        if goes_on {
+            // The commands are done, and the service says that it is not.
+            self.s.told = None;
+            let timer = self.s.phase.timer();
+            return self.go(Phase::ReloadNotify { timer }, "the service reloads");
         }
         self.back_from_reload("reload is done");
     }
@@ -143,7 +208,11 @@ impl Run<'_> {
     pub(super) fn reload_begun_by_service(&mut self) {
         self.s.reload_failed = false;
         let timer = self.arm(self.start_window());
-        self.go(Phase::Reload { timer }, "the service reloads itself");
+        let phase = match self.cx.definition.service_type() {
+            ServiceType::NotifyReload => Phase::ReloadNotify { timer },
+            _ => Phase::Reload { timer },
+        };
+        self.go(phase, "the service reloads itself");
     }
 
     /// The phase's own timer is due.
@@ -166,34 +235,64 @@ impl Run<'_> {
             _ => {}
         }
         self.cx.log(Level::Warning, MessageId::Other, text.clone());
-        if self.s.result == UnitResult::Success && !matches!(self.s.phase, Phase::Reload { .. }) {
+        if self.s.result == UnitResult::Success && !self.s.phase.is_reload() {
             self.s.failure = text;
         }
+        let on_start = self.cx.definition.timeout_start_failure_mode();
+        let on_stop = self.cx.definition.timeout_stop_failure_mode();
+        // The order of systemd's service_dispatch_timer.
         match self.s.phase {
-            Phase::StartPre { .. }
+            Phase::Condition { .. }
+            | Phase::StartPre { .. }
             | Phase::Start { .. }
-            | Phase::StartPost { .. }
-            | Phase::Stop { .. } => {
-                self.enter_signal(KillKind::StopSigterm, Timeout);
+            | Phase::StartPost { .. } => self.answer_time_out(on_start),
+            Phase::Reload { .. } | Phase::ReloadSignal { .. } | Phase::ReloadNotify { .. } => {
+                self.reload_timed_out();
             }
-            Phase::Reload { .. } => self.reload_timed_out(),
-            Phase::StopWatchdog(_) | Phase::StopSigterm(_) if self.cx.definition.send_sigkill() => {
-                self.enter_signal(KillKind::StopSigkill, Timeout);
+            Phase::Stop { .. } => self.answer_time_out(on_stop),
+            Phase::StopSigterm(_) if on_stop == TimeoutFailureMode::Abort => {
+                self.enter_signal(KillKind::StopWatchdog, Timeout);
             }
-            Phase::StopWatchdog(_) | Phase::StopSigterm(_) | Phase::StopSigkill(_) => {
-                self.enter_stop_post(Timeout)
+            Phase::StopWatchdog(_) | Phase::StopSigterm(_) => {
+                self.answer_time_out(TimeoutFailureMode::Kill);
             }
-            Phase::StopPost { .. } => self.enter_signal(KillKind::FinalSigterm, Timeout),
-            Phase::FinalSigterm(_) if self.cx.definition.send_sigkill() => {
-                self.enter_signal(KillKind::FinalSigkill, Timeout);
+            Phase::StopSigkill(_) => self.enter_stop_post(Timeout),
+            Phase::StopPost { .. } => self.answer_late_time_out(on_stop),
+            Phase::FinalSigterm(_) if on_stop == TimeoutFailureMode::Abort => {
+                self.enter_signal(KillKind::FinalWatchdog, Timeout);
             }
-            Phase::FinalSigterm(_) | Phase::FinalSigkill(_) => self.give_up(),
+            Phase::FinalWatchdog(_) | Phase::FinalSigterm(_) => {
+                self.answer_late_time_out(TimeoutFailureMode::Kill);
+            }
+            Phase::FinalSigkill(_) => self.give_up(),
             Phase::Dead { .. }
             | Phase::Failed { .. }
             | Phase::Running
             | Phase::Exited
             | Phase::AutoRestart { .. } => {}
         }
+    }
+
+    /// What follows a time-out before the stop commands are done.
+    fn answer_time_out(&mut self, mode: TimeoutFailureMode) {
+        let kind = match mode {
+            TimeoutFailureMode::Terminate => KillKind::StopSigterm,
+            TimeoutFailureMode::Abort => KillKind::StopWatchdog,
+            TimeoutFailureMode::Kill if self.cx.definition.send_sigkill() => KillKind::StopSigkill,
+            TimeoutFailureMode::Kill => return self.enter_stop_post(UnitResult::Timeout),
+        };
+        self.enter_signal(kind, UnitResult::Timeout);
+    }
+
+    /// The same afterwards.
+    fn answer_late_time_out(&mut self, mode: TimeoutFailureMode) {
+        let kind = match mode {
+            TimeoutFailureMode::Terminate => KillKind::FinalSigterm,
+            TimeoutFailureMode::Abort => KillKind::FinalWatchdog,
+            TimeoutFailureMode::Kill if self.cx.definition.send_sigkill() => KillKind::FinalSigkill,
+            TimeoutFailureMode::Kill => return self.give_up(),
+        };
+        self.enter_signal(kind, UnitResult::Timeout);
     }
 
     fn reload_timed_out(&mut self) {
@@ -205,17 +304,35 @@ impl Run<'_> {
         self.reloaded(UnitResult::Timeout);
     }
 
-    /// The kernel killed one of its processes, because they used more memory than they may: what is
-    /// left is stopped, as with systemd's `OOMPolicy=stop`.
+    /// The kernel killed one of its processes, because they used more memory than they may:
+    /// `oom-policy`.
     pub(super) fn out_of_memory(&mut self) {
         let (active, _) = self.s.phase.states();
         let is_down = matches!(active, ActiveState::Inactive | ActiveState::Failed);
         if is_down || matches!(self.s.phase, Phase::AutoRestart { .. }) {
             return self.unexpected("a shortage of memory");
         }
-        let why = "the kernel killed a process because `memory-max` was reached";
+        let why = "the kernel killed a process for want of memory";
         self.cx.log(Level::Error, MessageId::Other, why);
+        let policy = self.cx.definition.oom_policy();
+        if policy == OomPolicy::Continue {
+            return;
+        }
         self.fail_because(UnitResult::OomKill, why);
+        let oom = UnitResult::OomKill;
+        // The order of systemd's service_notify_cgroup_oom_event.
+        match self.s.phase {
+            Phase::StopWatchdog(_) | Phase::StopSigterm(_) => {
+                self.enter_signal(KillKind::StopSigkill, oom);
+            }
+            Phase::StopPost { .. } | Phase::FinalWatchdog(_) | Phase::FinalSigterm(_) => {
+                self.enter_signal(KillKind::FinalSigkill, oom);
+            }
+            Phase::StopSigkill(_) | Phase::FinalSigkill(_) => {}
+            _ if policy == OomPolicy::Kill => self.enter_signal(KillKind::FinalSigkill, oom),
+            Phase::Running | Phase::Exited => self.enter_stop(oom, oom.as_str()),
+            _ => self.enter_signal(KillKind::StopSigterm, oom),
+        }
     }
 
     /// SIGKILL for one process.
@@ -274,10 +391,8 @@ impl Run<'_> {
             }
         }
         if armed
-            || matches!(
-                self.s.phase,
-                Phase::Running | Phase::StartPost { .. } | Phase::Reload { .. }
-            )
+            || matches!(self.s.phase, Phase::Running | Phase::StartPost { .. })
+            || self.s.phase.is_reload()
         {
             self.start_watchdog();
         }
@@ -304,10 +419,9 @@ impl Run<'_> {
     }
 
     pub(super) fn watchdog_missed(&mut self, why: &str) {
-        if !matches!(
-            self.s.phase,
-            Phase::StartPost { .. } | Phase::Running | Phase::Reload { .. }
-        ) {
+        let watched = matches!(self.s.phase, Phase::StartPost { .. } | Phase::Running)
+            || self.s.phase.is_reload();
+        if !watched {
             return;
         }
         self.cx

@@ -1,6 +1,6 @@
 //! The way up: start-pre, start, start-post.
 
-use units::value::{ServiceType, Span};
+use units::value::{ExitType, ServiceType, Span};
 
 use super::stop::KillKind;
 use super::{Child, Ended, Phase, Run};
@@ -14,6 +14,8 @@ impl Run<'_> {
     pub(super) fn start(&mut self) {
         match self.s.phase {
             Phase::Dead { .. } | Phase::Failed { .. } => {}
+            // Straight from there, with `restart-mode = "direct"`.
+            Phase::AutoRestart { timer: None } => {}
             _ => return self.unexpected("a start"),
         }
         self.s.result = UnitResult::Success;
@@ -28,6 +30,8 @@ impl Run<'_> {
         self.s.status_errno = 0;
         self.s.main_start = None;
         self.s.main_exit = None;
+        self.s.expires = None;
+        self.s.reload_signal = None;
         self.s.told_process.begin(self.cx.now);
         self.s.early.clear();
         if std::mem::take(&mut self.s.flush_restarts) {
@@ -35,6 +39,16 @@ impl Run<'_> {
         }
         let text = format!("starting {}", self.title());
         self.cx.log(Level::Info, MessageId::Starting, text);
+        self.s.control = self.spawn(Role::Condition, 0, 0);
+        if self.s.control.is_some() {
+            let timer = self.arm(self.start_window());
+            self.go(Phase::Condition { timer }, "start");
+        } else {
+            self.enter_start_pre();
+        }
+    }
+
+    fn enter_start_pre(&mut self) {
         self.s.control = self.spawn(Role::StartPre, 0, 0);
         if self.s.control.is_some() {
             let timer = self.arm(self.start_window());
@@ -73,7 +87,8 @@ impl Run<'_> {
             ServiceType::Simple
             | ServiceType::Exec
             | ServiceType::Oneshot
-            | ServiceType::Notify => {
+            | ServiceType::Notify
+            | ServiceType::NotifyReload => {
                 self.s.main = child;
             }
         }
@@ -96,7 +111,10 @@ impl Run<'_> {
                     }
                 }
             },
-            ServiceType::Oneshot | ServiceType::Notify | ServiceType::Forking => {}
+            ServiceType::Oneshot
+            | ServiceType::Notify
+            | ServiceType::NotifyReload
+            | ServiceType::Forking => {}
         }
     }
 
@@ -172,7 +190,11 @@ impl Run<'_> {
         }
         let from = match self.cx.definition.pid_file() {
             Some(path) => AdoptFrom::PidFile(path.to_owned()),
-            None => AdoptFrom::Guess,
+            None if self.cx.definition.guess_main_pid() => AdoptFrom::Guess,
+            None => {
+                self.s.lives_as_group = true;
+                return self.up_by_its_type("the start command has returned");
+            }
         };
         self.adopt(from, None);
     }
@@ -195,13 +217,16 @@ impl Run<'_> {
             return false;
         }
         let window = match role {
-            Role::StartPre | Role::Main | Role::StartPost | Role::Reload => self.start_window(),
+            Role::Condition | Role::StartPre | Role::Main | Role::StartPost | Role::Reload => {
+                self.start_window()
+            }
             Role::Stop | Role::StopPost => self.stop_window(),
             // Its own timer limits an attempt, and there is no next command.
             Role::ReadyProbe => return true,
         };
         let timer = self.arm(window);
         let phase = match &self.s.phase {
+            Phase::Condition { .. } => Phase::Condition { timer },
             Phase::StartPre { .. } => Phase::StartPre { timer },
             Phase::StartPost { .. } => Phase::StartPost { timer },
             Phase::Reload { .. } => Phase::Reload { timer },
@@ -218,7 +243,14 @@ impl Run<'_> {
         if role == Role::ReadyProbe {
             return self.probe_command_ended(status);
         }
-        let result = self.judge(role, index, status);
+        let mut result = self.judge(role, index, status);
+        let says_no = matches!(status, Some(ExitStatus::Code(..=254)));
+        if role == Role::Condition && result == UnitResult::ExitCode && says_no {
+            result = UnitResult::ExecCondition;
+            self.s.failure.clear();
+            let text = format!("{} is not to run: exec-condition says so", self.title());
+            self.cx.log(Level::Info, MessageId::Other, text);
+        }
         if self.kill_mut().is_some() {
             self.fail(result);
             // Also where it never was: signals wait until nobody is being started.
@@ -229,9 +261,12 @@ impl Run<'_> {
             return;
         }
         match self.s.phase {
+            Phase::Condition { .. } if fine => self.enter_start_pre(),
             Phase::StartPre { .. } if fine => self.enter_start(),
             Phase::Start { .. } => self.forked(result),
-            Phase::StartPre { .. } => self.enter_signal(KillKind::StopSigterm, result),
+            Phase::Condition { .. } | Phase::StartPre { .. } => {
+                self.enter_signal(KillKind::StopSigterm, result);
+            }
             Phase::StartPost { .. } if fine => {
                 self.enter_running(UnitResult::Success, "start-post is done")
             }
@@ -261,7 +296,8 @@ impl Run<'_> {
 
     /// Whether the main process is there, or may still come.
     pub(super) fn has_main(&self) -> bool {
-        self.s.main.is_some() || (self.s.lives_as_group && !self.s.known_empty)
+        let group = self.s.lives_as_group || self.cx.definition.exit_type() == ExitType::Cgroup;
+        self.s.main.is_some() || (group && !self.s.known_empty)
     }
 
     /// Lets go of a process that outlives its run.

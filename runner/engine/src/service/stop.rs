@@ -1,7 +1,7 @@
 //! The way down: stop, stop-sigterm, stop-sigkill, stop-post, final-sigterm, final-sigkill, dead.
 
 use serde::{Deserialize, Serialize};
-use units::value::{KillMode, Preserve, Signal, Span};
+use units::value::{KillMode, Preserve, RestartMode, Signal, Span};
 
 use super::restart::Comeback;
 use super::{Child, Ended, Phase, Process, Run};
@@ -44,13 +44,21 @@ pub(super) enum KillKind {
     StopWatchdog,
     StopSigterm,
     StopSigkill,
+    FinalWatchdog,
     FinalSigterm,
     FinalSigkill,
 }
 
 impl KillKind {
     fn is_final(self) -> bool {
-        matches!(self, KillKind::FinalSigterm | KillKind::FinalSigkill)
+        matches!(
+            self,
+            KillKind::FinalWatchdog | KillKind::FinalSigterm | KillKind::FinalSigkill
+        )
+    }
+
+    fn is_abort(self) -> bool {
+        matches!(self, KillKind::StopWatchdog | KillKind::FinalWatchdog)
     }
 
     fn is_sigkill(self) -> bool {
@@ -62,6 +70,7 @@ impl KillKind {
             KillKind::StopWatchdog => Phase::StopWatchdog(kill),
             KillKind::StopSigterm => Phase::StopSigterm(kill),
             KillKind::StopSigkill => Phase::StopSigkill(kill),
+            KillKind::FinalWatchdog => Phase::FinalWatchdog(kill),
             KillKind::FinalSigterm => Phase::FinalSigterm(kill),
             KillKind::FinalSigkill => Phase::FinalSigkill(kill),
         }
@@ -74,6 +83,7 @@ impl Phase {
             Phase::StopWatchdog(_) => Some(KillKind::StopWatchdog),
             Phase::StopSigterm(_) => Some(KillKind::StopSigterm),
             Phase::StopSigkill(_) => Some(KillKind::StopSigkill),
+            Phase::FinalWatchdog(_) => Some(KillKind::FinalWatchdog),
             Phase::FinalSigterm(_) => Some(KillKind::FinalSigterm),
             Phase::FinalSigkill(_) => Some(KillKind::FinalSigkill),
             _ => None,
@@ -101,10 +111,13 @@ impl Run<'_> {
                 };
                 self.go_with(phase, "stop", self.cx.restarting);
             }
-            Phase::StartPre { .. }
+            Phase::Condition { .. }
+            | Phase::StartPre { .. }
             | Phase::Start { .. }
             | Phase::StartPost { .. }
-            | Phase::Reload { .. } => {
+            | Phase::Reload { .. }
+            | Phase::ReloadSignal { .. }
+            | Phase::ReloadNotify { .. } => {
                 self.announce_stop();
                 self.enter_signal(KillKind::StopSigterm, UnitResult::Success);
             }
@@ -119,6 +132,7 @@ impl Run<'_> {
             | Phase::StopSigterm(_)
             | Phase::StopSigkill(_)
             | Phase::StopPost { .. }
+            | Phase::FinalWatchdog(_)
             | Phase::FinalSigterm(_)
             | Phase::FinalSigkill(_) => {}
         }
@@ -195,11 +209,13 @@ impl Run<'_> {
                 KillKind::StopWatchdog | KillKind::StopSigterm if last_resort => {
                     KillKind::StopSigkill
                 }
-                KillKind::FinalSigterm if last_resort => KillKind::FinalSigkill,
+                KillKind::FinalWatchdog | KillKind::FinalSigterm if last_resort => {
+                    KillKind::FinalSigkill
+                }
                 KillKind::StopWatchdog | KillKind::StopSigterm | KillKind::StopSigkill => {
                     return self.enter_stop_post(UnitResult::Success);
                 }
-                KillKind::FinalSigterm | KillKind::FinalSigkill => {
+                KillKind::FinalWatchdog | KillKind::FinalSigterm | KillKind::FinalSigkill => {
                     return self.enter_dead(UnitResult::Success, true);
                 }
             };
@@ -218,7 +234,10 @@ impl Run<'_> {
     }
 
     fn enter_kill_phase(&mut self, kind: KillKind, cause: &str) {
-        let timer = self.arm(self.stop_window());
+        let timer = self.arm(match kind.is_abort() {
+            true => self.abort_window(),
+            false => self.stop_window(),
+        });
         // Who was told to go in the phase before is not told again: to many programs a second
         // signal means hurry. Only a command that ran in between may have left somebody new.
         let told_already = kind == KillKind::FinalSigterm
@@ -263,7 +282,7 @@ impl Run<'_> {
     fn send_signals(&mut self, kind: KillKind) {
         let definition = self.cx.definition;
         let signal = match kind {
-            KillKind::StopWatchdog => definition.watchdog_signal(),
+            KillKind::StopWatchdog | KillKind::FinalWatchdog => definition.watchdog_signal(),
             KillKind::StopSigterm | KillKind::FinalSigterm if self.cx.restarting => {
                 definition.restart_kill_signal()
             }
@@ -345,6 +364,7 @@ impl Run<'_> {
             Phase::StopWatchdog(kill)
             | Phase::StopSigterm(kill)
             | Phase::StopSigkill(kill)
+            | Phase::FinalWatchdog(kill)
             | Phase::FinalSigterm(kill)
             | Phase::FinalSigkill(kill) => Some(kill),
             _ => None,
@@ -352,6 +372,7 @@ impl Run<'_> {
     }
 
     pub(super) fn signalled(&mut self, ticket: Ticket) {
+        self.s.reload_signal.take_if(|asked| *asked == ticket);
         if let Some(kill) = self.kill_mut() {
             kill.pending.retain(|pending| pending.ticket != ticket);
         }
@@ -467,7 +488,10 @@ impl Run<'_> {
         self.s.early.clear();
         let comeback = self.comeback(may_restart);
         let will_restart = comeback != Comeback::No;
-        let failed = self.s.result != UnitResult::Success;
+        let failed = self.s.result.is_failure();
+        // Others see no more of it than that it is on its way again.
+        let direct = matches!(comeback, Comeback::Restart | Comeback::Retry)
+            && self.cx.definition.restart_mode() == RestartMode::Direct;
         let on_request = self.s.forbid_restart;
         let cause = if failed {
             self.s.result.as_str()
@@ -482,16 +506,25 @@ impl Run<'_> {
             };
             let text = format!("{} failed: {why}", self.title());
             self.cx.log(Level::Error, MessageId::Failed, text);
-            self.go_with(Phase::Failed { on_request }, cause, will_restart);
+            if !direct {
+                self.go_with(Phase::Failed { on_request }, cause, will_restart);
+            }
         } else {
             let text = format!("stopped {}", self.title());
             self.cx.log(Level::Info, MessageId::Stopped, text);
             let ended = if on_request {
                 Ended::OnRequest
+            } else if self.s.result == UnitResult::ExecCondition {
+                Ended::Skipped
             } else {
                 Ended::ByItself
             };
-            self.go_with(Phase::Dead { ended }, cause, will_restart);
+            if !direct {
+                self.go_with(Phase::Dead { ended }, cause, will_restart);
+            }
+        }
+        if self.cx.definition.file_descriptor_store_preserve() == Preserve::No {
+            self.empty_store();
         }
         if will_restart {
             self.clear_away(true);
@@ -530,15 +563,26 @@ impl Run<'_> {
         self.clear_away(self.cx.restarting);
         let unit = self.cx.name.clone();
         self.s.kept_for_restart = self.cx.restarting;
-        if self.s.uses_store && !self.cx.restarting {
-            self.s.uses_store = false;
-            self.cx.actions.push(Action::Unstore {
-                unit: unit.clone(),
-                name: None,
-            });
+        let keeps_store = match self.cx.definition.file_descriptor_store_preserve() {
+            Preserve::No => false,
+            Preserve::Restart => self.cx.restarting,
+            Preserve::Yes => self.cx.definition.is_loaded(),
+        };
+        if !keeps_store {
+            self.empty_store();
         }
         if !self.cx.restarting {
             self.cx.actions.push(Action::Release { unit });
+        }
+    }
+
+    fn empty_store(&mut self) {
+        if self.s.uses_store {
+            self.s.uses_store = false;
+            self.cx.actions.push(Action::Unstore {
+                unit: self.cx.name.clone(),
+                name: None,
+            });
         }
     }
 
@@ -564,16 +608,20 @@ impl Phase {
     /// Puts another timer in the place of the phase's own; gives back the one that was there.
     pub(super) fn set_timer(&mut self, new: Option<Timer>) -> Option<Timer> {
         let slot = match self {
-            Phase::StartPre { timer }
+            Phase::Condition { timer }
+            | Phase::StartPre { timer }
             | Phase::Start { timer }
             | Phase::StartPost { timer }
             | Phase::Reload { timer }
+            | Phase::ReloadSignal { timer, .. }
+            | Phase::ReloadNotify { timer }
             | Phase::Stop { timer }
             | Phase::StopPost { timer }
             | Phase::AutoRestart { timer } => timer,
             Phase::StopWatchdog(kill)
             | Phase::StopSigterm(kill)
             | Phase::StopSigkill(kill)
+            | Phase::FinalWatchdog(kill)
             | Phase::FinalSigterm(kill)
             | Phase::FinalSigkill(kill) => &mut kill.timer,
             Phase::Dead { .. } | Phase::Failed { .. } | Phase::Running | Phase::Exited => {

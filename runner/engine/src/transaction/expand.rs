@@ -211,7 +211,7 @@ fn check(world: World<'_>, unit: &UnitName, kind: JobKind) -> Result<(), Refusal
 /// are reloaded with it.
 pub(crate) fn can_reload(definitions: &Definitions, definition: &Definition) -> bool {
     match definition.kind() {
-        UnitKind::Service => !definition.exec_reload().is_empty(),
+        UnitKind::Service => definition.can_reload(),
         _ => !definitions
             .related(definition.name(), Effect::PropagateReload)
             .is_empty(),

@@ -434,7 +434,7 @@ fn project(service: &Service, will_restart: bool) -> ProcessState {
     match &service.phase {
         Phase::Dead { .. } | Phase::Failed { .. } if will_restart => waiting,
         Phase::Dead {
-            ended: Ended::Never | Ended::OnRequest,
+            ended: Ended::Never | Ended::OnRequest | Ended::Skipped,
         } => ProcessState::Stopped,
         Phase::Dead {
             ended: Ended::ByItself,
@@ -442,16 +442,21 @@ fn project(service: &Service, will_restart: bool) -> ProcessState {
         Phase::Failed { on_request: true } => ProcessState::Stopped,
         Phase::Failed { on_request: false } if service.was_ready => ProcessState::Exited,
         Phase::Failed { on_request: false } => ProcessState::Fatal,
-        Phase::StartPre { .. } | Phase::Start { .. } | Phase::StartPost { .. } => {
-            ProcessState::Starting
-        }
-        Phase::Running | Phase::Reload { .. } => ProcessState::Running,
+        Phase::Condition { .. }
+        | Phase::StartPre { .. }
+        | Phase::Start { .. }
+        | Phase::StartPost { .. } => ProcessState::Starting,
+        Phase::Running
+        | Phase::Reload { .. }
+        | Phase::ReloadSignal { .. }
+        | Phase::ReloadNotify { .. } => ProcessState::Running,
         Phase::Exited => ProcessState::Exited,
         Phase::Stop { .. }
         | Phase::StopWatchdog(_)
         | Phase::StopSigterm(_)
         | Phase::StopSigkill(_)
         | Phase::StopPost { .. }
+        | Phase::FinalWatchdog(_)
         | Phase::FinalSigterm(_)
         | Phase::FinalSigkill(_)
             if told.ended_by_itself && service.main.is_none() =>
@@ -463,6 +468,7 @@ fn project(service: &Service, will_restart: bool) -> ProcessState {
         | Phase::StopSigterm(_)
         | Phase::StopSigkill(_)
         | Phase::StopPost { .. }
+        | Phase::FinalWatchdog(_)
         | Phase::FinalSigterm(_)
         | Phase::FinalSigkill(_) => ProcessState::Stopping,
         Phase::AutoRestart { .. } => waiting,

@@ -40,17 +40,21 @@ pub enum ActiveState {
 )]
 pub enum SubState {
     Dead,
+    Condition,
     StartPre,
     Start,
     StartPost,
     Running,
     Exited,
     Reload,
+    ReloadSignal,
+    ReloadNotify,
     Stop,
     StopWatchdog,
     StopSigterm,
     StopSigkill,
     StopPost,
+    FinalWatchdog,
     FinalSigterm,
     FinalSigkill,
     Failed,
@@ -81,6 +85,7 @@ pub enum UnitResult {
     CoreDump,
     Watchdog,
     OomKill,
+    ExecCondition,
     StartLimitHit,
     ServiceStartLimitHit,
     TriggerLimitHit,
@@ -245,17 +250,21 @@ impl SubState {
     pub const fn as_str(self) -> &'static str {
         match self {
             SubState::Dead => "dead",
+            SubState::Condition => "condition",
             SubState::StartPre => "start-pre",
             SubState::Start => "start",
             SubState::StartPost => "start-post",
             SubState::Running => "running",
             SubState::Exited => "exited",
             SubState::Reload => "reload",
+            SubState::ReloadSignal => "reload-signal",
+            SubState::ReloadNotify => "reload-notify",
             SubState::Stop => "stop",
             SubState::StopWatchdog => "stop-watchdog",
             SubState::StopSigterm => "stop-sigterm",
             SubState::StopSigkill => "stop-sigkill",
             SubState::StopPost => "stop-post",
+            SubState::FinalWatchdog => "final-watchdog",
             SubState::FinalSigterm => "final-sigterm",
             SubState::FinalSigkill => "final-sigkill",
             SubState::Failed => "failed",
@@ -269,6 +278,12 @@ impl SubState {
 }
 
 impl UnitResult {
+    /// Whether it is a failure; a start that `exec-condition` ended is none.
+    #[must_use]
+    pub const fn is_failure(self) -> bool {
+        !matches!(self, UnitResult::Success | UnitResult::ExecCondition)
+    }
+
     /// systemd's word for it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -282,6 +297,7 @@ impl UnitResult {
             UnitResult::CoreDump => "core-dump",
             UnitResult::Watchdog => "watchdog",
             UnitResult::OomKill => "oom-kill",
+            UnitResult::ExecCondition => "exec-condition",
             UnitResult::StartLimitHit => "start-limit-hit",
             UnitResult::ServiceStartLimitHit => "service-start-limit-hit",
             UnitResult::TriggerLimitHit => "trigger-limit-hit",

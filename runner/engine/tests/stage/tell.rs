@@ -371,6 +371,7 @@ fn answer_word(answer: &engine::Answer) -> String {
 
 pub(super) fn role_word(role: Role) -> &'static str {
     match role {
+        Role::Condition => "condition",
         Role::StartPre => "start-pre",
         Role::Main => "main",
         Role::StartPost => "start-post",

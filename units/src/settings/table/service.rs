@@ -1,7 +1,10 @@
 //! `[service]` (systemd.service(5)): what runs, when it counts as started, what follows its end.
 
 use crate::name::UnitName;
-use crate::value::{ExecLine, ExitSet, NotifyAccess, Probe, Restart, ServiceType, Span};
+use crate::value::{
+    ExecLine, ExitSet, ExitType, NotifyAccess, OomPolicy, Preserve, Probe, Restart, RestartMode,
+    ServiceType, Signal, Span, TimeoutFailureMode,
+};
 
 settings! {
     after super::condition::END;
@@ -9,11 +12,20 @@ settings! {
     /// When the service counts as started.
     ///
     /// `simple`: as soon as its process exists. `exec`: when the program was executed. `notify`:
-    /// when it says `READY=1` to the socket in `NOTIFY_SOCKET`. `forking`: when it has put itself
-    /// in the background. `oneshot`: when it has finished, which is also the default where there
-    /// is no `exec-start`.
+    /// when it says `READY=1` to the socket in `NOTIFY_SOCKET`. `notify-reload`: the same, and a
+    /// reload is `reload-signal`, which it answers with `RELOADING=1`, `MONOTONIC_USEC=` and then
+    /// `READY=1`. `forking`: when it has put itself in the background. `oneshot`: when it has
+    /// finished, which is also the default where there is no `exec-start`.
     Type: Service "type" = "Type",
         pub(crate) written_type -> ServiceType as Type, default "simple";
+
+    /// Commands that say whether the service is to run at all.
+    ///
+    /// They run before everything else. The first that exits with a code from 1 to 254 ends the start:
+    /// nothing else runs but `exec-stop-post`, and the service is down without having failed. Exit code
+    /// 255, a signal or a time-out is a failure.
+    ExecCondition: Service "exec-condition" = "ExecCondition",
+        pub exec_condition -> &[ExecLine] as Commands, default "";
 
     /// Commands to run before the service.
     ///
@@ -41,9 +53,16 @@ settings! {
     /// Commands that make the service read its configuration again.
     ///
     /// `$MAINPID` is the main process: `kill -HUP $MAINPID`. A unit without this setting cannot
-    /// be reloaded.
+    /// be reloaded, unless its `type` is `notify-reload`: then they run after `reload-signal`.
     ExecReload: Service "exec-reload" = "ExecReload",
         pub exec_reload -> &[ExecLine] as Commands, default "";
+
+    /// The signal that makes a service of type `notify-reload` read its configuration again.
+    ///
+    /// The service answers with `RELOADING=1` and `MONOTONIC_USEC=` (the present moment of
+    /// CLOCK_MONOTONIC) in one message, and with `READY=1` once it is done.
+    ReloadSignal: Service "reload-signal" = "ReloadSignal",
+        pub reload_signal -> Signal as SignalName, default "SIGHUP";
 
     /// Commands that stop the service.
     ///
@@ -65,6 +84,27 @@ settings! {
     /// `always` for those that must not end at all.
     Restart: Service "restart" = "Restart",
         pub restart -> Restart as RestartPolicy, default "no";
+
+    /// Through which states the service is restarted.
+    ///
+    /// `normal`: it is `failed` or `inactive` for a moment, and what depends on it is restarted with
+    /// it. `direct`: it goes straight to `auto-restart`; what depends on it stays as it is, a start that
+    /// waits for it goes on waiting, and neither `on-failure` nor `on-success` is started. `debug`: as
+    /// `normal`, with `DEBUG_INVOCATION=1` in the environment of a run that is a restart.
+    RestartMode: Service "restart-mode" = "RestartMode",
+        pub restart_mode -> RestartMode as RestartWay, default "normal";
+
+    /// Ends of the main process that are not followed by a restart, whatever `restart` says.
+    ///
+    /// Exit codes and signals, written as in `success-exit-status`.
+    RestartPreventExitStatus: Service "restart-prevent-exit-status" = "RestartPreventExitStatus",
+        pub restart_prevent_exit_status -> &ExitSet as Exits, default "";
+
+    /// Ends of the main process that are followed by a restart, whatever `restart` says.
+    ///
+    /// `restart-prevent-exit-status` goes before it, and so does a stop that was asked for.
+    RestartForceExitStatus: Service "restart-force-exit-status" = "RestartForceExitStatus",
+        pub restart_force_exit_status -> &ExitSet as Exits, default "";
 
     /// How long to wait before a restart.
     ///
@@ -147,6 +187,41 @@ settings! {
     TimeoutStopSec: Service "timeout-stop-sec" = "TimeoutStopSec",
         pub(crate) written_timeout_stop_sec -> Span as Duration, default "90s";
 
+    /// How long a service may take to leave its core dump when it is aborted.
+    ///
+    /// After a missed watchdog, and where a time-out is answered with `abort`; then it is killed. The
+    /// default is `timeout-stop-sec`.
+    TimeoutAbortSec: Service "timeout-abort-sec" = "TimeoutAbortSec",
+        pub(crate) written_timeout_abort_sec -> Option<Span> as OptionalDuration, default "";
+
+    /// What is done to a service whose start takes too long.
+    ///
+    /// `terminate`: it is stopped by signals. `abort`: it gets SIGABRT first, and has
+    /// `timeout-abort-sec`. `kill`: SIGKILL at once.
+    TimeoutStartFailureMode: Service "timeout-start-failure-mode" = "TimeoutStartFailureMode",
+        pub timeout_start_failure_mode -> TimeoutFailureMode as TimeoutAnswer, default "terminate";
+
+    /// What is done to a service whose stop takes too long.
+    ///
+    /// As `timeout-start-failure-mode`. `terminate` goes from the stop commands to the stop signal and
+    /// from there to the kill; `abort` puts SIGABRT before the kill.
+    TimeoutStopFailureMode: Service "timeout-stop-failure-mode" = "TimeoutStopFailureMode",
+        pub timeout_stop_failure_mode -> TimeoutFailureMode as TimeoutAnswer, default "terminate";
+
+    /// How long the service may run.
+    ///
+    /// Counted from the moment it counts as started. Then it is stopped and has failed with the result
+    /// `timeout`. A `oneshot`, which has ended by then, has no use for it.
+    RuntimeMaxSec: Service "runtime-max-sec" = "RuntimeMaxSec",
+        pub(crate) written_runtime_max_sec -> Span as Duration, default "infinity";
+
+    /// The most that is added to `runtime-max-sec`.
+    ///
+    /// Each run gets a random part of it, so that services that were started together do not end
+    /// together.
+    RuntimeRandomizedExtraSec: Service "runtime-randomized-extra-sec" = "RuntimeRandomizedExtraSec",
+        pub runtime_randomized_extra_sec -> Span as Duration, default "0";
+
     /// Ends that count as success besides the usual ones.
     ///
     /// Exit codes by number or name (`TEMPFAIL`), and signals (`SIGUSR1`). Exit code 0 always is
@@ -165,6 +240,28 @@ settings! {
     /// For a `oneshot` that sets something up which `exec-stop` takes down again.
     RemainAfterExit: Service "remain-after-exit" = "RemainAfterExit",
         pub remain_after_exit -> bool as Flag, default "false";
+
+    /// What ends the service.
+    ///
+    /// `main`: the end of its main process. `cgroup`: the end of its last process, unless the main
+    /// process has failed; not for a `oneshot`.
+    ExitType: Service "exit-type" = "ExitType",
+        pub exit_type -> ExitType as ExitMeaning, default "main";
+
+    /// Whether the main process of a `forking` service without a `pid-file` is guessed.
+    ///
+    /// It is the one process that is left when the start command has returned. Without it, or where
+    /// there are several, the service lives as long as any process of it.
+    GuessMainPid: Service "guess-main-pid" = "GuessMainPID",
+        pub guess_main_pid -> bool as Flag, default "true";
+
+    /// What follows when the kernel kills a process of the service for want of memory.
+    ///
+    /// `continue`: nothing, unless it was the main process. `stop`: the service is stopped, and has
+    /// failed with the result `oom-kill`. `kill`: what is left of it is killed at once. The kernel tells
+    /// of it only where the unit has a cgroup with a memory controller, as with `memory-max`.
+    OomPolicy: Service "oom-policy" = "OOMPolicy",
+        pub oom_policy -> OomPolicy as OomAnswer, default "stop";
 
     /// The file a `forking` service writes its main process number to.
     ///
@@ -194,6 +291,13 @@ settings! {
     /// start. `0` keeps none.
     FileDescriptorStoreMax: Service "file-descriptor-store-max" = "FileDescriptorStoreMax",
         pub file_descriptor_store_max -> u32 as Count, default "0";
+
+    /// How long the descriptors are kept that the service left with us.
+    ///
+    /// `no`: until it has ended, so that only a service that is still running has any. `restart`: over
+    /// restarts, by itself or on request. `yes`: also while it is stopped.
+    FileDescriptorPreserve: Service "file-descriptor-store-preserve" = "FileDescriptorPreserve",
+        pub file_descriptor_store_preserve -> Preserve as Preserved, default "restart";
 
     /// Sockets whose listeners the service gets, besides those that start it.
     ///
