@@ -142,6 +142,11 @@ impl Findings<'_> {
         }
         self.probe();
         let unit = self.definition;
+        if unit.service_type() == ServiceType::Idle && unit.ready_probe().is_some() {
+            let message =
+                "an `idle` service counts as started at once, so nobody would wait for its probe";
+            self.error(SettingId::ReadyProbe, message).hint = Some("set another `type`".into());
+        }
         if unit.is_set(SettingId::StartRetrySec) && unit.start_retries().is_none() {
             self.warn(
                 SettingId::StartRetrySec,

@@ -98,6 +98,8 @@ pub struct Engine {
     job_timers: BTreeMap<Ticket, JobId>,
     /// Units to be looked at again, once jobs have settled.
     revisit: BTreeSet<UnitName>,
+    /// Services that wait until there is no job.
+    idlers: BTreeSet<UnitName>,
     /// Units that are shown differently now.
     refresh: BTreeSet<UnitName>,
     tokens: BTreeMap<String, JobId>,
@@ -192,6 +194,7 @@ impl Engine {
             finishing: VecDeque::new(),
             job_timers: BTreeMap::new(),
             revisit: BTreeSet::new(),
+            idlers: BTreeSet::new(),
             refresh: BTreeSet::new(),
             tokens: BTreeMap::new(),
             waiters: BTreeMap::new(),

@@ -54,6 +54,8 @@ pub(crate) enum Wish {
     Restart,
     /// A connection came in, or a timer or path wants its unit: start what this one triggers.
     Trigger,
+    /// Say when no job is left to do.
+    AwaitIdle,
     /// What was shown of the unit changed, though its state did not.
     Refresh,
 }

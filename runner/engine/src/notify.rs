@@ -1,6 +1,7 @@
 //! What an `sd_notify` message says (sd_notify(3)); parsed here, because parsing is deciding.
 
 use serde::{Deserialize, Serialize};
+use units::value::NotifyAccess;
 
 /// The fields of one datagram that are understood. Unknown fields are dropped, a field that does
 /// not parse is treated as absent.
@@ -16,6 +17,14 @@ pub struct Message {
     pub status: Option<String>,
     /// `ERRNO=`.
     pub errno: Option<i32>,
+    /// `BUSERROR=`: the name of a D-Bus error.
+    pub bus_error: Option<String>,
+    /// `VARLINKERROR=`: the name of a Varlink error.
+    pub varlink_error: Option<String>,
+    /// `NOTIFYACCESS=`: whose messages are believed from now on.
+    pub notify_access: Option<NotifyAccess>,
+    /// `RESTART_RESET=1`: begin to count restarts anew.
+    pub restart_reset: bool,
     /// `MAINPID=`.
     pub main_pid: Option<u32>,
     /// `WATCHDOG=`.
@@ -104,6 +113,10 @@ impl Message {
             b"STOPPING" if value == "1" => self.phase = Some(Phase::Stopping),
             b"STATUS" => self.status = Some(value.to_owned()),
             b"ERRNO" => self.errno = decimal(value).and_then(|n| i32::try_from(n).ok()),
+            b"BUSERROR" => self.bus_error = Some(value.to_owned()),
+            b"VARLINKERROR" => self.varlink_error = Some(value.to_owned()),
+            b"NOTIFYACCESS" => self.notify_access = NotifyAccess::from_word(value),
+            b"RESTART_RESET" if value == "1" => self.restart_reset = true,
             b"MAINPID" => {
                 self.main_pid = decimal(value)
                     .and_then(|n| u32::try_from(n).ok())

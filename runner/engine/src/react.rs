@@ -216,6 +216,9 @@ impl Engine {
             Wish::Refresh => {
                 self.refresh.insert(unit.clone());
             }
+            Wish::AwaitIdle => {
+                self.idlers.insert(unit.clone());
+            }
             Wish::Restart => self.restart_by_itself(unit),
             Wish::Trigger => self.trigger(unit),
         }

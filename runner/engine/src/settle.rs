@@ -3,6 +3,7 @@
 use crate::Engine;
 use crate::action::{Action, Level, MessageId};
 use crate::change::Change;
+use crate::service::ServiceEvent;
 
 impl Engine {
     /// The one place where the order of consequences is written:
@@ -16,7 +17,7 @@ impl Engine {
     /// Each may fill the queues of the others; an earlier one always goes first.
     pub(crate) fn settle(&mut self) -> Vec<Action> {
         let mut turns = self.most_turns();
-        while self.turn() || self.closing_check() || self.removals_check() {
+        while self.turn() || self.closing_check() || self.removals_check() || self.idle_check() {
             turns -= 1;
             if turns == 0 {
                 self.log(
@@ -59,6 +60,17 @@ impl Engine {
             self.look_again(&unit);
         } else {
             return false;
+        }
+        true
+    }
+
+    /// Services of type `idle` have their turn when nobody else has one.
+    fn idle_check(&mut self) -> bool {
+        if self.idlers.is_empty() || !self.state.jobs().is_empty() {
+            return false;
+        }
+        for unit in std::mem::take(&mut self.idlers) {
+            self.service_step(&unit, ServiceEvent::QueueIdle);
         }
         true
     }

@@ -169,7 +169,7 @@ impl Machine {
 
     pub(crate) fn states(&self) -> (ActiveState, SubState) {
         match self {
-            Machine::Service(service) => service.phase.states(),
+            Machine::Service(service) => service.states(),
             Machine::Socket(socket) => socket.phase.states(),
             Machine::Timer(timer) => timer.phase.states(),
             Machine::Path(path) => path.phase.states(),

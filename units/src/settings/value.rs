@@ -4,8 +4,8 @@ use crate::name::UnitName;
 use crate::value::{
     Assignment, CalendarSpec, Capabilities, Condition, CoredumpFilter, CpuSet, EnvironmentFile,
     ExecLine, ExitSet, Input, InputData, InputText, Limit, ListenAddress, LoadedCredential,
-    LogFile, MemoryLimit, Mode, Nanoseconds, Output, OwnDirectory, Owner, Probe, SecureBits,
-    SetCredential, Signal, Size, Span, WorkingDirectory,
+    LogFile, MemoryLimit, Mode, Nanoseconds, OpenFile, Output, OwnDirectory, Owner, Probe,
+    SecureBits, SetCredential, Signal, Size, Span, WorkingDirectory,
 };
 
 /// The value of a setting.
@@ -51,6 +51,8 @@ pub enum Value {
     Assignments(Box<[Assignment]>),
     /// Files of environment variables.
     EnvironmentFiles(Box<[EnvironmentFile]>),
+    /// Files to open.
+    OpenFiles(Box<[OpenFile]>),
     /// A working directory.
     Directory(Box<WorkingDirectory>),
     /// A place for output.
@@ -121,6 +123,7 @@ impl Value {
             Value::Commands(v) => each(v),
             Value::Assignments(v) => each(v),
             Value::EnvironmentFiles(v) => each(v),
+            Value::OpenFiles(v) => each(v),
             Value::Directory(v) => vec![v.to_string()],
             Value::Output(v) => vec![v.to_string()],
             Value::Input(v) => vec![v.to_string()],

@@ -6,9 +6,9 @@ use crate::value::{
     Assignment, CalendarSpec, CollectMode, Condition, EmergencyAction, EnvironmentFile,
     EventResults, ExecLine, ExitSet, ExitType, Facility, Input, JobMode, KillMode, Limit,
     ListenAddress, ListenKind, LogFile, LogLevel, MemoryLimit, Mode, NoZones, NotifyAccess,
-    OomPolicy, Output, Owner, Preserve, Probe, Restart, RestartMode, ServiceType, Signal, Size,
-    Span, TimeoutFailureMode, ValueProblem, WorkingDirectory, Zones, absolute_path, check_account,
-    parse_count, parse_integer,
+    OomPolicy, OpenFile, Output, Owner, Preserve, Probe, Restart, RestartMode, ServiceType, Signal,
+    Size, Span, TimeoutFailureMode, ValueProblem, WorkingDirectory, Zones, absolute_path,
+    check_account, parse_count, parse_integer,
 };
 
 /// What TOML may stand for a value.
@@ -432,6 +432,20 @@ value_types! {
             .map(Value::EnvironmentFiles)
         },
         lend: { Value::Nothing => &[], Value::EnvironmentFiles(files) => files },
+    }
+    OpenFiles -> &'a [OpenFile] {
+        name: "files to open",
+        grammar: "`PATH:NAME:OPTIONS`, where the options are `read-only`, `append`, `truncate` and `graceful`, or an array of them",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: List, list: true,
+        read: |items, expand| {
+            list(items, expand, |item, expand, files| {
+                files.push(OpenFile::parse(&expand(item)?)?);
+                Ok(())
+            })
+            .map(Value::OpenFiles)
+        },
+        lend: { Value::Nothing => &[], Value::OpenFiles(files) => files },
     }
     Directory -> Option<&'a WorkingDirectory> {
         name: "directory",

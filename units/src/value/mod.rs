@@ -16,6 +16,7 @@ mod listen;
 mod log_file;
 mod memory_limit;
 mod mode;
+mod open_file;
 mod owner;
 mod policy;
 mod probe;
@@ -45,6 +46,7 @@ pub use listen::{ListenAddress, ListenKind};
 pub use log_file::LogFile;
 pub use memory_limit::MemoryLimit;
 pub use mode::Mode;
+pub use open_file::{OpenFile, OpenMode};
 pub use owner::{Owner, check_account};
 pub use policy::{
     CollectMode, EmergencyAction, EventResults, ExitType, Facility, JobMode, KeyringMode, KillMode,

@@ -5,6 +5,8 @@ super::words! {
     pub enum ServiceType {
         /// started as soon as the process exists
         Simple = "simple",
+        /// as `simple`, and the program is executed when no job is left to do, or after 5 s
+        Idle = "idle",
         /// started when the program itself was executed
         Exec = "exec",
         /// started when the program, which puts itself in the background, has returned

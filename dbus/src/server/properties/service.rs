@@ -59,6 +59,20 @@ pub(super) fn add(table: &mut Vec<Property>) {
         |u| service(u).map_or(0, |s| s.status_errno).into(),
     );
     add(
+        ("StatusBusError", "s"),
+        Detail,
+        Change,
+        "The D-Bus error it last gave (`BUSERROR=` of sd_notify)",
+        |u| text(service(u).map_or("", |s| &s.bus_error)),
+    );
+    add(
+        ("StatusVarlinkError", "s"),
+        Detail,
+        Change,
+        "The Varlink error it last gave (`VARLINKERROR=` of sd_notify)",
+        |u| text(service(u).map_or("", |s| &s.varlink_error)),
+    );
+    add(
         ("Result", "s"),
         State,
         Change,
@@ -275,7 +289,11 @@ pub(super) fn add(table: &mut Vec<Property>) {
     setting(
         ("NotifyAccess", "s"),
         "Whose sd_notify messages are believed: `none`, `main`, `exec` or `all`",
-        |u| text(definition(u).map_or("", |d| d.notify_access().as_str())),
+        |u| {
+            let own = service(u).and_then(|s| s.notify_access);
+            let access = own.or_else(|| definition(u).map(Definition::notify_access));
+            text(access.map_or("", |access| access.as_str()))
+        },
     );
 }
 

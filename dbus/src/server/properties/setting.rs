@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use units::settings::{self, Section, Setting};
-use units::value::{ExecLine, MemoryLimit, Span};
+use units::value::{ExecLine, MemoryLimit, OpenFile, OpenMode, Span};
 use units::{Definition, SettingId, UnitKind, Value};
 use zbus::Variant;
 
@@ -109,6 +109,7 @@ fn signature(setting: &Setting) -> &'static str {
         "exit codes and signals" => "(aiai)",
         "commands" => "a(sasbttttuii)",
         "list of files" => "a(sb)",
+        "files to open" => "a(sst)",
         _ if setting.is_list() => "as",
         _ => "s",
     }
@@ -160,6 +161,10 @@ pub(super) fn value(definition: Option<&Definition>, id: SettingId) -> Variant<'
                 .collect();
             Variant::from(files)
         }
+        Value::OpenFiles(values) => {
+            let files: Vec<(String, String, u64)> = values.iter().map(open_file).collect();
+            Variant::from(files)
+        }
         Value::Directory(value) => text(value.to_string()),
         Value::Output(value) => text(value.to_string()),
         Value::Input(value) => text(value.to_string()),
@@ -193,8 +198,21 @@ fn nothing(signature: &str) -> Variant<'static> {
         "(aiai)" => Variant::new((Vec::<i32>::new(), Vec::<i32>::new())),
         "a(sasbttttuii)" => Variant::from(Vec::<service::Command>::new()),
         "a(sb)" => Variant::from(Vec::<(String, bool)>::new()),
+        "a(sst)" => Variant::from(Vec::<(String, String, u64)>::new()),
         _ => text(""),
     }
+}
+
+/// As systemd's `OpenFile` has it: the options are bits.
+fn open_file(file: &OpenFile) -> (String, String, u64) {
+    let mode = match file.mode {
+        OpenMode::Both => 0,
+        OpenMode::ReadOnly => 1,
+        OpenMode::Append => 2,
+        OpenMode::Truncate => 4,
+    };
+    let flags = mode + if file.graceful { 8 } else { 0 };
+    (file.path.to_string(), file.name.to_string(), flags)
 }
 
 pub(super) fn micros(span: Span) -> u64 {

@@ -11,6 +11,7 @@ use std::path::Path;
 
 use engine::event::SpawnFailure;
 use rustix::fs::{FileType, Mode, OFlags};
+use units::value::{OpenFile, OpenMode};
 
 use super::order::FileMode;
 use super::step::{Step, reason_of};
@@ -35,6 +36,26 @@ pub(super) fn for_stdio(path: &Path, mode: FileMode) -> io::Result<OwnedFd> {
     };
     let fd = match open_trusted(path, flags) {
         // A FIFO nobody reads yet, or a socket in the file system.
+        Err(error) if error.raw_os_error() == Some(libc::ENXIO) => open_special(path)?,
+        opened => opened?,
+    };
+    // The program expects a descriptor that waits.
+    let flags = rustix::fs::fcntl_getfl(&fd)?;
+    rustix::fs::fcntl_setfl(&fd, flags - OFlags::NONBLOCK)?;
+    Ok(fd)
+}
+
+/// Opens a file that the service is to find among its descriptors. It is not made.
+pub(super) fn for_service(file: &OpenFile) -> io::Result<OwnedFd> {
+    let path = Path::new(&*file.path);
+    let flags = match file.mode {
+        OpenMode::ReadOnly => OFlags::RDONLY,
+        OpenMode::Both => OFlags::RDWR,
+        OpenMode::Append => OFlags::RDWR | OFlags::APPEND,
+        OpenMode::Truncate => OFlags::RDWR | OFlags::TRUNC,
+    };
+    let fd = match open_trusted(path, flags) {
+        // A socket in the file system.
         Err(error) if error.raw_os_error() == Some(libc::ENXIO) => open_special(path)?,
         opened => opened?,
     };

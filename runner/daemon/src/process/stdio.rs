@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 
+use engine::action::Role;
 use engine::event::SpawnFailure;
 use rustix::fs::OFlags;
 
@@ -89,8 +90,26 @@ pub(super) fn descriptors<'a>(
         sources.push(Source::Shared(Arc::clone(&passed.fd)));
         names.push(passed.name.as_str());
     }
+    let definition = &order.definition;
+    if order.spawn.role == Role::Main {
+        for file in definition.open_file() {
+            match open::for_service(file) {
+                Ok(fd) => {
+                    sources.push(Source::Own(fd));
+                    names.push(&*file.name);
+                }
+                Err(error) if file.graceful => {
+                    tracing::debug!("{} is not passed on: {error}", file.path);
+                }
+                Err(error) => {
+                    let what = format!("cannot open {} for the service", file.path);
+                    return Err(open::failure(Step::Descriptors, &what, &error));
+                }
+            }
+        }
+    }
     for passed in &order.listen {
-        make_waiting(passed.fd.as_fd())
+        set_waiting(passed.fd.as_fd(), !definition.non_blocking())
             .map_err(|error| open::failure(Step::Descriptors, "cannot pass a socket", &error))?;
     }
     Ok((sources, names))
@@ -239,11 +258,16 @@ fn sealed_memory() -> rustix::io::Result<OwnedFd> {
     Ok(memory)
 }
 
-/// The program expects a socket that waits; we poll before we accept, so it may be one for us too.
-fn make_waiting(fd: BorrowedFd<'_>) -> std::io::Result<()> {
+/// Lets the program wait for what comes in at a socket, or not. We poll before we accept, so it may
+/// be either for us too.
+fn set_waiting(fd: BorrowedFd<'_>, wait: bool) -> std::io::Result<()> {
     let flags = rustix::fs::fcntl_getfl(fd)?;
-    if flags.contains(OFlags::NONBLOCK) {
-        rustix::fs::fcntl_setfl(fd, flags - OFlags::NONBLOCK)?;
+    let wanted = match wait {
+        true => flags - OFlags::NONBLOCK,
+        false => flags | OFlags::NONBLOCK,
+    };
+    if flags != wanted {
+        rustix::fs::fcntl_setfl(fd, wanted)?;
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ mod start;
 mod stop;
 
 use serde::{Deserialize, Serialize};
-use units::value::Span;
+use units::value::{NotifyAccess, Span};
 
 pub(crate) use probe::Probing;
 pub(crate) use process::{Child, Process};
@@ -69,6 +69,12 @@ pub(crate) struct Service {
     /// Processes that are not followed any more but still belong to it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) former: Vec<Ticket>,
+    /// This run is shown as active while it starts: its `type` is `idle`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) idle: bool,
+    /// It waits until there is no job left, at the latest until then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) idling: Option<Timer>,
     /// The first failure of this run.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) result: UnitResult,
@@ -111,6 +117,13 @@ pub(crate) struct Service {
     pub(crate) status_text: String,
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) status_errno: i32,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) bus_error: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) varlink_error: String,
+    /// Whose messages are believed, where the service itself has said so in this run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) notify_access: Option<NotifyAccess>,
     /// What belongs to a run was kept for the one that was to follow.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) kept_for_restart: bool,
@@ -263,6 +276,8 @@ pub(crate) enum ServiceEvent {
         outcome: Result<(), String>,
     },
     OutOfMemory,
+    /// No job is left to do.
+    QueueIdle,
     Notified {
         sender: Sender,
         message: Message,
@@ -305,6 +320,7 @@ impl Run<'_> {
             ServiceEvent::Emptied(ticket) => self.emptied(ticket),
             ServiceEvent::Probed { ticket, outcome } => self.probed(ticket, outcome),
             ServiceEvent::OutOfMemory => self.out_of_memory(),
+            ServiceEvent::QueueIdle => self.has_idled(),
             ServiceEvent::Notified {
                 sender,
                 message,
@@ -327,13 +343,16 @@ impl Run<'_> {
     pub(super) fn go_with(&mut self, phase: Phase, cause: impl Into<String>, will_restart: bool) {
         if !matches!(phase, Phase::Start { .. }) {
             self.drop_probing();
+            if let Some(timer) = self.s.idling.take() {
+                timer.cancel(self.cx.actions);
+            }
         }
         if phase != Phase::Running
             && let Some(timer) = self.s.expiry.take()
         {
             timer.cancel(self.cx.actions);
         }
-        let from = self.s.phase.states();
+        let from = self.s.states();
         let left = std::mem::replace(&mut self.s.phase, phase);
         if let Some(timer) = left.timer()
             && self
@@ -344,7 +363,7 @@ impl Run<'_> {
         {
             timer.cancel(self.cx.actions);
         }
-        let to = self.s.phase.states();
+        let to = self.s.states();
         if from != to {
             let process = supervisord::process_moved(self.cx.definition, &mut self.s, will_restart);
             self.cx.moves.push(Move {
@@ -430,6 +449,8 @@ impl Run<'_> {
             self.probe_due();
         } else if is(self.s.expiry) {
             self.expired();
+        } else if is(self.s.idling) {
+            self.has_idled();
         } else {
             self.unexpected("a timer");
         }
@@ -441,6 +462,18 @@ impl Run<'_> {
             self.ended(ticket, ExitStatus::Unknown);
         } else {
             self.signalled(ticket);
+        }
+    }
+}
+
+impl Service {
+    /// systemd's words for it; a service of type `idle` is active as soon as it begins.
+    pub(crate) fn states(&self) -> (ActiveState, SubState) {
+        match self.phase.states() {
+            (ActiveState::Activating, sub) if self.idle && sub != SubState::AutoRestart => {
+                (ActiveState::Active, sub)
+            }
+            states => states,
         }
     }
 }

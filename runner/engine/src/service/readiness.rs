@@ -244,9 +244,10 @@ impl Run<'_> {
     /// `notify-access`
     fn believes(&self, sender: Sender) -> bool {
         let is = |child: &Option<Child>| child.as_ref().and_then(Child::pid) == Some(sender.pid);
-        let needs_main =
-            self.cx.definition.service_type().says_ready() || self.s.watchdog.is_some();
-        match self.cx.definition.notify_access() {
+        let needs_main = self.s.notify_access.is_none()
+            && (self.cx.definition.service_type().says_ready() || self.s.watchdog.is_some());
+        let access = self.s.notify_access;
+        match access.unwrap_or_else(|| self.cx.definition.notify_access()) {
             NotifyAccess::None => needs_main && is(&self.s.main),
             NotifyAccess::Main => is(&self.s.main),
             NotifyAccess::Exec => is(&self.s.main) || is(&self.s.control),
@@ -271,6 +272,22 @@ impl Run<'_> {
             && errno != self.s.status_errno
         {
             self.s.status_errno = errno;
+            self.cx.wishes.push(Wish::Refresh);
+        }
+        for (said, known) in [
+            (message.bus_error, &mut self.s.bus_error),
+            (message.varlink_error, &mut self.s.varlink_error),
+        ] {
+            if let Some(text) = said.filter(|text| text != known) {
+                *known = text;
+                self.cx.wishes.push(Wish::Refresh);
+            }
+        }
+        if message.notify_access.is_some() {
+            self.s.notify_access = message.notify_access;
+        }
+        if message.restart_reset && self.s.restarts > 0 {
+            self.s.restarts = 0;
             self.cx.wishes.push(Wish::Refresh);
         }
         self.heed_store(

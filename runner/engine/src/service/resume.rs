@@ -39,6 +39,10 @@ impl Run<'_> {
         if let Some(timer) = self.s.expiry {
             timer.rearm(self.cx.actions);
         }
+        if let Some(timer) = self.s.idling {
+            timer.rearm(self.cx.actions);
+            self.cx.wishes.push(Wish::AwaitIdle);
+        }
         if self.s.reload_signal.is_some() {
             self.ask_to_reload();
         }
@@ -169,6 +173,7 @@ impl Service {
             .chain(self.phase.timer().map(|timer| timer.ticket))
             .chain(self.watch_empty)
             .chain(self.reload_signal)
+            .chain(self.idling.map(|timer| timer.ticket))
             .chain(self.expiry.map(|timer| timer.ticket))
             .chain(self.probing.iter().flat_map(Probing::tickets))
             .chain(

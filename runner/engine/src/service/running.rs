@@ -218,7 +218,7 @@ impl Run<'_> {
     /// The phase's own timer is due.
     pub(super) fn phase_timed_out(&mut self) {
         use UnitResult::Timeout;
-        let (_, sub) = self.s.phase.states();
+        let (_, sub) = self.s.states();
         let text = match self.probe_in_vain() {
             Some(said) => format!("{} took too long: {said}", sub.as_str()),
             None => format!("{} took too long", sub.as_str()),

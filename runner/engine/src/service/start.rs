@@ -7,7 +7,11 @@ use super::{Child, Ended, Phase, Run};
 use crate::action::{AdoptFrom, Level, MessageId, Role};
 use crate::clock::Monotonic;
 use crate::event::ExitStatus;
+use crate::machine::Wish;
 use crate::view::systemd::UnitResult;
+
+/// How long a service of type `idle` waits for the others, as systemd.
+const LONGEST_IDLING: Span = Span::from_secs(5);
 
 impl Run<'_> {
     /// A start job runs. Its start limit was checked.
@@ -30,6 +34,10 @@ impl Run<'_> {
         self.s.status_errno = 0;
         self.s.main_start = None;
         self.s.main_exit = None;
+        self.s.bus_error.clear();
+        self.s.varlink_error.clear();
+        self.s.notify_access = None;
+        self.s.idle = self.cx.definition.service_type() == ServiceType::Idle;
         self.s.expires = None;
         self.s.reload_signal = None;
         self.s.told_process.begin(self.cx.now);
@@ -77,6 +85,23 @@ impl Run<'_> {
     }
 
     pub(super) fn enter_start(&mut self) {
+        if self.cx.definition.service_type() == ServiceType::Idle {
+            self.s.idling = self.arm(LONGEST_IDLING);
+            self.cx.wishes.push(Wish::AwaitIdle);
+            return self.go(Phase::Start { timer: None }, "start");
+        }
+        self.run_main();
+    }
+
+    /// No job is left to do, or it has waited for long enough.
+    pub(super) fn has_idled(&mut self) {
+        if let Some(timer) = self.s.idling.take() {
+            timer.cancel(self.cx.actions);
+            self.run_main();
+        }
+    }
+
+    fn run_main(&mut self) {
         let child = self.spawn(Role::Main, 0, 0);
         if child.is_none() {
             // A one-shot with nothing but stop commands.
@@ -85,6 +110,7 @@ impl Run<'_> {
         match self.cx.definition.service_type() {
             ServiceType::Forking => self.s.control = child,
             ServiceType::Simple
+            | ServiceType::Idle
             | ServiceType::Exec
             | ServiceType::Oneshot
             | ServiceType::Notify
@@ -102,15 +128,17 @@ impl Run<'_> {
             return;
         }
         match self.cx.definition.service_type() {
-            ServiceType::Simple | ServiceType::Exec => match self.time_to_stay_up() {
-                None => self.up_by_its_type("the process runs"),
-                Some(span) => {
-                    let timer = self.arm(span);
-                    if let Some(old) = self.s.phase.set_timer(timer) {
-                        old.cancel(self.cx.actions);
+            ServiceType::Simple | ServiceType::Idle | ServiceType::Exec => {
+                match self.time_to_stay_up() {
+                    None => self.up_by_its_type("the process runs"),
+                    Some(span) => {
+                        let timer = self.arm(span);
+                        if let Some(old) = self.s.phase.set_timer(timer) {
+                            old.cancel(self.cx.actions);
+                        }
                     }
                 }
-            },
+            }
             ServiceType::Oneshot
             | ServiceType::Notify
             | ServiceType::NotifyReload
@@ -162,7 +190,8 @@ impl Run<'_> {
     /// The main process could not execute its program: for a simple service, the start was done
     /// before that came out.
     pub(super) fn main_failed_to_execute(&mut self) {
-        let simple = matches!(self.cx.definition.service_type(), ServiceType::Simple)
+        let kind = self.cx.definition.service_type();
+        let simple = matches!(kind, ServiceType::Simple | ServiceType::Idle)
             && self.time_to_stay_up().is_none()
             && self.cx.definition.ready_probe().is_none()
             && self.cx.definition.start_retries().is_none();

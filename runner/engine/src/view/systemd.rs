@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use units::value::{Span, TimerBase};
+use units::value::{NotifyAccess, Span, TimerBase};
 use units::{Definition, UnitName};
 
 use crate::action::Test;
@@ -159,6 +159,12 @@ pub struct ServiceView {
     pub status_text: String,
     /// `ERRNO=` of its last notify message.
     pub status_errno: i32,
+    /// `BUSERROR=` of its last notify message.
+    pub bus_error: String,
+    /// `VARLINKERROR=` of its last notify message.
+    pub varlink_error: String,
+    /// Whose notify messages are believed, where the service has said so itself.
+    pub notify_access: Option<NotifyAccess>,
     /// Automatic restarts since the last start on request.
     pub restarts: u32,
     /// When it will be started again (`auto-restart`), monotonic microseconds.

@@ -41,7 +41,15 @@ const RESTARTS: [&str; 7] = [
     "on-abort",
     "on-watchdog",
 ];
-const TYPES: [&str; 5] = ["simple", "exec", "oneshot", "notify", "forking"];
+const TYPES: [&str; 7] = [
+    "simple",
+    "exec",
+    "oneshot",
+    "notify",
+    "notify-reload",
+    "forking",
+    "idle",
+];
 const KILLS: [&str; 4] = ["control-group", "control-group", "mixed", "process"];
 
 /// A timer and a path for some services.
@@ -94,7 +102,31 @@ fn variant(seed: u64) -> Variant {
             text.push_str("restart-sec = 0\n");
         }
         writeln!(text, "kill-mode = '{}'", dice.pick(&KILLS).unwrap()).unwrap();
-        for phase in ["start-pre", "start-post", "stop", "stop-post", "reload"] {
+        for (word, chance) in [
+            ("restart-mode = 'direct'", 20),
+            ("restart-prevent-exit-status = '3'", 15),
+            ("restart-force-exit-status = '0'", 10),
+            ("runtime-max-sec = '3s'", 15),
+            ("timeout-start-failure-mode = 'abort'", 15),
+            ("timeout-stop-failure-mode = 'abort'", 15),
+            ("timeout-abort-sec = '1s'", 15),
+            ("guess-main-pid = false", 15),
+        ] {
+            if dice.percent(chance) {
+                writeln!(text, "{word}").unwrap();
+            }
+        }
+        if dice.percent(20) && kind != "oneshot" {
+            text.push_str("exit-type = 'cgroup'\n");
+        }
+        for phase in [
+            "condition",
+            "start-pre",
+            "start-post",
+            "stop",
+            "stop-post",
+            "reload",
+        ] {
             if dice.percent(25) {
                 let ignored = if dice.percent(30) { "-" } else { "" };
                 writeln!(text, "exec-{phase} = '{ignored}/bin/{phase}'").unwrap();
@@ -109,7 +141,7 @@ fn variant(seed: u64) -> Variant {
         if dice.percent(30) && ["simple", "exec"].contains(&kind) {
             text.push_str("ready-after = '300ms'\n");
         }
-        if dice.percent(30) && kind != "oneshot" {
+        if dice.percent(30) && !["oneshot", "idle"].contains(&kind) {
             let probe = dice.pick(&["tcp:80", "exec:/bin/probe"]).unwrap();
             writeln!(text, "ready-probe = '{probe}'").unwrap();
             if dice.percent(50) {

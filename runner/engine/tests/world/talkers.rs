@@ -7,7 +7,7 @@ use engine::event::{Peer, Sender};
 use engine::job::{JobId, JobMode};
 use engine::notify::Message;
 use engine::ticket::{BatchId, ConnectionId, RequestId};
-use units::value::{ServiceType, Signal};
+use units::value::Signal;
 use units::{UnitKind, UnitName};
 
 use super::kernel::World;
@@ -26,7 +26,7 @@ impl World<'_> {
                         .as_ref()
                         .unwrap()
                         .definition(&process.unit)
-                        .is_some_and(|unit| unit.service_type() == ServiceType::Notify)
+                        .is_some_and(|unit| unit.service_type().says_ready())
             })
             .map(|process| process.pid)
         else {

@@ -2,8 +2,8 @@
 
 use crate::name::UnitName;
 use crate::value::{
-    ExecLine, ExitSet, ExitType, NotifyAccess, OomPolicy, Preserve, Probe, Restart, RestartMode,
-    ServiceType, Signal, Span, TimeoutFailureMode,
+    ExecLine, ExitSet, ExitType, NotifyAccess, OomPolicy, OpenFile, Preserve, Probe, Restart,
+    RestartMode, ServiceType, Signal, Span, TimeoutFailureMode,
 };
 
 settings! {
@@ -11,7 +11,8 @@ settings! {
 
     /// When the service counts as started.
     ///
-    /// `simple`: as soon as its process exists. `exec`: when the program was executed. `notify`:
+    /// `simple`: as soon as its process exists. `idle`: at once, and it runs when no other job is
+    /// waiting, at the latest after 5 s, so that it does not talk into the others' messages. `exec`: when the program was executed. `notify`:
     /// when it says `READY=1` to the socket in `NOTIFY_SOCKET`. `notify-reload`: the same, and a
     /// reload is `reload-signal`, which it answers with `RELOADING=1`, `MONOTONIC_USEC=` and then
     /// `READY=1`. `forking`: when it has put itself in the background. `oneshot`: when it has
@@ -269,6 +270,22 @@ settings! {
     /// when the service has ended.
     PidFile: Service "pid-file" = "PIDFile",
         pub pid_file -> Option<&str> as FilePath, default "";
+
+    /// Whether the sockets a service gets are in non-blocking mode.
+    ///
+    /// Otherwise they wait, whatever mode they were in.
+    NonBlocking: Service "non-blocking" = "NonBlocking",
+        pub non_blocking -> bool as Flag, default "false";
+
+    /// Files that are opened for the service, with our rights.
+    ///
+    /// `PATH:NAME:OPTIONS`: the service finds them after the sockets and stored descriptors among its
+    /// `LISTEN_FDS`, under this name (the file's own by default). Options are `read-only`, `append` and
+    /// `truncate`, of which one may be given, and `graceful`: what cannot be opened is left out, where it
+    /// is a failed start otherwise. Without the first three a file is open for reading and writing. A
+    /// file is not made; a stream socket is connected to. A colon in the path is written `\\x3a`.
+    OpenFile: Service "open-file" = "OpenFile",
+        pub open_file -> &[OpenFile] as OpenFiles, default "";
 
     /// How often the service must show that it is alive.
     ///
