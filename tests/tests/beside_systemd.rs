@@ -36,6 +36,7 @@ files! {
     notify
     order
     restart_matrix
+    service_words
     sockets
     start_limits
     stop

@@ -5,7 +5,7 @@ use crate::dependency::Dependency;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::name::UnitKind;
 use crate::settings::SettingId;
-use crate::value::{ExitType, Input, Output, Restart, ServiceType};
+use crate::value::{ExitSet, ExitType, Input, Output, Restart, ServiceType};
 
 /// Checks a definition whose settings could all be read and whose table begins at `place`.
 pub(crate) fn definition(definition: &Definition, place: &Place) -> Vec<Diagnostic> {
@@ -104,6 +104,11 @@ impl Findings<'_> {
                 "`restart` is {policy}, which a `oneshot` that ends well would do for ever"
             );
             self.error(SettingId::Restart, message).hint =
+                Some("a `oneshot` can have restart = \"on-failure\"".into());
+        }
+        if oneshot && *unit.restart_force_exit_status() != ExitSet::default() {
+            let message = "`restart-force-exit-status` is not for a `oneshot`, whose end is no reason to run it again";
+            self.error(SettingId::RestartForceExitStatus, message).hint =
                 Some("a `oneshot` can have restart = \"on-failure\"".into());
         }
         let (first, longest) = (unit.restart_sec(), unit.restart_max_delay_sec());

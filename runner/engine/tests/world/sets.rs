@@ -105,7 +105,6 @@ fn variant(seed: u64) -> Variant {
         for (word, chance) in [
             ("restart-mode = 'direct'", 20),
             ("restart-prevent-exit-status = '3'", 15),
-            ("restart-force-exit-status = '0'", 10),
             ("runtime-max-sec = '3s'", 15),
             ("timeout-start-failure-mode = 'abort'", 15),
             ("timeout-stop-failure-mode = 'abort'", 15),
@@ -118,6 +117,9 @@ fn variant(seed: u64) -> Variant {
         }
         if dice.percent(20) && kind != "oneshot" {
             text.push_str("exit-type = 'cgroup'\n");
+        }
+        if dice.percent(10) && kind != "oneshot" {
+            text.push_str("restart-force-exit-status = '0'\n");
         }
         for phase in [
             "condition",
