@@ -227,11 +227,12 @@ impl Invariants {
         );
     }
 
-    /// C1: only what is down is tested, and for a start job whose turn has come.
+    /// C1: only what is down is tested (or about to restart in direct mode), and for a start job whose turn has come.
     pub(crate) fn check(&mut self, engine: &Engine, unit: &UnitName) {
         let view = engine.unit(unit).unwrap();
         assert!(
-            matches!(view.active, ActiveState::Inactive | ActiveState::Failed),
+            matches!(view.active, ActiveState::Inactive | ActiveState::Failed)
+                || view.sub == SubState::AutoRestart,
             "C1: {unit} is tested while it is {}",
             view.sub.as_str()
         );

@@ -313,7 +313,7 @@ settings! {
     ///
     /// `no`: until it has ended, so that only a service that is still running has any. `restart`: over
     /// restarts, by itself or on request. `yes`: also while it is stopped.
-    FileDescriptorPreserve: Service "file-descriptor-store-preserve" = "FileDescriptorPreserve",
+    FileDescriptorStorePreserve: Service "file-descriptor-store-preserve" = "FileDescriptorStorePreserve",
         pub file_descriptor_store_preserve -> Preserve as Preserved, default "restart";
 
     /// Sockets whose listeners the service gets, besides those that start it.
