@@ -246,8 +246,9 @@ impl Engine {
             false => JobKind::Restart,
         };
         match self.state.job_of(unit) {
-            Some((id, job)) if direct && job.kind == JobKind::Start => {
-                // The start that has waited for it all the time.
+            Some((id, _)) if direct => {
+                // A start that has waited for it all the time; what was to be reloaded is as good
+                // as that once it is started anew.
                 return self.restart_becomes_start(id);
             }
             _ => {}

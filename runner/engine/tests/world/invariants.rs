@@ -9,8 +9,9 @@ use engine::change::Moved;
 use engine::command::Verb;
 use engine::job::JobKind;
 use engine::view::systemd::{ActiveState, SubState};
-use units::value::{EmergencyAction, ServiceType};
+use units::value::{EmergencyAction, ExitType, ServiceType};
 use units::{Dependency, Effect, UnitKind, UnitName, UnitSet};
+use units::{Dependency, Effect, UnitName, UnitSet};
 
 use super::kernel::{Process, spares};
 
@@ -370,9 +371,9 @@ impl Invariants {
             if !self.was_reloaded && jobs < MOST_ADJUSTED {
                 self.needs_are_met(engine, unit);
             }
-            let forking = view
-                .definition
-                .is_some_and(|unit| unit.service_type() == ServiceType::Forking);
+            let forking = view.definition.is_some_and(|unit| {
+                unit.service_type() == ServiceType::Forking || unit.exit_type() == ExitType::Cgroup
+            });
             let lives = |pid: u32| {
                 living
                     .iter()

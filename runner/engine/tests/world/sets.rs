@@ -41,15 +41,7 @@ const RESTARTS: [&str; 7] = [
     "on-abort",
     "on-watchdog",
 ];
-const TYPES: [&str; 7] = [
-    "simple",
-    "exec",
-    "oneshot",
-    "notify",
-    "notify-reload",
-    "forking",
-    "idle",
-];
+const TYPES: [&str; 5] = ["simple", "exec", "oneshot", "notify", "forking"];
 const KILLS: [&str; 4] = ["control-group", "control-group", "mixed", "process"];
 
 /// A timer and a path for some services.
@@ -87,11 +79,17 @@ fn triggers(dice: &mut Dice, text: &mut String, name: char) {
 /// Up to five services and two sockets, with whatever settings the dice say.
 fn variant(seed: u64) -> Variant {
     let mut dice = Dice::new(seed ^ 0xabcd_ef01);
+    // Of its own, so that what is added here leaves the rest of each set as it was.
+    let mut words = Dice::new(seed ^ 0x5e4a_11ce);
     let mut texts: Vec<(String, String)> = Vec::new();
     let count = 1 + dice.below(5);
     for number in 0..count {
         let name = char::from(b'a' + u8::try_from(number).unwrap());
-        let kind = *dice.pick(&TYPES).unwrap();
+        let kind = match *dice.pick(&TYPES).unwrap() {
+            "simple" if words.percent(30) => "idle",
+            "notify" if words.percent(30) => "notify-reload",
+            other => other,
+        };
         let mut text = format!("[service]\ntype = '{kind}'\nexec-start = '/bin/{name}'\n");
         let mut restart = *dice.pick(&RESTARTS).unwrap();
         if kind == "oneshot" && ["always", "on-success"].contains(&restart) {
@@ -111,24 +109,20 @@ fn variant(seed: u64) -> Variant {
             ("timeout-abort-sec = '1s'", 15),
             ("guess-main-pid = false", 15),
         ] {
-            if dice.percent(chance) {
+            if words.percent(chance) {
                 writeln!(text, "{word}").unwrap();
             }
         }
-        if dice.percent(20) && kind != "oneshot" {
+        if words.percent(20) && kind != "oneshot" {
             text.push_str("exit-type = 'cgroup'\n");
         }
-        if dice.percent(10) && kind != "oneshot" {
+        if words.percent(10) && kind != "oneshot" {
             text.push_str("restart-force-exit-status = '0'\n");
         }
-        for phase in [
-            "condition",
-            "start-pre",
-            "start-post",
-            "stop",
-            "stop-post",
-            "reload",
-        ] {
+        if words.percent(15) {
+            text.push_str("exec-condition = '/bin/condition'\n");
+        }
+        for phase in ["start-pre", "start-post", "stop", "stop-post", "reload"] {
             if dice.percent(25) {
                 let ignored = if dice.percent(30) { "-" } else { "" };
                 writeln!(text, "exec-{phase} = '{ignored}/bin/{phase}'").unwrap();
