@@ -11,7 +11,6 @@ use engine::job::JobKind;
 use engine::view::systemd::{ActiveState, SubState};
 use units::value::{EmergencyAction, ExitType, ServiceType};
 use units::{Dependency, Effect, UnitKind, UnitName, UnitSet};
-use units::{Dependency, Effect, UnitName, UnitSet};
 
 use super::kernel::{Process, spares};
 

@@ -10,7 +10,7 @@ use engine::command::{Command, Refusal};
 use engine::event::{AdoptFailure, ExitStatus, SpawnFailure};
 use engine::job::{JobId, JobKind, JobResult};
 use engine::ticket::{ConnectionId, RequestId};
-use engine::view::systemd::ActiveState;
+use engine::view::systemd::SubState;
 use engine::{Action, Answer, Change, Engine, Event, Found, Now, Ticket};
 use units::value::{KillMode, Signal};
 use units::{UnitName, UnitSet};
@@ -318,11 +318,11 @@ impl<'a> World<'a> {
             }
             Action::WatchEmpty { ticket, unit } => self.manager.empties.push((ticket, unit)),
             Action::Probe { ticket, unit, .. } => {
-                let active = self.engine.as_ref().unwrap().unit(&unit).unwrap().active;
+                let sub = self.engine.as_ref().unwrap().unit(&unit).unwrap().sub;
                 assert!(
-                    active == ActiveState::Activating,
+                    sub == SubState::Start,
                     "{unit} is probed and is {}",
-                    active.as_str()
+                    sub.as_str()
                 );
                 // Sometimes nobody answers.
                 if self.fair || self.dice.percent(80) {

@@ -79,17 +79,11 @@ fn triggers(dice: &mut Dice, text: &mut String, name: char) {
 /// Up to five services and two sockets, with whatever settings the dice say.
 fn variant(seed: u64) -> Variant {
     let mut dice = Dice::new(seed ^ 0xabcd_ef01);
-    // Of its own, so that what is added here leaves the rest of each set as it was.
-    let mut words = Dice::new(seed ^ 0x5e4a_11ce);
     let mut texts: Vec<(String, String)> = Vec::new();
     let count = 1 + dice.below(5);
     for number in 0..count {
         let name = char::from(b'a' + u8::try_from(number).unwrap());
-        let kind = match *dice.pick(&TYPES).unwrap() {
-            "simple" if words.percent(30) => "idle",
-            "notify" if words.percent(30) => "notify-reload",
-            other => other,
-        };
+        let kind = *dice.pick(&TYPES).unwrap();
         let mut text = format!("[service]\ntype = '{kind}'\nexec-start = '/bin/{name}'\n");
         let mut restart = *dice.pick(&RESTARTS).unwrap();
         if kind == "oneshot" && ["always", "on-success"].contains(&restart) {
@@ -100,28 +94,6 @@ fn variant(seed: u64) -> Variant {
             text.push_str("restart-sec = 0\n");
         }
         writeln!(text, "kill-mode = '{}'", dice.pick(&KILLS).unwrap()).unwrap();
-        for (word, chance) in [
-            ("restart-mode = 'direct'", 20),
-            ("restart-prevent-exit-status = '3'", 15),
-            ("runtime-max-sec = '3s'", 15),
-            ("timeout-start-failure-mode = 'abort'", 15),
-            ("timeout-stop-failure-mode = 'abort'", 15),
-            ("timeout-abort-sec = '1s'", 15),
-            ("guess-main-pid = false", 15),
-        ] {
-            if words.percent(chance) {
-                writeln!(text, "{word}").unwrap();
-            }
-        }
-        if words.percent(20) && kind != "oneshot" {
-            text.push_str("exit-type = 'cgroup'\n");
-        }
-        if words.percent(10) && kind != "oneshot" {
-            text.push_str("restart-force-exit-status = '0'\n");
-        }
-        if words.percent(15) {
-            text.push_str("exec-condition = '/bin/condition'\n");
-        }
         for phase in ["start-pre", "start-post", "stop", "stop-post", "reload"] {
             if dice.percent(25) {
                 let ignored = if dice.percent(30) { "-" } else { "" };
@@ -137,7 +109,7 @@ fn variant(seed: u64) -> Variant {
         if dice.percent(30) && ["simple", "exec"].contains(&kind) {
             text.push_str("ready-after = '300ms'\n");
         }
-        if dice.percent(30) && !["oneshot", "idle"].contains(&kind) {
+        if dice.percent(30) && kind != "oneshot" {
             let probe = dice.pick(&["tcp:80", "exec:/bin/probe"]).unwrap();
             writeln!(text, "ready-probe = '{probe}'").unwrap();
             if dice.percent(50) {
