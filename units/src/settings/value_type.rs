@@ -3,12 +3,10 @@
 use super::value::Value;
 use crate::name::UnitName;
 use crate::value::{
-    Assignment, CalendarSpec, CollectMode, Condition, EmergencyAction, EnvironmentFile,
-    EventResults, ExecLine, ExitSet, ExitType, Facility, Input, JobMode, KillMode, Limit,
-    ListenAddress, ListenKind, LogFile, LogLevel, MemoryLimit, Mode, NoZones, NotifyAccess,
-    OomPolicy, OpenFile, Output, Owner, Preserve, Probe, Restart, RestartMode, ServiceType, Signal,
-    Size, Span, TimeoutFailureMode, ValueProblem, WorkingDirectory, Zones, absolute_path,
-    check_account, parse_count, parse_integer,
+    Assignment, CalendarSpec, Condition, EnvironmentFile, ExecLine, ExitSet, Input, Limit,
+    ListenAddress, ListenKind, LogFile, MemoryLimit, Mode, NoZones, OpenFile, Output, Owner, Probe,
+    Signal, Size, Span, ValueProblem, WorkingDirectory, Zones, absolute_path, check_account,
+    parse_count, parse_integer,
 };
 
 /// What TOML may stand for a value.
@@ -92,7 +90,7 @@ pub(super) trait Typed {
 pub(super) mod types {
     pub(in crate::settings) use super::commands::markers::*;
     pub(in crate::settings) use super::markers::*;
-    pub(in crate::settings) use super::word_markers::*;
+    pub(in crate::settings) use super::words::markers::*;
 }
 
 const NO_WORDS: &[&str] = &[];
@@ -198,6 +196,7 @@ macro_rules! value_types {
 }
 
 mod commands;
+mod words;
 
 value_types! {
     Text -> &'a str {
@@ -602,61 +601,6 @@ value_types! {
         },
         lend: { Value::Nothing => &[], Value::Texts(paths) => paths },
     }
-}
-
-/// Markers for settings that are one of a few words.
-macro_rules! word_types {
-    ($($marker:ident -> $enum:ident: $name:literal;)+) => {
-        mod word_markers {
-            $(pub(in crate::settings) struct $marker;)+
-        }
-
-        $(
-            impl Typed for types::$marker {
-                type Lent<'a> = $enum;
-                const TYPE: ValueType = ValueType {
-                    name: $name,
-                    grammar: "one word",
-                    words: $enum::WORDS,
-                    meanings: $enum::MEANINGS,
-                    shape: Shape::Text,
-                    is_list: false,
-                    read: |items, expand| scalar(items, expand, |text| {
-                        match $enum::from_word(text) {
-                            Some(word) => Ok(Value::Word(word.as_str())),
-                            None => Err(ValueProblem::unknown_word($name, text, $enum::WORDS)),
-                        }
-                    }),
-                };
-
-                fn lend(value: &Value) -> Self::Lent<'_> {
-                    match value {
-                        Value::Word(word) => $enum::from_word(word)
-                            .unwrap_or_else(|| mismatch(value)),
-                        other => mismatch(other),
-                    }
-                }
-            }
-        )+
-    };
-}
-
-word_types! {
-    Type -> ServiceType: "service type";
-    RestartPolicy -> Restart: "restart policy";
-    Killing -> KillMode: "kill mode";
-    Notifiers -> NotifyAccess: "notify access";
-    Results -> EventResults: "accepted results";
-    Queueing -> JobMode: "job mode";
-    Action -> EmergencyAction: "action";
-    Collection -> CollectMode: "collect mode";
-    Preserved -> Preserve: "preservation";
-    SyslogFacility -> Facility: "syslog facility";
-    SyslogLevel -> LogLevel: "log level";
-    RestartWay -> RestartMode: "restart mode";
-    ExitMeaning -> ExitType: "exit type";
-    TimeoutAnswer -> TimeoutFailureMode: "answer to a time-out";
-    OomAnswer -> OomPolicy: "answer to a want of memory";
 }
 
 static NO_EXITS: std::sync::LazyLock<ExitSet> = std::sync::LazyLock::new(ExitSet::default);
