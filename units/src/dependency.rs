@@ -255,6 +255,7 @@ impl Dependency {
                 E::PropagateSkippedStart,
                 E::PropagateStop,
                 E::PropagateRestart,
+                E::NeededBy,
             ],
             Dependency::BoundBy => &[
                 E::PropagateStartFailure,

@@ -45,6 +45,12 @@ impl Engine {
             for other in self.definitions.related(unit, Effect::NeededToBeActive) {
                 self.stop_without_bond(&other);
             }
+            // While this one was up, or on its way, nothing that conflicts with it could be started.
+            for effect in [Effect::PullInStop, Effect::PullInStopIgnored] {
+                for other in self.definitions.related(unit, effect) {
+                    self.keep_up(&other);
+                }
+            }
         }
     }
 

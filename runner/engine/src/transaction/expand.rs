@@ -83,6 +83,8 @@ pub(super) fn expand(
         }
         let (job, is_new) = match check(world, &pull.unit, kind) {
             Ok(()) => transaction.add(pull.unit, kind, pull.conflicted),
+            // What nobody ever heard of is down: systemd asks no more of a stop either.
+            Err(Refusal::NoSuchUnit(_)) if kind == JobKind::Stop && pull.by.is_some() => continue,
             Err(refusal) => match pull.by {
                 None => return Err(refusal),
                 Some(by) => {
