@@ -31,6 +31,9 @@ pub(crate) struct Invariants {
     closing: bool,
     /// The status that an action ends everything with.
     ends_with: Option<u8>,
+    /// Units whose turn to start came when their conditions were tested. That takes its time, and
+    /// what is queued meanwhile is none of their business.
+    tested: BTreeSet<UnitName>,
     /// The number of the change with which a unit began to start.
     began: BTreeMap<UnitName, u64>,
     /// How many jobs a unit had.
@@ -73,6 +76,7 @@ impl Invariants {
 
     pub(crate) fn job_new(&mut self, unit: &UnitName) {
         *self.jobs.entry(unit.clone()).or_default() += 1;
+        self.tested.remove(unit);
     }
 
     pub(crate) fn closing(&mut self, restarting: bool) {
@@ -152,7 +156,11 @@ impl Invariants {
         if down(moved.from.0) && !down(moved.to.0) {
             self.began.insert(moved.unit.clone(), moved.seq);
         }
-        if down(moved.from.0) && !down(moved.to.0) && moved.to.1 != SubState::AutoRestart {
+        if down(moved.from.0)
+            && !down(moved.to.0)
+            && moved.to.1 != SubState::AutoRestart
+            && !self.tested.remove(&moved.unit)
+        {
             self.begins(engine, &moved.unit);
         }
     }
@@ -236,6 +244,9 @@ impl Invariants {
             "C1: {unit} is tested while it is {}",
             view.sub.as_str()
         );
+        if self.tested.insert(unit.clone()) {
+            self.begins(engine, unit);
+        }
     }
 
     /// I1: at most one main process for each unit.
