@@ -109,7 +109,10 @@ fn busctl_calls_and_reads() {
     let unit = "org.unitrunner.Runner1.Unit";
     let service = "org.unitrunner.Runner1.Service";
     assert_eq!(get(WEB, unit, "ActiveState"), "s \"active\"\n");
-    assert_eq!(get(WEB, unit, "Requires"), "as 1 \"db.service\"\n");
+    assert_eq!(
+        get(WEB, unit, "Requires"),
+        "as 2 \"db.service\" \"sysinit.target\"\n"
+    );
     assert_eq!(get(WEB, unit, "TriggeredBy"), "as 1 \"web.socket\"\n");
     assert_eq!(
         get(WEB, service, "Environment"),

@@ -88,7 +88,7 @@ fn mistakes_on_the_command_line_end_with_2() {
         &["start", "--job-mode=quick", "x"],
         &["kill", "-s", "SIGNONE", "x"],
         &["wait", "--timeout", "soon", "x"],
-        &["list-units", "--type=timer"],
+        &["list-units", "--type=tmier"],
         &["list-dependencies", "--after", "--before"],
         &["is-active"],
     ] {
