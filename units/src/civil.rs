@@ -12,7 +12,7 @@ use jiff::tz::Offset;
 pub use jiff::tz::TimeZone;
 
 /// A date with a time of day. A field may leave its range while it is computed with:
-/// [`CivilTime::moment`] carries it over, as mktime(3) does.
+/// [`Clock::moment`] carries it over, as mktime(3) does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CivilTime {
     /// The year.

@@ -494,6 +494,7 @@ impl Engine {
         self.boot_jobs -= usize::from(job.boot);
         self.refresh.insert(job.unit.clone());
         self.revisit.insert(job.unit.clone());
+        self.revisit.append(&mut self.obstructed);
         let unit = job.unit.clone();
         self.actions.push(Action::Publish(Change::JobRemoved {
             job: id,

@@ -98,6 +98,8 @@ pub struct Engine {
     job_timers: BTreeMap<Ticket, JobId>,
     /// Units to be looked at again, once jobs have settled.
     revisit: BTreeSet<UnitName>,
+    /// Units that are to be looked at again when a job has ended: one was in their way.
+    obstructed: BTreeSet<UnitName>,
     /// Services that wait until there is no job.
     idlers: BTreeSet<UnitName>,
     /// Units that are shown differently now.
@@ -194,6 +196,7 @@ impl Engine {
             finishing: VecDeque::new(),
             job_timers: BTreeMap::new(),
             revisit: BTreeSet::new(),
+            obstructed: BTreeSet::new(),
             idlers: BTreeSet::new(),
             refresh: BTreeSet::new(),
             tokens: BTreeMap::new(),

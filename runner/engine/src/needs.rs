@@ -2,13 +2,15 @@
 //! and `binds-to` where the other one never came up.
 //!
 //! Each time a unit has moved or its job has ended, it and those whose need of it may have changed
-//! are looked at. What is done then is a job like any other, in mode `fail`: it is in nobody's way.
+//! are looked at. What is done then is a job like any other, in mode `fail`: it is in nobody's way,
+//! and where another job is in its way it is tried again once a job has ended.
 
 use units::value::Span;
 use units::{Effect, UnitName};
 
 use crate::Engine;
 use crate::action::{Level, MessageId};
+use crate::command::Refusal;
 use crate::job::{JobKind, JobMode};
 use crate::machine::Closing;
 use crate::view::systemd::ActiveState;
@@ -124,6 +126,10 @@ impl Engine {
         }
         let text = format!("{} of {unit}: {why}", kind.as_str());
         self.log(Some(unit), Level::Info, MessageId::Other, text);
-        self.submit_in_mode(because_of, unit, kind, JobMode::Fail);
+        if let Some(Refusal::Destructive(_)) =
+            self.submit_in_mode(because_of, unit, kind, JobMode::Fail)
+        {
+            self.obstructed.insert(unit.clone());
+        }
     }
 }

@@ -6,6 +6,7 @@ use units::{Effect, UnitKind, UnitName};
 use crate::Engine;
 use crate::action::{Action, Level, MessageId};
 use crate::change::{Change, Moved};
+use crate::command::Refusal;
 use crate::job::{JobKind, JobMode};
 use crate::limit::Limit;
 use crate::machine::{Closing, Move, Wish};
@@ -197,17 +198,18 @@ impl Engine {
         self.submit_in_mode(because_of, unit, kind, JobMode::Replace);
     }
 
+    /// As [`Engine::submit_for`] in another mode; says why where it was refused.
     pub(crate) fn submit_in_mode(
         &mut self,
         because_of: &UnitName,
         unit: &UnitName,
         kind: JobKind,
         mode: JobMode,
-    ) {
-        if let Err(refusal) = self.submit(unit, kind, mode) {
-            let text = format!("no {} of {unit} for {because_of}: {refusal}", kind.as_str());
-            self.log(Some(because_of), Level::Warning, MessageId::JobFailed, text);
-        }
+    ) -> Option<Refusal> {
+        let refusal = self.submit(unit, kind, mode).err()?;
+        let text = format!("no {} of {unit} for {because_of}: {refusal}", kind.as_str());
+        self.log(Some(because_of), Level::Warning, MessageId::JobFailed, text);
+        Some(refusal)
     }
 
     /// Does what a machine wishes for.

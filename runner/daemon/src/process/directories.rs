@@ -1,5 +1,5 @@
 //! Directories that a unit asks for (`runtime-directory` and its like): made, given to its user, and
-//! removed. Where root works in somebody else's directory it follows nobody ([`Place`]).
+//! removed. Where root works in somebody else's directory it follows nobody (`Place`).
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};

@@ -1,6 +1,6 @@
 //! What happens between the way up and the way down: the main process ends, a reload, the watchdog.
 
-use units::value::{OomPolicy, ServiceType, Signal, Span, TimeoutFailureMode};
+use units::value::{ExitType, OomPolicy, ServiceType, Signal, Span, TimeoutFailureMode};
 
 use super::stop::KillKind;
 use super::{Phase, Run, Watchdog};
@@ -15,7 +15,9 @@ impl Run<'_> {
     /// Looks what there is to be after a start, a reload or the end of the main process.
     pub(super) fn enter_running(&mut self, result: UnitResult, cause: &str) {
         self.fail(result);
-        if self.s.result != UnitResult::Success {
+        // How its main process ended says how such a service has ended, not when.
+        let lives_on = self.cx.definition.exit_type() == ExitType::Cgroup && self.has_main();
+        if self.s.result != UnitResult::Success && !lives_on {
             return self.enter_signal(KillKind::StopSigterm, result);
         }
         self.was_ready_now();
