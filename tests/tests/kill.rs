@@ -218,6 +218,14 @@ fn hundreds_of_kills_under_load() {
         .iter()
         .filter(|event| event.detail != "exited 7" && event.detail != "killed TERM")
         .collect();
+    if !wrong.is_empty() {
+        // What was said about them is the only trace of what happened.
+        let lines = world.console();
+        let about = |line: &&String| line.contains("runnerd[") && !line.contains("audit:");
+        for line in lines.iter().filter(about) {
+            println!("{line}");
+        }
+    }
     assert!(wrong.is_empty(), "{wrong:?}");
     assert!(
         ends.iter()
