@@ -290,3 +290,15 @@ fn a_reader_that_has_gone_is_no_error() {
     assert_eq!(said.code, 0);
     assert!(!said.err.contains("error"), "{}", said.err);
 }
+
+#[test]
+fn a_timer_may_name_any_zone_of_this_host() {
+    let timer = |zone: &str| {
+        format!("[service]\nexec-start = \"/bin/true\"\n[timer]\non-calendar = \"03:00 {zone}\"\n")
+    };
+    let (said, _directory) = check(&[("a.toml", &timer("Europe/Berlin"))], &[]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    let (said, _directory) = check(&[("a.toml", &timer("Europe/Atlantis"))], &[]);
+    assert_eq!(said.code, 1);
+    assert!(said.out.contains("no time zone") || said.err.contains("no time zone"));
+}

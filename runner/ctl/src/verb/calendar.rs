@@ -17,22 +17,8 @@ use crate::terminal::{Style, Terminal};
 
 /// `calendar`
 pub(super) fn calendar(args: &CalendarArgs, terminal: &mut Terminal) -> Outcome {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now = since.map_or(0, |since| {
-        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
-    });
-    let tz = env::var("TZ").ok();
+    let now = now();
     // The names of local time are those of the moment that is looked from.
-    let zones = |moment: u64| {
-        let seconds = i64::try_from(moment / 1_000_000).unwrap_or(i64::MAX);
-        let (directory, local) = (zoneinfo::DIRECTORY, zoneinfo::LOCAL);
-        ZoneInfo::new(
-            Path::new(directory),
-            Path::new(local),
-            tz.as_deref(),
-            seconds,
-        )
-    };
     let base = parse_timestamp(&args.base_time, now, &zones(now)).map_err(usage)?;
     let view = View {
         zones: zones(base),
@@ -109,6 +95,24 @@ fn field(terminal: &mut Terminal, name: &str, value: &str) -> std::io::Result<()
     let name = format!("{name:>15}:");
     let name = terminal.paint(Style::Heading, &name);
     terminal.line(&format!("{name} {value}"))
+}
+
+/// The present moment, in microseconds since 1970.
+pub(super) fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+    })
+}
+
+/// The time zones of this host, looked at from a moment in microseconds since 1970.
+pub(super) fn zones(moment: u64) -> ZoneInfo {
+    ZoneInfo::new(
+        Path::new(zoneinfo::DIRECTORY),
+        Path::new(zoneinfo::LOCAL),
+        env::var("TZ").ok().as_deref(),
+        i64::try_from(moment / 1_000_000).unwrap_or(i64::MAX),
+    )
 }
 
 /// From where calendars are looked at.

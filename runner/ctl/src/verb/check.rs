@@ -4,8 +4,9 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use units::supervisord::{self, Around};
-use units::{Diagnostic, Surroundings, disk};
+use units::{Diagnostic, HostZones, Surroundings, disk};
 
+use super::calendar;
 use crate::cli::CheckArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
@@ -76,7 +77,8 @@ fn check_supervisord(path: &Path, surroundings: &Surroundings) -> Vec<Diagnostic
 }
 
 /// The place units would be loaded in, and where a user's own data lie. Only what decides whether
-/// a file is right has to be true: who we are, and where our directories are.
+/// a file is right has to be true: who we are, and where our directories are, which
+/// time zones there are.
 pub(super) fn surroundings(place: &Place) -> (Surroundings, String) {
     let text = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
     let home = text("HOME").unwrap_or_else(|| "/".to_owned());
@@ -88,6 +90,7 @@ pub(super) fn surroundings(place: &Place) -> (Surroundings, String) {
     let data_home = below_home("XDG_DATA_HOME", ".local/share");
     let example = Surroundings {
         uid: place.uid,
+        zones: HostZones::new(calendar::zones(calendar::now())),
         ..Surroundings::example()
     };
     if place.uid == 0 {
