@@ -64,7 +64,7 @@ fn the_end_of_one_service_is_the_end_of_all() {
     let mut world = World::new();
     world.unit(
         "x.toml",
-        "[service]\nfailure-action = \"exit\"\nexec-start = \"@actor@ as=x tell=up obey\"\n",
+        "[service]\nfailure-action = \"exit\"\nexec-start = \"@actor@ as=x obey\"\n",
     );
     world.unit(
         "y.toml",
@@ -72,7 +72,7 @@ fn the_end_of_one_service_is_the_end_of_all() {
     );
     world.start();
     world.event("y", "up");
-    world.event("x", "up");
+    world.event("x", "obeys");
     world.order("x", "exit=7");
     world.event("y", "down");
     assert_eq!(world.ended(), Ended::Exited(7));

@@ -19,6 +19,9 @@ use crate::view::systemd::ActiveState;
 const MOST: u32 = 16;
 const WITHIN: Span = Span::from_secs(10);
 
+/// What two units that conflict are to each other.
+const CONFLICTS: [Effect; 2] = [Effect::PullInStop, Effect::PullInStopIgnored];
+
 fn is_down(active: ActiveState) -> bool {
     matches!(active, ActiveState::Inactive | ActiveState::Failed)
 }
@@ -47,8 +50,8 @@ impl Engine {
             for other in self.definitions.related(unit, Effect::NeededToBeActive) {
                 self.stop_without_bond(&other);
             }
-            // While this one was up, or on its way, nothing that conflicts with it could be started.
-            for effect in [Effect::PullInStop, Effect::PullInStopIgnored] {
+            // While this one was up, or on its way, nothing that conflicts with it was started.
+            for effect in CONFLICTS {
                 for other in self.definitions.related(unit, effect) {
                     self.keep_up(&other);
                 }
@@ -65,6 +68,15 @@ impl Engine {
     /// Starts a unit that is down while one that upholds it is up.
     fn keep_up(&mut self, unit: &UnitName) {
         if !self.at_rest(unit).is_some_and(is_down) {
+            return;
+        }
+        // In mode `fail` it would be started beside what conflicts with it. When that is down both
+        // are looked at again.
+        let in_the_way = CONFLICTS
+            .into_iter()
+            .flat_map(|effect| self.definitions.related(unit, effect))
+            .any(|other| !self.at_rest(&other).is_some_and(is_down));
+        if in_the_way {
             return;
         }
         let by = self.definitions.related(unit, Effect::KeptUp);

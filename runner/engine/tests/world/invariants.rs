@@ -7,7 +7,7 @@ use engine::Now;
 use engine::action::{Role, Spawn};
 use engine::change::Moved;
 use engine::command::Verb;
-use engine::job::JobKind;
+use engine::job::{JobKind, JobMode};
 use engine::view::systemd::{ActiveState, SubState};
 use units::value::{EmergencyAction, ExitType, ServiceType};
 use units::{Dependency, Effect, UnitKind, UnitName, UnitSet};
@@ -34,6 +34,8 @@ pub(crate) struct Invariants {
     /// Units whose turn to start came when their conditions were tested. That takes its time, and
     /// what is queued meanwhile is none of their business.
     tested: BTreeSet<UnitName>,
+    /// Units that were asked for in mode `fail`, which starts them beside what they conflict with.
+    beside: BTreeSet<UnitName>,
     /// The number of the change with which a unit began to start.
     began: BTreeMap<UnitName, u64>,
     /// How many jobs a unit had.
@@ -85,7 +87,10 @@ impl Invariants {
     }
 
     /// R1: what refuses to be started or stopped by hand is not.
-    pub(crate) fn granted(&self, engine: &Engine, unit: &UnitName, verb: Verb) {
+    pub(crate) fn granted(&mut self, engine: &Engine, unit: &UnitName, verb: Verb, mode: JobMode) {
+        if mode == JobMode::Fail {
+            self.beside.insert(unit.clone());
+        }
         let Some(definition) = engine.definition(unit).filter(|_| !self.was_reloaded) else {
             return;
         };
@@ -283,7 +288,11 @@ impl Invariants {
                         let resolved = jobs.iter().any(|job| {
                             (job.unit == *name || job.unit == *other) && job.kind != JobKind::Start
                         });
-                        assert!(!both || resolved, "I4: {name} and {other} are both active");
+                        let allowed = [name, other].iter().any(|unit| self.beside.contains(*unit));
+                        assert!(
+                            !both || resolved || allowed,
+                            "I4: {name} and {other} are both active"
+                        );
                     }
                     Dependency::Requires if after() => {
                         let stops = jobs.iter().any(|job| {

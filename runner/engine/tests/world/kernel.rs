@@ -447,9 +447,12 @@ impl<'a> World<'a> {
                     Ok(Answer::Reloaded(_)) => self.staged = false,
                     Err(Refusal::NoSuchGroup(group)) => self.group_is_unknown(asked, group),
                     Ok(Answer::Job(_)) => {
-                        if let Some(Command::Submit { unit, verb, .. }) = asked {
+                        if let Some(Command::Submit {
+                            unit, verb, mode, ..
+                        }) = asked
+                        {
                             let engine = self.engine.as_ref().unwrap();
-                            self.invariants.granted(engine, &unit, verb);
+                            self.invariants.granted(engine, &unit, verb, mode);
                         }
                     }
                     _ => {}
