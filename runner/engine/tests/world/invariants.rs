@@ -441,8 +441,12 @@ impl Invariants {
             let keeper = others(Effect::KeptUp)
                 .into_iter()
                 .find(|other| active(other) == ActiveState::Active);
+            let conflicting = [Effect::PullInStop, Effect::PullInStopIgnored]
+                .into_iter()
+                .flat_map(others)
+                .any(|other| !is_down(other));
             assert!(
-                keeper.is_none(),
+                keeper.is_none() || conflicting,
                 "N1: {unit} is down although {keeper:?} upholds it"
             );
         }
