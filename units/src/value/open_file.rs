@@ -155,7 +155,7 @@ mod tests {
             assert_eq!(file.to_string(), shown);
             assert_eq!(OpenFile::parse(shown), Ok(file));
         }
-        assert_eq!(&*OpenFile::parse("/a\\x3ab").unwrap().path, "/a:b");
+        assert_eq!(&*OpenFile::parse("/a\\x3ab:n").unwrap().path, "/a:b");
     }
 
     #[test]
