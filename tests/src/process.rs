@@ -60,13 +60,17 @@ pub(crate) fn children(pid: i32) -> Vec<i32> {
 
 /// The children of a process that run this program file.
 pub fn children_running(pid: i32, program: &Path) -> Vec<i32> {
-    let runs =
-        |pid: &i32| std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == program);
+    // In this order: what executes changes its program first, then its name.
+    let runs = |pid: &i32| {
+        !is_about_to_execute(*pid)
+            && std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == program)
+    };
     children(pid).into_iter().filter(runs).collect()
 }
 
-/// When the process was started, in clock ticks since boot (field 22 of `/proc/PID/stat`).
-pub(crate) fn started(pid: i32) -> Option<u64> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    text.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok()
+/// Whether this is a service's process before it has executed its program: it is the keeper's child
+/// and still runs the manager's, under the name of the thread that made it.
+fn is_about_to_execute(pid: i32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/comm"))
+        .is_ok_and(|name| name.starts_with("spawner"))
 }

@@ -1,7 +1,7 @@
 //! One daemon with everything around it.
 
 use crate::board::{Board, Ended, Event, patience};
-use crate::process::{Process, children, children_running, started};
+use crate::process::{Process, children, children_running};
 use crate::{actor, bus, place, program};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
@@ -365,13 +365,8 @@ impl World {
     /// The manager of this keeper, which may be gone already.
     pub fn manager_of(&self, keeper: &Process) -> Option<Process> {
         let program = std::fs::read_link(format!("/proc/{}/exe", keeper.pid)).ok()?;
-        // A service about to be executed looks the same for an instant, but is younger.
-        let pid = children_running(keeper.pid, &program)
-            .into_iter()
-            .filter_map(|pid| Some((started(pid)?, pid)))
-            .min()?
-            .1;
-        Process::open(pid)
+        let managers = children_running(keeper.pid, &program);
+        Process::open(*managers.first()?)
     }
 
     /// The private bus.

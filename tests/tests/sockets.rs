@@ -84,6 +84,10 @@ fn one_instance_per_connection() {
     }
     pids.dedup();
     assert_eq!(pids.len(), 3);
+    // An answer is read before the end of its instance is known.
+    world.until("no connection is left", || {
+        world.show("one.socket", "NConnections") == "0"
+    });
     // The third at a time is turned away.
     let open: Vec<_> = (0..2)
         .map(|_| {
