@@ -94,6 +94,45 @@ pub struct FileText {
     pub text: String,
 }
 
+/// A unit in the answer of `PreviewReload`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct UnitPreview {
+    /// Its name.
+    pub unit: String,
+    /// Its load state now, or empty.
+    pub from: String,
+    /// Its load state afterwards, or empty.
+    pub to: String,
+    /// What becomes of it: `known`, `next-start`, `at-once`, `needs-restart`, `forgotten`, `runs-on`,
+    /// `keeps-old`, `unusable`, `masked`, `starts`, `stops` or `restarts`.
+    pub outcome: String,
+    /// The group that is put in anew, or empty.
+    pub group: String,
+    /// The settings that differ.
+    pub settings: Vec<SettingPreview>,
+}
+
+/// A setting in the answer of `PreviewReload`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct SettingPreview {
+    /// Its name.
+    pub setting: String,
+    /// Whether something was written for it.
+    pub was_set: bool,
+    /// What was written, items one below the other.
+    pub from: String,
+    /// Whether something is written for it now.
+    pub is_set: bool,
+    /// What is written now.
+    pub to: String,
+    /// The file it is written in, or was.
+    pub path: String,
+    /// Its line there, from 1; 0 where it is not known.
+    pub line: u32,
+    /// Whether what runs goes on without it until it is started again.
+    pub at_start: bool,
+}
+
 /// Something to say about a unit file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
 pub struct Diagnostic {

@@ -23,8 +23,8 @@ pub use values::{Properties, Value};
 
 pub use crate::error::Kind;
 pub use crate::wire::{
-    DependencyLine, Diagnostic, FileText, JobLine, LogLine, Moved, ProcessLine, SocketLine,
-    UnitLine,
+    DependencyLine, Diagnostic, FileText, JobLine, LogLine, Moved, ProcessLine, SettingPreview,
+    SocketLine, UnitLine, UnitPreview,
 };
 
 use crate::names::{self, BUS_NAME, ROOT, interface};
@@ -48,6 +48,19 @@ pub struct Client {
 pub struct Reloaded {
     /// Whether the new definitions are in force.
     pub applied: bool,
+    /// What there is to say about the files, errors and warnings.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// What reading all definitions again would change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preview {
+    /// `reload`, or `update` where a supervisord.conf is run.
+    pub way: String,
+    /// Whether nothing would be applied, because a file has a new error.
+    pub refused: bool,
+    /// The units that would be different.
+    pub units: Vec<UnitPreview>,
     /// What there is to say about the files, errors and warnings.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -276,6 +289,20 @@ impl Client {
         let (applied, diagnostics) = self.manager("ReloadUnits", &keep_going).await?;
         Ok(Reloaded {
             applied,
+            diagnostics,
+        })
+    }
+
+    /// What [`Client::reload_units`] would change; with a supervisord.conf, what its update would.
+    ///
+    /// # Errors
+    /// As [`Client::list_units`].
+    pub async fn preview_reload(&self) -> Result<Preview, Error> {
+        let (way, refused, units, diagnostics) = self.manager("PreviewReload", &()).await?;
+        Ok(Preview {
+            way,
+            refused,
+            units,
             diagnostics,
         })
     }

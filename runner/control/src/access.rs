@@ -69,6 +69,7 @@ pub fn required(request: &Request) -> Standing {
             | Command::RemoveGroup { .. },
         )
         | Request::Sets
+        | Request::Preview
         | Request::Program(_)
         | Request::Input { .. }
         | Request::Deliver { .. }
@@ -210,6 +211,7 @@ mod tests {
             ),
             (Request::Processes(None), Standing::Observer),
             (Request::Sets, Standing::Administrator),
+            (Request::Preview, Standing::Administrator),
             (Request::Program(service.clone()), Standing::Administrator),
             (
                 Request::Deliver {

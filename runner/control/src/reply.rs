@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use engine::clock::{Now, Realtime};
 use engine::command::Answer;
+use engine::preview::Preview;
 use engine::view::supervisord::ProcessView;
 use engine::view::systemd::{ActiveState, JobView, SystemState, UnitView};
 use tokio::sync::mpsc;
@@ -53,6 +54,8 @@ pub enum Reply {
     Happened(Vec<(u64, Happening)>),
     /// What was kept, in order of key.
     Recalled(Vec<(String, String)>),
+    /// What reading the unit files again would change.
+    Preview(Box<Preview>),
     /// Nothing more to say.
     Done,
 }

@@ -124,6 +124,9 @@ pub enum Request {
     Recall,
     /// The whole; [`Reply::Manager`](crate::Reply::Manager).
     Manager,
+    /// Read the unit files, or the supervisord.conf, and tell what a reload, or an update, would
+    /// change, without changing anything; [`Reply::Preview`](crate::Reply::Preview).
+    Preview,
     /// Replace the manager by a new process of the program on disk, keeping its state. Answered
     /// with [`Reply::Answer`](crate::Reply::Answer) before connections are lost.
     Reexec,

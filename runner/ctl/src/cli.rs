@@ -142,6 +142,13 @@ pub enum Verb {
     /// status: 0 if nothing is lost there, 3 if something is. Needs no runnerd. See
     /// runner-systemd(7).
     Export(ExportArgs),
+    /// Show what daemon-reload would change, before it does
+    ///
+    /// Unit by unit: the settings that differ, from what and to what, and whether what runs follows
+    /// at once or has to be restarted; a reload itself restarts nothing. Where runnerd runs a
+    /// supervisord.conf, what `update` would start, stop and restart. Exit status: 0, or 1 if a file
+    /// has a new error, so that the reload would be refused.
+    Plan,
     /// Read all unit files again
     ///
     /// If a file has a new error, nothing is applied: all problems are printed, the exit status is

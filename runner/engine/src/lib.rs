@@ -31,6 +31,7 @@ mod needs;
 pub mod notify;
 mod order;
 mod path_unit;
+pub mod preview;
 mod react;
 mod record;
 mod recover;

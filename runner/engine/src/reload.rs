@@ -78,7 +78,7 @@ impl Engine {
     pub(crate) fn tells_of_new_errors(&mut self, diagnostics: &[Diagnostic]) -> bool {
         let new: Vec<&Diagnostic> = diagnostics
             .iter()
-            .filter(|diagnostic| !self.diagnostics.contains(diagnostic))
+            .filter(|diagnostic| !self.has_said(diagnostic))
             .collect();
         let said: Vec<(bool, String)> = new
             .into_iter()
@@ -138,22 +138,8 @@ impl Engine {
                 Arc::make_mut(&mut units).instantiate(name);
             }
         }
-        let mut kept: BTreeMap<UnitName, Arc<Definition>> = BTreeMap::new();
-        let mut stale = std::collections::BTreeSet::new();
-        let last_good = old.iter().chain(self.definitions.kept().values());
-        for definition in last_good.filter(|definition| definition.is_loaded()) {
-            let name = definition.name();
-            let keep = match units.get(name).map(|new| new.load_state()) {
-                Some(LoadState::Loaded) => false,
-                // Broken, but not gone: as good as the last time it was read.
-                Some(LoadState::BadSetting(_) | LoadState::Error(_)) => true,
-                Some(LoadState::NotFound | LoadState::Masked) | None => self.is_in_use(name),
-            };
-            if keep && !name.is_template() {
-                kept.insert(name.clone(), Arc::clone(definition));
-                stale.insert(name.clone());
-            }
-        }
+        let kept = self.last_good_beside(&units);
+        let mut stale: std::collections::BTreeSet<UnitName> = kept.keys().cloned().collect();
         let mut redefined = Vec::new();
         for (name, difference) in old.diff(&units) {
             match difference {
@@ -202,6 +188,32 @@ impl Engine {
         self.candidate = None;
         self.state.meta_mut().staged = false;
         self.publish_groups(&groups);
+    }
+
+    /// The definitions that stay in force beside a new set: the last good ones of units whose file
+    /// is broken now, and those of units that are in use and whose file is gone.
+    pub(crate) fn last_good_beside(&self, units: &UnitSet) -> BTreeMap<UnitName, Arc<Definition>> {
+        let mut kept = BTreeMap::new();
+        let last_good = self.definitions.set().iter();
+        let last_good = last_good.chain(self.definitions.kept().values());
+        for definition in last_good.filter(|definition| definition.is_loaded()) {
+            let name = definition.name();
+            let keep = match units.get(name).map(|new| new.load_state()) {
+                Some(LoadState::Loaded) => false,
+                // Broken, but not gone: as good as the last time it was read.
+                Some(LoadState::BadSetting(_) | LoadState::Error(_)) => true,
+                Some(LoadState::NotFound | LoadState::Masked) | None => self.is_in_use(name),
+            };
+            if keep && !name.is_template() {
+                kept.insert(name.clone(), Arc::clone(definition));
+            }
+        }
+        kept
+    }
+
+    /// Whether a finding was there before: it does not stand in the way of the rest.
+    pub(crate) fn has_said(&self, found: &Diagnostic) -> bool {
+        self.diagnostics.contains(found)
     }
 
     /// It runs, has failed, or is about to do something.

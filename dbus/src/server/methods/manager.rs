@@ -2,6 +2,7 @@
 
 use control::{Command, Reply, Request};
 use engine::command::Answer;
+use engine::preview::{UnitPreview, Way};
 
 use super::{command, no_arguments};
 use crate::server::call::{Call, Outcome, strange};
@@ -28,6 +29,47 @@ pub(super) async fn reload_units(call: Call) -> Outcome {
     };
     let lines: Vec<wire::Diagnostic> = found.iter().map(diagnostics::line).collect();
     call.reply(&(applied, lines))
+}
+
+pub(super) async fn preview_reload(call: Call) -> Outcome {
+    no_arguments(&call)?;
+    let preview = match call.ask(Request::Preview).await? {
+        Reply::Preview(preview) => preview,
+        other => return Err(strange(&other)),
+    };
+    let way = match preview.way {
+        Way::Reload => "reload",
+        Way::Update => "update",
+    };
+    let units: Vec<wire::UnitPreview> = preview.units.into_iter().map(unit_preview).collect();
+    let lines: Vec<wire::Diagnostic> = preview.diagnostics.iter().map(diagnostics::line).collect();
+    call.reply(&(way, preview.refused, units, lines))
+}
+
+fn unit_preview(unit: UnitPreview) -> wire::UnitPreview {
+    let settings = unit.settings.into_iter().map(|setting| {
+        let place = setting.place.as_ref();
+        wire::SettingPreview {
+            setting: setting.setting.key().to_owned(),
+            was_set: setting.from.is_some(),
+            from: setting.from.unwrap_or_default(),
+            is_set: setting.to.is_some(),
+            to: setting.to.unwrap_or_default(),
+            path: place
+                .map(|place| place.path.to_string())
+                .unwrap_or_default(),
+            line: place.map_or(0, |place| place.line),
+            at_start: setting.at_start,
+        }
+    });
+    wire::UnitPreview {
+        unit: unit.unit.to_string(),
+        from: unit.from.unwrap_or_default().to_owned(),
+        to: unit.to.unwrap_or_default().to_owned(),
+        outcome: unit.outcome.as_str().to_owned(),
+        group: unit.group.unwrap_or_default(),
+        settings: settings.collect(),
+    }
 }
 
 pub(super) async fn reexecute(call: Call) -> Outcome {

@@ -198,6 +198,17 @@ methods! {
          there is to say about the files: severity, path, line, column, message, hint, unit. With \
          `keep_going` broken files do not hold up the others, and their units keep the last good \
          definition";
+    MANAGER."PreviewReload"() -> ("way": "s", "refused": "b",
+            "units": "a(sssssa(sbsbssub))", "diagnostics": "a(ssuusss)")
+        = ask!(manager::preview_reload);
+        "Reads all unit files and tells what ReloadUnits would change, without changing anything: \
+         whether it would be refused, the units that would be different, and all there is to say \
+         about the files. Of each unit: name, load state now and afterwards, what becomes of it \
+         (known, next-start, at-once, needs-restart, forgotten, runs-on, keeps-old, unusable or \
+         masked), the group that is put in anew, and its settings: name, whether something was \
+         written and what, whether something is written and what, file and line, and whether it \
+         counts from the next start only. With a supervisord.conf the way is update instead of \
+         reload: what supervisord's update would do, and units also starts, stops or restarts";
     MANAGER."Reexecute"() -> () = ask!(manager::reexecute);
         "Replaces the manager by a new process of the program on disk. Units do not notice. \
          Answered before it happens; then the connection ends";

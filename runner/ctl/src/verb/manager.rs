@@ -1,6 +1,6 @@
 //! Verbs about the manager itself.
 
-use dbus::client::Client;
+use dbus::client::{Client, Diagnostic};
 use serde_json::json;
 
 use crate::cli::{ReloadArgs, ShutdownArgs};
@@ -18,21 +18,7 @@ pub(super) async fn reload(client: &Client, terminal: &mut Terminal, args: &Relo
         .filter(|finding| finding.severity == "error")
         .count();
     if terminal.json() {
-        let findings: Vec<_> = answer
-            .diagnostics
-            .iter()
-            .map(|finding| {
-                json!({
-                    "severity": finding.severity,
-                    "path": finding.path,
-                    "line": finding.line,
-                    "column": finding.column,
-                    "message": finding.message,
-                    "hint": finding.hint,
-                    "unit": finding.unit,
-                })
-            })
-            .collect();
+        let findings: Vec<_> = answer.diagnostics.iter().map(finding).collect();
         terminal.value(&json!({ "applied": answer.applied, "diagnostics": findings }))?;
     } else {
         for finding in &answer.diagnostics {
@@ -51,6 +37,19 @@ pub(super) async fn reload(client: &Client, terminal: &mut Terminal, args: &Relo
     } else {
         Failure::because("nothing is applied: the files have errors")
             .with_hint("`--keep-going` applies the good ones")
+    })
+}
+
+/// A finding about a unit file, for programs.
+pub(super) fn finding(finding: &Diagnostic) -> serde_json::Value {
+    json!({
+        "severity": finding.severity,
+        "path": finding.path,
+        "line": finding.line,
+        "column": finding.column,
+        "message": finding.message,
+        "hint": finding.hint,
+        "unit": finding.unit,
     })
 }
 

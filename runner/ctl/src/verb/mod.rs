@@ -10,6 +10,7 @@ mod lists;
 mod logs;
 mod manager;
 mod passwd;
+mod plan;
 mod show;
 mod state;
 mod status;
@@ -98,6 +99,12 @@ async fn dispatch(verb: Verb, place: &Place, terminal: &mut Terminal) -> Outcome
         Verb::Calendar(args) => calendar::calendar(&args, terminal),
         Verb::Timespan(args) => calendar::timespan(&args, terminal),
         Verb::Escape(args) => escape::escape(&args, terminal),
+        Verb::Plan => {
+            patiently(client().await?, async |client| {
+                plan::plan(client, terminal).await
+            })
+            .await
+        }
         Verb::DaemonReload(args) => ask!(manager::reload, args),
         Verb::DaemonReexec => manager::reexec(&mut client().await?, terminal).await,
         Verb::Shutdown(args) => manager::shutdown(&client().await?, terminal, &args).await,

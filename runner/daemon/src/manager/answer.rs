@@ -67,7 +67,8 @@ impl Manager {
                 Ok(Reply::Processes(self.process_details(names.as_deref())))
             }
             // By [`Manager::answer_later`].
-            Request::Program(_)
+            Request::Preview
+            | Request::Program(_)
             | Request::Input { .. }
             | Request::Deliver { .. }
             | Request::LogText { .. }

@@ -45,6 +45,7 @@ pub(super) fn request(request: &Request) -> String {
         | Request::Sockets
         | Request::Processes(_)
         | Request::Sets
+        | Request::Preview
         | Request::Program(_)
         | Request::Drain(_)
         | Request::Happened { .. }

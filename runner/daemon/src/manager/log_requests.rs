@@ -37,6 +37,7 @@ impl Manager {
                 let answer = self.input(&unit, &bytes);
                 answerer.answer(answer.map(|()| Reply::Done));
             }
+            Request::Preview => self.read_for_preview(answerer),
             Request::Program(unit) => self.look_for_program(unit, answerer),
             Request::LogText { log, range } => match self.log_path(&log) {
                 Ok(Some(path)) => self.offload.submit(move || Done::Answer {

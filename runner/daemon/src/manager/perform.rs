@@ -3,7 +3,9 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, PoisonError};
 
+use control::{Answerer, Reply};
 use engine::action::{Action, Entry, Level, MessageId, Target};
+use engine::preview::Way;
 use engine::{Change, Event};
 use nix::sys::epoll::EpollFlags;
 use units::{Definition, UnitKind, UnitName};
@@ -96,13 +98,10 @@ impl Manager {
             } => self.watch_paths(ticket, unit, make_directories, seen),
             Action::UnwatchPaths { unit } => self.unwatch_paths(unit),
             Action::ReadUnits { ticket } => {
-                let conf = self.settled.conf.clone();
-                let options = self.options.clone();
-                let surroundings = self.surroundings.clone();
-                let before = Arc::clone(self.engine.candidate());
+                let read = self.reader();
                 self.offload.submit(move || Done::UnitsRead {
                     ticket,
-                    reading: load::read_again(conf.as_ref(), &options, &surroundings, before),
+                    reading: read(),
                 });
             }
             Action::Reply { request, answer } => self.reply(request, answer),
@@ -110,6 +109,36 @@ impl Manager {
             Action::Log(entry) => self.say(entry),
             Action::Halt { status } => self.halted = Some(status),
         }
+    }
+
+    /// What reads the unit files, for the file worker.
+    fn reader(&self) -> impl FnOnce() -> load::Reading + Send + 'static {
+        let conf = self.settled.conf.clone();
+        let options = self.options.clone();
+        let surroundings = self.surroundings.clone();
+        let before = Arc::clone(self.engine.candidate());
+        move || load::read_again(conf.as_ref(), &options, &surroundings, before)
+    }
+
+    /// Reads what a reload would read, for somebody who wants to know what that would change.
+    pub(super) fn read_for_preview(&mut self, answerer: Answerer) {
+        let read = self.reader();
+        self.offload.submit(move || Done::Foreseen {
+            answerer,
+            reading: read(),
+        });
+    }
+
+    /// Tells what these files would change.
+    pub(super) fn preview(&self, answerer: Answerer, reading: load::Reading) {
+        let way = match self.settled.conf {
+            Some(_) => Way::Update,
+            None => Way::Reload,
+        };
+        let preview = self
+            .engine
+            .preview(way, &reading.units, reading.diagnostics);
+        answerer.answer(Ok(Reply::Preview(Box::new(preview))));
     }
 
     /// Says an entry of the engine, unless the main log says the same in supervisord's words.

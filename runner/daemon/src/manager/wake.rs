@@ -40,6 +40,13 @@ pub(super) enum Done {
         /// What was found.
         reading: Reading,
     },
+    /// For a preview, which somebody waits for.
+    Foreseen {
+        /// Who asked.
+        answerer: Answerer,
+        /// What was found.
+        reading: Reading,
+    },
     /// `Check`
     Checked {
         /// Of the action.
@@ -464,6 +471,7 @@ impl Manager {
                     diagnostics: Arc::new(reading.diagnostics),
                 });
             }
+            Done::Foreseen { answerer, reading } => self.preview(answerer, reading),
             Done::Checked { ticket, found } => {
                 self.events.push_back(Event::Checked { ticket, found });
             }

@@ -11,6 +11,7 @@ use engine::command::{Command, Verb, Whom};
 use engine::event::{AdoptFailure, ExitStatus, Peer, Sender, SpawnFailure};
 use engine::job::{JobId, JobMode};
 use engine::notify::Message;
+use engine::preview::Way;
 use engine::ticket::{BatchId, ConnectionId, RequestId};
 use engine::{Engine, Event, Found, Now, Ticket};
 use tell::role_word;
@@ -129,6 +130,8 @@ impl Stage {
                 let other = units.filter(|view| view.name.kind() != units::UnitKind::Target);
                 out.extend(other.map(|view| format!("unit {}", view.name)));
             }
+            ["plan"] => out.extend(self.plan(Way::Reload)),
+            ["plan", "update"] => out.extend(self.plan(Way::Update)),
             ["show-jobs"] => {
                 for job in self.engine().jobs() {
                     let waits: Vec<&str> = job.waits_for.iter().map(UnitName::as_str).collect();
@@ -572,6 +575,44 @@ impl Stage {
             message,
             batch,
         }
+    }
+
+    /// What reading the files now would change.
+    fn plan(&mut self, way: Way) -> Vec<String> {
+        let (units, diagnostics) = self.load();
+        let preview = self.engine().preview(way, &units, diagnostics.to_vec());
+        let mut told = Vec::new();
+        if preview.refused {
+            told.push("refused".to_owned());
+        }
+        let found = preview.diagnostics.iter();
+        told.extend(found.map(|found| format!("found {found}").replace('\n', " ")));
+        for unit in &preview.units {
+            told.push(format!(
+                "{} {} {} -> {}{}",
+                unit.unit,
+                unit.outcome.as_str(),
+                unit.from.unwrap_or("-"),
+                unit.to.unwrap_or("-"),
+                unit.group
+                    .as_ref()
+                    .map(|group| format!(" group {group}"))
+                    .unwrap_or_default()
+            ));
+            told.extend(unit.settings.iter().map(|setting| {
+                format!(
+                    "  {}: {:?} -> {:?}{}",
+                    setting.setting.key(),
+                    setting.from,
+                    setting.to,
+                    if setting.at_start { " at start" } else { "" }
+                )
+            }));
+        }
+        if told.is_empty() {
+            told.push("nothing".to_owned());
+        }
+        told
     }
 
     fn take_asked(&mut self, unit: &str) -> Option<Ticket> {
