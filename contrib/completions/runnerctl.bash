@@ -73,6 +73,9 @@ _runnerctl() {
             runnerctl,passwd)
                 cmd="runnerctl__subcmd__passwd"
                 ;;
+            runnerctl,plan)
+                cmd="runnerctl__subcmd__plan"
+                ;;
             runnerctl,reload)
                 cmd="runnerctl__subcmd__reload"
                 ;;
@@ -122,7 +125,7 @@ _runnerctl() {
 
     case "${cmd}" in
         runnerctl)
-            opts="-q -h -V --runtime-dir --json --quiet --help --version status list-units list-sockets list-timers list-paths list-jobs list-dependencies start stop restart try-restart reload reload-or-restart try-reload-or-restart kill show cat logs is-active is-failed wait reset-failed check import export daemon-reload passwd calendar timespan escape daemon-reexec shutdown version"
+            opts="-q -h -V --runtime-dir --json --quiet --help --version status list-units list-sockets list-timers list-paths list-jobs list-dependencies start stop restart try-restart reload reload-or-restart try-reload-or-restart kill show cat logs is-active is-failed wait reset-failed check import export plan daemon-reload passwd calendar timespan escape daemon-reexec shutdown version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -606,6 +609,27 @@ _runnerctl() {
             ;;
         runnerctl__subcmd__passwd)
             opts="-q -h --sha1 --runtime-dir --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --runtime-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        runnerctl__subcmd__plan)
+            opts="-q -h --runtime-dir --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

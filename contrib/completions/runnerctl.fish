@@ -54,6 +54,7 @@ complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "reset-failed" -
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "check" -d 'Check unit files without running anything'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "import" -d 'Turn a supervisord.conf, or unit files of systemd, into unit files that do the same'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "export" -d 'Write units as unit files of another system'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "plan" -d 'Show what daemon-reload would change, before it does'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "daemon-reload" -d 'Read all unit files again'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "passwd" -d 'Make a password line for a server section of a supervisord.conf'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "calendar" -d 'Say what calendar expressions mean, and when they elapse next'
@@ -262,6 +263,10 @@ complete -c runnerctl -n "__fish_runnerctl_using_subcommand export" -l force -d 
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand export" -l json -d 'Print one JSON value on standard output instead of text'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand export" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand plan" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand plan" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand plan" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand plan" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reload" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reload" -l keep-going -d 'Apply the good files, and keep the last good definition of the others; exit status 1 if there are others'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reload" -l json -d 'Print one JSON value on standard output instead of text'

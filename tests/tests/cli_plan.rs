@@ -4,8 +4,11 @@
     reason = "what helps a test fails it by panicking"
 )]
 
+use std::process::Command;
+
 use serde_json::Value;
-use tests::World;
+
+use tests::{CONFIGURATION, Kind, Peer, World, program, said};
 
 const A: &str = "[service]\nexec-start = \"@actor@ as=a tell=up pause\"\n";
 const B: &str = "[service]\nexec-start = \"@actor@ as=b tell=up pause\"\n";
@@ -115,35 +118,48 @@ fn a_broken_file_is_shown_with_its_place_and_refuses() {
 
 #[test]
 fn with_a_supervisord_conf_it_is_what_update_would_do() {
-    let mut world = World::new();
-    let conf = world.path("supervisord.conf");
-    let programs = |cat: &str, last: &str| {
-        world.fill(&format!(
-            "[supervisord]\nnodaemon=true\n[program:cat]\ncommand=@actor@ as=cat{cat} tell=up pause\n[program:{last}]\ncommand=@actor@ as={last} tell=up pause\n"
-        ))
+    const PROGRAMS: &str = "[program:cat]
+command=/bin/sleep 1000
+startsecs=0
+[program:dog]
+command=/bin/sleep 1000
+startsecs=0
+";
+    let peer = Peer::start(Kind::Ours, &format!("{CONFIGURATION}{PROGRAMS}"));
+    let plan = |words: &[&str]| {
+        let output = Command::new(program("runnerctl"))
+            .args(words)
+            .env("RUNNER_RUNTIME_DIR", peer.path("run"))
+            .output()
+            .expect("runnerctl runs");
+        assert!(output.status.success(), "{}", said(&output));
+        String::from_utf8_lossy(&output.stdout).into_owned()
     };
-    let (before, after) = (programs("", "dog"), programs("2", "owl"));
-    std::fs::write(&conf, before).expect("a file");
-    let path = conf.display().to_string();
-    world.arguments(&["-c", &path]);
-    world.start();
-    world.event("cat", "up");
-    world.event("dog", "up");
-    assert_eq!(world.ctl(&["plan"]).ok(), "update would change nothing\n");
-    std::fs::write(&conf, after).expect("a file");
-    let plan = world.ctl(&["plan", "--json"]).json();
-    assert_eq!(plan["way"], "update");
+    peer.wait_until("both run", |peer| {
+        peer.ctl(&["status"]).matches("RUNNING").count() == 2
+    });
+    assert_eq!(plan(&["plan"]), "update would change nothing\n");
+    let conf = peer.path("supervisord.conf");
+    let text = std::fs::read_to_string(&conf).expect("its configuration");
+    let text = text
+        .replacen("sleep 1000", "sleep 2000", 1)
+        .replace("program:dog", "program:owl");
+    std::fs::write(&conf, text).expect("a file");
+    let found: Value = serde_json::from_str(&plan(&["plan", "--json"])).expect("JSON");
+    assert_eq!(found["way"], "update");
     assert_eq!(
-        outcomes(&plan),
+        outcomes(&found),
         [
             ("cat.service", "restarts"),
             ("dog.service", "stops"),
             ("owl.service", "starts")
         ]
     );
-    let text = world.ctl(&["plan"]).ok();
+    let text = plan(&["plan"]);
     assert!(
         text.contains("cat.service: is stopped and started again, with group cat"),
         "{text}"
     );
+    peer.ctl(&["update"]);
+    assert_eq!(plan(&["plan"]), "update would change nothing\n");
 }
