@@ -37,6 +37,7 @@ files! {
     order
     restart_matrix
     service_words
+    socket_options
     sockets
     start_limits
     stop

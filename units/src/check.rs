@@ -4,8 +4,11 @@ use crate::definition::Definition;
 use crate::dependency::Dependency;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::name::UnitKind;
-use crate::settings::SettingId;
-use crate::value::{ExitSet, ExitType, Input, Output, Restart, ServiceType};
+use crate::settings::{SettingId, Value};
+use crate::value::{
+    ExitSet, ExitType, Input, ListenAddress, ListenKind, Output, Restart, ServiceType,
+    SocketProtocol,
+};
 
 /// Checks a definition whose settings could all be read and whose table begins at `place`.
 pub(crate) fn definition(definition: &Definition, place: &Place) -> Vec<Diagnostic> {
@@ -350,6 +353,33 @@ impl Findings<'_> {
             self.error(SettingId::ListenStream, message).hint =
                 Some("set `listen-stream`, or another `listen-…`".into());
         }
+        let packets_over_inet = unit.socket_protocol() != Some(SocketProtocol::Sctp)
+            && unit
+                .listen_sequential_packet()
+                .iter()
+                .any(ListenAddress::is_inet);
+        if packets_over_inet {
+            self.error(
+                SettingId::ListenSequentialPacket,
+                "over the internet only SCTP has sequential packets",
+            )
+            .hint =
+                Some("set `socket-protocol = \"sctp\"`, or listen on a path or an @name".into());
+        }
+        let nodes = unit
+            .listen()
+            .filter(|(kind, address)| {
+                *kind != ListenKind::Special
+                    && *kind != ListenKind::MessageQueue
+                    && address.as_path().is_some()
+            })
+            .count();
+        if !unit.symlinks().is_empty() && nodes != 1 && !name.is_template() {
+            let message = format!(
+                "`symlinks` lead to the one socket or pipe in the file system, and {name} has {nodes}"
+            );
+            self.error(SettingId::Symlinks, message);
+        }
         if let Some(service) = unit
             .written_service()
             .filter(|s| s.kind() != UnitKind::Service)
@@ -399,8 +429,14 @@ impl Findings<'_> {
                 "`max-connections` is 0, so every connection would be refused",
             );
         }
-        for id in [SettingId::ListenDatagram, SettingId::ListenFifo] {
-            if unit.is_set(id) {
+        for id in [
+            SettingId::ListenDatagram,
+            SettingId::ListenFifo,
+            SettingId::ListenSpecial,
+            SettingId::ListenNetlink,
+            SettingId::ListenMessageQueue,
+        ] {
+            if matches!(unit.value(id), Value::Addresses(found) if !found.is_empty()) {
                 let message = format!("`{id}` makes no connections for `accept = true` to accept");
                 self.error(id, message);
             }

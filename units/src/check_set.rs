@@ -52,11 +52,19 @@ pub(crate) fn addresses(units: &mut Units) -> Vec<Diagnostic> {
                 ListenKind::Datagram => SettingId::ListenDatagram,
                 ListenKind::SequentialPacket => SettingId::ListenSequentialPacket,
                 ListenKind::Fifo => SettingId::ListenFifo,
+                ListenKind::MessageQueue => SettingId::ListenMessageQueue,
+                // As many as like can read a device, and hear the kernel.
+                ListenKind::Special | ListenKind::Netlink => continue,
             };
-            // Ports of streams and datagrams are apart; names are one space for all.
+            if unit.reuse_port() && address.is_inet() {
+                continue;
+            }
+            // Ports of streams and datagrams are apart; names are one space for all, but for queues.
             let space = match address {
-                ListenAddress::Inet(_) => Some(kind),
-                ListenAddress::Path(_) | ListenAddress::Abstract(_) => None,
+                ListenAddress::Path(_) | ListenAddress::Abstract(_) => {
+                    Some(kind).filter(|kind| *kind == ListenKind::MessageQueue)
+                }
+                _ => Some(kind),
             };
             let here = address_place(unit, id, address);
             let key = (space, address.clone());

@@ -373,21 +373,41 @@ impl Definition {
         self.written_trigger_limit_burst().unwrap_or(default)
     }
 
-    /// Every address of a socket, in the order its descriptors are passed on.
+    /// Every address of a socket, in the order its descriptors are passed on: that in which they
+    /// are written, in the unit file and then in each drop-in.
     pub fn listen(&self) -> impl Iterator<Item = (ListenKind, &ListenAddress)> {
-        fn of(
-            kind: ListenKind,
-            addresses: &[ListenAddress],
-        ) -> impl Iterator<Item = (ListenKind, &ListenAddress)> {
-            addresses.iter().map(move |address| (kind, address))
-        }
-        of(ListenKind::Stream, self.listen_stream())
-            .chain(of(ListenKind::Datagram, self.listen_datagram()))
-            .chain(of(
+        const SETTINGS: [(ListenKind, SettingId); 7] = [
+            (ListenKind::Stream, SettingId::ListenStream),
+            (ListenKind::Datagram, SettingId::ListenDatagram),
+            (
                 ListenKind::SequentialPacket,
-                self.listen_sequential_packet(),
-            ))
-            .chain(of(ListenKind::Fifo, self.listen_fifo()))
+                SettingId::ListenSequentialPacket,
+            ),
+            (ListenKind::Fifo, SettingId::ListenFifo),
+            (ListenKind::Special, SettingId::ListenSpecial),
+            (ListenKind::Netlink, SettingId::ListenNetlink),
+            (ListenKind::MessageQueue, SettingId::ListenMessageQueue),
+        ];
+        let file = |place: &Place| {
+            let files = self.origin.drop_ins.iter();
+            let at = files.clone().position(|file| **file == *place.path);
+            at.map_or(0, |at| at + 1)
+        };
+        let mut found = Vec::new();
+        for (kind, id) in SETTINGS {
+            let Value::Addresses(addresses) = self.value(id) else {
+                continue;
+            };
+            let items = self.items(id);
+            for (at, address) in addresses.iter().enumerate() {
+                // One address an item, so where there are other numbers nobody wrote it.
+                let place = items.get(at).map(|item| &item.place);
+                let place = place.map(|place| (file(place), place.line, place.column));
+                found.push((place, kind, address));
+            }
+        }
+        found.sort_by_key(|(place, ..)| *place);
+        found.into_iter().map(|(_, kind, address)| (kind, address))
     }
 
     /// The moments of a timer that count from something that happened.

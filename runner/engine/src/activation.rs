@@ -213,6 +213,12 @@ fn instance_name(template: &UnitName, number: u32, peer: &Peer) -> Option<UnitNa
         } => {
             format!("{number}-{local}:{local_port}-{remote}:{remote_port}")
         }
+        Peer::Vsock {
+            local,
+            local_port,
+            remote,
+            remote_port,
+        } => format!("{number}-{local}:{local_port}-{remote}:{remote_port}"),
         Peer::Unix { pid: 0, .. } | Peer::Unknown => format!("{number}-unknown"),
         Peer::Unix { pid, uid } => format!("{number}-{pid}-{uid}"),
     };
@@ -235,6 +241,14 @@ fn peer_variables(peer: &Peer) -> Vec<(String, String)> {
             ..
         } => vec![
             ("REMOTE_ADDR".to_owned(), remote.clone()),
+            ("REMOTE_PORT".to_owned(), remote_port.to_string()),
+        ],
+        Peer::Vsock {
+            remote,
+            remote_port,
+            ..
+        } => vec![
+            ("REMOTE_ADDR".to_owned(), format!("vsock:{remote}")),
             ("REMOTE_PORT".to_owned(), remote_port.to_string()),
         ],
         Peer::Unix { .. } | Peer::Unknown => Vec::new(),

@@ -268,6 +268,17 @@ pub enum Peer {
         /// Its uid.
         uid: u32,
     },
+    /// A virtual machine or its host, with both ports (vsock(7)).
+    Vsock {
+        /// Our address.
+        local: u32,
+        /// Our port.
+        local_port: u32,
+        /// Theirs.
+        remote: u32,
+        /// Theirs.
+        remote_port: u32,
+    },
     /// The kernel does not say.
     Unknown,
 }

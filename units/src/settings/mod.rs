@@ -247,7 +247,9 @@ mod tests {
                 row.key
             );
             assert!(
-                row.key.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'),
+                row.key
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
                 "{} is not in kebab-case",
                 row.key
             );

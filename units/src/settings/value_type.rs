@@ -3,10 +3,9 @@
 use super::value::Value;
 use crate::name::UnitName;
 use crate::value::{
-    Assignment, CalendarSpec, Condition, EnvironmentFile, ExecLine, ExitSet, Input, Limit,
-    ListenAddress, ListenKind, LogFile, MemoryLimit, Mode, NoZones, OpenFile, Output, Owner, Probe,
-    Signal, Size, Span, ValueProblem, WorkingDirectory, Zones, absolute_path, check_account,
-    parse_count, parse_integer,
+    Assignment, CalendarSpec, Condition, EnvironmentFile, ExecLine, ExitSet, Input, Limit, LogFile,
+    MemoryLimit, Mode, NoZones, OpenFile, Output, Owner, Probe, Signal, Size, Span, ValueProblem,
+    WorkingDirectory, Zones, absolute_path, check_account, parse_count, parse_integer,
 };
 
 /// What TOML may stand for a value.
@@ -90,6 +89,7 @@ pub(super) trait Typed {
 pub(super) mod types {
     pub(in crate::settings) use super::commands::markers::*;
     pub(in crate::settings) use super::markers::*;
+    pub(in crate::settings) use super::sockets::markers::*;
     pub(in crate::settings) use super::words::markers::*;
 }
 
@@ -196,6 +196,7 @@ macro_rules! value_types {
 }
 
 mod commands;
+mod sockets;
 mod words;
 
 value_types! {
@@ -520,38 +521,6 @@ value_types! {
         read: |items, expand| scalar(items, expand, |t| Input::parse(t).map(|i| Value::Input(i.into()))),
         lend: { Value::Input(input) => input },
     }
-    Streams -> &'a [ListenAddress] {
-        name: "list of addresses",
-        grammar: "`PORT`, `A.B.C.D:PORT`, `[v6]:PORT`, `/path` or `@abstract-name`, or an array of them",
-        words: NO_WORDS, meanings: NO_WORDS,
-        shape: ListOrNumber, list: true,
-        read: |items, expand| read_addresses(ListenKind::Stream, items, expand),
-        lend: { Value::Nothing => &[], Value::Addresses(addresses) => addresses },
-    }
-    Datagrams -> &'a [ListenAddress] {
-        name: "list of addresses",
-        grammar: "`PORT`, `A.B.C.D:PORT`, `[v6]:PORT`, `/path` or `@abstract-name`, or an array of them",
-        words: NO_WORDS, meanings: NO_WORDS,
-        shape: ListOrNumber, list: true,
-        read: |items, expand| read_addresses(ListenKind::Datagram, items, expand),
-        lend: { Value::Nothing => &[], Value::Addresses(addresses) => addresses },
-    }
-    Packets -> &'a [ListenAddress] {
-        name: "list of addresses",
-        grammar: "`/path` or `@abstract-name`, or an array of them",
-        words: NO_WORDS, meanings: NO_WORDS,
-        shape: List, list: true,
-        read: |items, expand| read_addresses(ListenKind::SequentialPacket, items, expand),
-        lend: { Value::Nothing => &[], Value::Addresses(addresses) => addresses },
-    }
-    Fifos -> &'a [ListenAddress] {
-        name: "list of paths",
-        grammar: "`/path`, or an array of paths",
-        words: NO_WORDS, meanings: NO_WORDS,
-        shape: List, list: true,
-        read: |items, expand| read_addresses(ListenKind::Fifo, items, expand),
-        lend: { Value::Nothing => &[], Value::Addresses(addresses) => addresses },
-    }
     ExitCode -> Option<u8> {
         name: "exit status",
         grammar: "a number from 0 to 255",
@@ -665,16 +634,4 @@ fn read_exits(items: &[&str], expand: Expand<'_>) -> Result<Value, (usize, Value
         Ok(exits) => Ok(Value::Exits(exits.into())),
         Err(problem) => Err((0, problem)),
     }
-}
-
-fn read_addresses(
-    kind: ListenKind,
-    items: &[&str],
-    expand: Expand<'_>,
-) -> Result<Value, (usize, ValueProblem)> {
-    list(items, expand, |item, expand, addresses| {
-        addresses.push(ListenAddress::parse(kind, &expand(item)?)?);
-        Ok(())
-    })
-    .map(Value::Addresses)
 }

@@ -18,6 +18,7 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "runner/daemon/src/notify/fd_store.rs",
     "runner/daemon/src/process/",
     "runner/daemon/src/socket/inherit.rs",
+    "runner/daemon/src/socket/option.rs",
     "runner/daemon/tests/",
     "runner/web/src/rpc/local_time.rs",
 ];

@@ -2,6 +2,7 @@
 
 use control::Word;
 use engine::view::systemd::SocketView;
+use units::Definition;
 use zbus::Variant;
 
 use super::{Access, Emits, Getter, Property, UnitFacts, row, text, texts};
@@ -21,8 +22,8 @@ pub(super) fn add(table: &mut Vec<Property>) {
     add(
         ("Listen", "a(ss)"),
         Silent,
-        "What it is to listen on: kind (`Stream`, `Datagram`, `SequentialPacket`, `FIFO`) and \
-         address",
+        "What it is to listen on: kind (`Stream`, `Datagram`, `SequentialPacket`, `FIFO`, \
+         `Special`, `Netlink`, `MessageQueue`) and address",
         |u| {
             let addresses: Vec<(String, String)> =
                 u.detail
@@ -93,6 +94,39 @@ pub(super) fn add(table: &mut Vec<Property>) {
             )
         },
     );
+    // Where nobody has set them they are -1, which says that the kernel's own value stays.
+    setting(
+        ("Priority", "i"),
+        "Setting `priority`: `SO_PRIORITY`, or -1",
+        |u| number(u, |d| d.socket_priority()),
+    );
+    setting(("IPTOS", "i"), "Setting `ip-tos`: `IP_TOS`, or -1", |u| {
+        number(u, |d| d.ip_tos())
+    });
+    setting(("IPTTL", "i"), "Setting `ip-ttl`: `IP_TTL`, or -1", |u| {
+        number(u, |d| d.ip_ttl())
+    });
+    setting(("Mark", "i"), "Setting `mark`: `SO_MARK`, or -1", |u| {
+        number(u, |d| d.mark())
+    });
+    setting(
+        ("SocketProtocol", "i"),
+        "Setting `socket-protocol`: the number of the protocol, or 0 for the usual one",
+        |u| {
+            let protocol = definition(u).and_then(|d| d.socket_protocol());
+            protocol.map_or(0, |protocol| protocol.number()).into()
+        },
+    );
+    setting(
+        ("MessageQueueMaxMessages", "x"),
+        "Setting `message-queue-max-messages`",
+        |u| i64::from(definition(u).map_or(0, |d| d.message_queue_max_messages())).into(),
+    );
+    setting(
+        ("MessageQueueMessageSize", "x"),
+        "Setting `message-queue-message-size`",
+        |u| i64::from(definition(u).map_or(0, |d| d.message_queue_message_size())).into(),
+    );
     setting(
         ("TriggerLimitBurst", "u"),
         "How many activations are allowed within `TriggerLimitIntervalUSec`",
@@ -105,6 +139,15 @@ pub(super) fn add(table: &mut Vec<Property>) {
                 .into()
         },
     );
+}
+
+fn definition(facts: &UnitFacts) -> Option<&Definition> {
+    facts.detail.view.definition.as_deref()
+}
+
+/// A number of the kernel's, or that it stays as it is.
+fn number(facts: &UnitFacts, get: fn(&Definition) -> Option<i32>) -> Variant<'static> {
+    definition(facts).and_then(get).unwrap_or(-1).into()
 }
 
 fn socket(facts: &UnitFacts) -> Option<&SocketView> {

@@ -214,14 +214,21 @@ impl Manager {
             return;
         };
         let inherited = self.inherited.clone();
-        self.offload.submit(move || Done::Listened {
-            ticket,
-            unit,
-            result: listeners_of(&definition).and_then(|wanted| {
+        self.offload.submit(move || {
+            let mut troubles = Vec::new();
+            let result = listeners_of(&definition).and_then(|wanted| {
                 // Whoever held it panicked, and the list is whole all the same.
                 let mut inherited = inherited.lock().unwrap_or_else(PoisonError::into_inner);
-                socket::open(&wanted, &mut inherited)
-            }),
+                socket::open(&wanted, &mut inherited, &mut troubles)
+            });
+            for trouble in troubles {
+                tracing::warn!("{unit}: {trouble}");
+            }
+            Done::Listened {
+                ticket,
+                unit,
+                result,
+            }
         });
     }
 

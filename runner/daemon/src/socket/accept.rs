@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use engine::event::Peer;
 use rustix::net::{AddressFamily, SocketFlags};
@@ -103,6 +103,19 @@ pub fn peer(connection: BorrowedFd<'_>) -> Peer {
                     local: local.ip().to_string(),
                     local_port: local.port(),
                     remote: remote.ip().to_string(),
+                    remote_port: remote.port(),
+                },
+                _ => Peer::Unknown,
+            }
+        }
+        Ok(AddressFamily::VSOCK) => {
+            use nix::sys::socket::{VsockAddr, getpeername, getsockname};
+            let fd = connection.as_raw_fd();
+            match (getsockname::<VsockAddr>(fd), getpeername::<VsockAddr>(fd)) {
+                (Ok(local), Ok(remote)) => Peer::Vsock {
+                    local: local.cid(),
+                    local_port: local.port(),
+                    remote: remote.cid(),
                     remote_port: remote.port(),
                 },
                 _ => Peer::Unknown,

@@ -2,7 +2,7 @@
 //! `systemd-socket-activate`. A socket unit that listens on the same address takes one over.
 
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
 use listenfd::ListenFd;
 use rustix::fs::FileType;
@@ -106,6 +106,8 @@ fn listens_on(fd: &OwnedFd, kind: ListenKind, address: &ListenAddress) -> bool {
         ListenKind::Datagram => SocketType::DGRAM,
         ListenKind::SequentialPacket => SocketType::SEQPACKET,
         ListenKind::Fifo => return is_fifo(fd, address),
+        // Several can have the same, so nothing says that it is this one.
+        ListenKind::Special | ListenKind::Netlink | ListenKind::MessageQueue => return false,
     };
     if rustix::net::sockopt::socket_type(fd) != Ok(wanted) {
         return false;
@@ -124,6 +126,19 @@ fn listens_on(fd: &OwnedFd, kind: ListenKind, address: &ListenAddress) -> bool {
         }),
         ListenAddress::Abstract(name) => SocketAddrUnix::try_from(bound)
             .is_ok_and(|bound| bound.abstract_name() == Some(name.as_bytes())),
+        ListenAddress::InetOn(address, interface) => {
+            let mut address = *address;
+            nix::net::if_::if_nametoindex(&**interface).is_ok_and(|index| {
+                address.set_scope_id(index);
+                is_inet(&bound, address.into())
+            })
+        }
+        ListenAddress::Vsock { cid, port } => {
+            let bound =
+                nix::sys::socket::getsockname::<nix::sys::socket::VsockAddr>(fd.as_raw_fd());
+            bound.is_ok_and(|bound| (bound.cid(), bound.port()) == (*cid, *port))
+        }
+        ListenAddress::Netlink { .. } => false,
     }
 }
 

@@ -2,8 +2,12 @@
 
 pub mod accept;
 pub mod inherit;
+mod node;
 pub mod open;
+mod option;
 
 pub use accept::{Accepted, Acceptor};
 pub use inherit::Inherited;
-pub use open::{Listeners, open, open_one, remove_nodes};
+pub use node::remove_nodes;
+pub use open::{Listeners, open, open_one};
+pub use option::Options;

@@ -1,23 +1,17 @@
-//! Makes the listening sockets and FIFOs of a socket unit (systemd.socket(5)).
+//! Makes the listening sockets, pipes and queues of a socket unit (systemd.socket(5)).
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid};
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::net::{AddressFamily, Protocol, RawProtocol, SocketAddrUnix, SocketFlags, SocketType};
 use units::Definition;
 use units::value::{ListenAddress, ListenKind};
 
-use super::Inherited;
-use crate::place::Place;
+use super::node::{self, set_blocking};
+use super::{Inherited, Options};
 use crate::reason::reason;
-
-/// The longest path of a Unix socket (unix(7)), in bytes.
-const LONGEST_PATH: usize = 107;
-/// The mode of directories that have to be made for a node (`DirectoryMode=`).
-const DIRECTORY_MODE: u32 = 0o755;
 
 /// What a socket unit listens on, and how. Holds all that is needed, so that it can be opened on
 /// another thread.
@@ -29,12 +23,43 @@ pub struct Listeners {
     pub backlog: u32,
     /// Permission bits of nodes in the file system.
     pub mode: u32,
+    /// Permission bits of directories that have to be made for nodes.
+    pub directory_mode: u32,
     /// Owner of nodes in the file system; ours if absent.
     pub uid: Option<u32>,
     /// Group of nodes in the file system; ours if absent.
     pub gid: Option<u32>,
     /// We accept connections ourselves, and must not wait for one that is gone again.
     pub accept: bool,
+    /// Special files are opened for writing too.
+    pub writable: bool,
+    /// What a pipe is to hold in bytes; 0 for what the kernel gives it.
+    pub pipe_size: u64,
+    /// How many messages a new queue holds, and how long one may be; 0 for what the kernel gives it.
+    pub queue: (u32, u32),
+    /// Symbolic links to make to the one node.
+    pub links: Vec<Box<str>>,
+    /// Options of the sockets.
+    pub options: Options,
+}
+
+impl Default for Listeners {
+    fn default() -> Listeners {
+        Listeners {
+            addresses: Vec::new(),
+            backlog: u32::MAX,
+            mode: 0o666,
+            directory_mode: 0o755,
+            uid: None,
+            gid: None,
+            accept: false,
+            writable: false,
+            pipe_size: 0,
+            queue: (0, 0),
+            links: Vec::new(),
+            options: Options::default(),
+        }
+    }
 }
 
 impl Listeners {
@@ -48,32 +73,54 @@ impl Listeners {
                 .collect(),
             backlog: definition.backlog(),
             mode: definition.socket_mode().bits(),
+            directory_mode: definition.directory_mode().bits(),
             uid,
             gid,
             accept: definition.accept(),
+            writable: definition.writable(),
+            pipe_size: definition.pipe_size().as_bytes(),
+            queue: (
+                definition.message_queue_max_messages(),
+                definition.message_queue_message_size(),
+            ),
+            links: definition.symlinks().to_vec(),
+            options: Options::of(definition),
         }
     }
 
-    fn nodes(&self) -> impl Iterator<Item = (ListenKind, &str)> {
+    /// Everything with a name that outlives the descriptor.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = (ListenKind, &str)> {
         self.addresses
             .iter()
             .filter_map(|(kind, address)| Some((*kind, address.as_path()?)))
     }
+
+    /// Where the symbolic links lead.
+    pub(super) fn link_target(&self) -> Option<&str> {
+        let leads = |kind| !matches!(kind, ListenKind::Special | ListenKind::MessageQueue);
+        self.nodes()
+            .find(|(kind, _)| leads(*kind))
+            .map(|(_, path)| path)
+    }
 }
 
 /// Opens all addresses, in their order, or none. A socket that we inherited for an address is taken
-/// instead of a new one.
+/// instead of a new one. What could not be set on them is in `troubles`, a sentence each.
 ///
 /// # Errors
 /// A sentence with the address and the reason: `cannot listen on 0.0.0.0:80: permission denied`.
-pub fn open(listeners: &Listeners, inherited: &mut Inherited) -> Result<Vec<OwnedFd>, String> {
+pub fn open(
+    listeners: &Listeners,
+    inherited: &mut Inherited,
+    troubles: &mut Vec<String>,
+) -> Result<Vec<OwnedFd>, String> {
     let mut opened = Vec::with_capacity(listeners.addresses.len());
     let mut made = Vec::new();
     for (kind, address) in &listeners.addresses {
         let result = match inherited.claim(*kind, address) {
             Some(fd) => set_blocking(fd, !listeners.accept),
             None => {
-                let result = open_one(listeners, *kind, address);
+                let result = open_with(listeners, *kind, address, troubles);
                 if result.is_ok() {
                     made.extend(address.as_path().map(|path| (*kind, path)));
                 }
@@ -84,19 +131,13 @@ pub fn open(listeners: &Listeners, inherited: &mut Inherited) -> Result<Vec<Owne
             Ok(fd) => opened.push(fd),
             Err(error) => {
                 made.into_iter()
-                    .for_each(|(kind, path)| remove_node(kind, path));
+                    .for_each(|(kind, path)| node::remove_node(kind, path));
                 return Err(format!("cannot listen on {address}: {}", reason(&error)));
             }
         }
     }
+    node::make_links(listeners, troubles);
     Ok(opened)
-}
-
-/// Removes the nodes in the file system (`remove-on-stop`).
-pub fn remove_nodes(listeners: &Listeners) {
-    listeners
-        .nodes()
-        .for_each(|(kind, path)| remove_node(kind, path));
 }
 
 /// Opens one address, whatever `listeners` names.
@@ -108,39 +149,73 @@ pub fn open_one(
     kind: ListenKind,
     address: &ListenAddress,
 ) -> io::Result<OwnedFd> {
+    open_with(listeners, kind, address, &mut Vec::new())
+}
+
+fn open_with(
+    listeners: &Listeners,
+    kind: ListenKind,
+    address: &ListenAddress,
+    troubles: &mut Vec<String>,
+) -> io::Result<OwnedFd> {
+    let path = || {
+        address
+            .as_path()
+            .ok_or_else(|| io::Error::other("it is no path"))
+    };
     let socket_type = match kind {
         ListenKind::Stream => SocketType::STREAM,
         ListenKind::Datagram => SocketType::DGRAM,
         ListenKind::SequentialPacket => SocketType::SEQPACKET,
-        ListenKind::Fifo => {
-            return match address {
-                ListenAddress::Path(path) => open_fifo(listeners, Path::new(&**path)),
-                ListenAddress::Abstract(_) | ListenAddress::Inet(_) => {
-                    Err(io::Error::other("a FIFO has a path"))
-                }
-            };
-        }
+        ListenKind::Netlink => SocketType::RAW,
+        ListenKind::Fifo => return node::open_fifo(listeners, Path::new(path()?), troubles),
+        ListenKind::Special => return node::open_special(listeners, Path::new(path()?)),
+        ListenKind::MessageQueue => return node::open_queue(listeners, path()?),
     };
     let mut flags = SocketFlags::CLOEXEC;
     flags.set(SocketFlags::NONBLOCK, listeners.accept);
-    let make = |family| rustix::net::socket_with(family, socket_type, flags, None);
+    let make = |family, protocol: u32| {
+        let protocol = RawProtocol::new(protocol).map(Protocol::from_raw);
+        rustix::net::socket_with(family, socket_type, flags, protocol)
+    };
     let socket = match address {
         ListenAddress::Path(path) => {
-            let socket = make(AddressFamily::UNIX)?;
-            bind_path(listeners, &socket, socket_type, path)?;
+            let socket = make(AddressFamily::UNIX, 0)?;
+            node::bind_path(listeners, &socket, socket_type, path)?;
             socket
         }
         ListenAddress::Abstract(name) => {
-            let socket = make(AddressFamily::UNIX)?;
+            let socket = make(AddressFamily::UNIX, 0)?;
             rustix::net::bind(
                 &socket,
                 &SocketAddrUnix::new_abstract_name(name.as_bytes())?,
             )?;
             socket
         }
-        ListenAddress::Inet(address) => bind_inet(*address, make)?,
+        ListenAddress::Inet(bound) => bind_inet(listeners, address, *bound, make, troubles)?,
+        ListenAddress::InetOn(bound, interface) => {
+            let mut bound = *bound;
+            bound.set_scope_id(nix::net::if_::if_nametoindex(&**interface)?);
+            bind_inet(listeners, address, bound.into(), make, troubles)?
+        }
+        ListenAddress::Vsock { cid, port } => {
+            let socket = make(AddressFamily::VSOCK, 0)?;
+            rustix::net::sockopt::set_socket_reuseaddr(&socket, true)?;
+            let address = nix::sys::socket::VsockAddr::new(*cid, *port);
+            nix::sys::socket::bind(socket.as_raw_fd(), &address)?;
+            socket
+        }
+        ListenAddress::Netlink { family, groups } => {
+            let socket = make(AddressFamily::NETLINK, u32::from(*family))?;
+            let address = nix::sys::socket::NetlinkAddr::new(0, *groups);
+            nix::sys::socket::bind(socket.as_raw_fd(), &address)?;
+            socket
+        }
     };
-    if socket_type != SocketType::DGRAM {
+    listeners
+        .options
+        .set_on(socket.as_fd(), kind, address, troubles);
+    if kind.has_connections() {
         rustix::net::listen(
             &socket,
             i32::try_from(listeners.backlog).unwrap_or(i32::MAX),
@@ -150,164 +225,52 @@ pub fn open_one(
 }
 
 fn bind_inet(
-    address: SocketAddr,
-    make: impl Fn(AddressFamily) -> rustix::io::Result<OwnedFd>,
+    listeners: &Listeners,
+    address: &ListenAddress,
+    to: SocketAddr,
+    make: impl Fn(AddressFamily, u32) -> rustix::io::Result<OwnedFd>,
+    troubles: &mut Vec<String>,
 ) -> io::Result<OwnedFd> {
-    let any = address.ip().is_unspecified();
-    let family = if address.is_ipv6() {
+    let any = to.ip().is_unspecified();
+    let family = if to.is_ipv6() {
         AddressFamily::INET6
     } else {
         AddressFamily::INET
     };
-    let bind = |socket: OwnedFd, address: SocketAddr| -> io::Result<OwnedFd> {
-        rustix::net::sockopt::set_socket_reuseaddr(&socket, true)?;
-        if address.is_ipv6() && any {
-            // `[::]` stands for IPv4 too, whatever net.ipv6.bindv6only says.
-            rustix::net::sockopt::set_ipv6_v6only(&socket, false)?;
-        }
-        rustix::net::bind(&socket, &address)?;
-        Ok(socket)
-    };
-    let bound = make(family)
+    let protocol = listeners.options.protocol.map_or(0, |protocol| {
+        u32::try_from(protocol.number()).unwrap_or_default()
+    });
+    let mut bind =
+        |socket: OwnedFd, shown: &ListenAddress, to: SocketAddr| -> io::Result<OwnedFd> {
+            listeners
+                .options
+                .before_bind(socket.as_fd(), shown, troubles)?;
+            rustix::net::sockopt::set_socket_reuseaddr(&socket, true)?;
+            rustix::net::bind(&socket, &to)?;
+            Ok(socket)
+        };
+    let bound = make(family, protocol)
         .map_err(io::Error::from)
-        .and_then(|socket| bind(socket, address));
+        .and_then(|socket| bind(socket, address, to));
     match bound {
         // A host without IPv6: `[::]` is then all of IPv4.
         Err(error)
-            if address.is_ipv6()
+            if to.is_ipv6()
                 && any
                 && matches!(
                     error.raw_os_error(),
                     Some(libc::EAFNOSUPPORT | libc::EADDRNOTAVAIL)
                 ) =>
         {
-            let all = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), address.port());
-            bind(make(AddressFamily::INET)?, all)
+            let all = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), to.port());
+            bind(
+                make(AddressFamily::INET, protocol)?,
+                &ListenAddress::Inet(all),
+                all,
+            )
         }
         other => other,
     }
-}
-
-fn bind_path(
-    listeners: &Listeners,
-    socket: &OwnedFd,
-    socket_type: SocketType,
-    path: &str,
-) -> io::Result<()> {
-    if path.len() > LONGEST_PATH {
-        return Err(io::Error::other(format!(
-            "a socket's path has at most {LONGEST_PATH} bytes, this one has {}",
-            path.len()
-        )));
-    }
-    make_directories(Path::new(path))?;
-    remove_stale(path, socket_type)?;
-    // The node is made with the socket's mode, so it is never open to more than it shall be.
-    rustix::fs::fchmod(socket, Mode::from_raw_mode(listeners.mode & 0o600))?;
-    rustix::net::bind(socket, &SocketAddrUnix::new(path)?)?;
-    let place = Place::find(Path::new(path))?;
-    let node = place.node()?;
-    if FileType::from_raw_mode(rustix::fs::fstat(&node)?.st_mode) != FileType::Socket {
-        return Err(io::Error::other("somebody replaced it while it was made"));
-    }
-    give(listeners, &node)
-}
-
-fn open_fifo(listeners: &Listeners, path: &Path) -> io::Result<OwnedFd> {
-    make_directories(path)?;
-    let place = Place::find(path)?;
-    let made = rustix::fs::mknodat(
-        &place.directory,
-        &place.name,
-        FileType::Fifo,
-        Mode::from_raw_mode(listeners.mode & 0o600),
-        0,
-    );
-    match made {
-        Ok(()) | Err(rustix::io::Errno::EXIST) => {}
-        Err(error) => return Err(error.into()),
-    }
-    // For reading and writing: it then never ends when a writer goes.
-    let fifo = place.open(&place.name, OFlags::RDWR)?;
-    if FileType::from_raw_mode(rustix::fs::fstat(&fifo)?.st_mode) != FileType::Fifo {
-        return Err(io::Error::other("it exists and is not a FIFO"));
-    }
-    give(listeners, &place.node()?)?;
-    // Opening must not wait, reading may.
-    set_blocking(fifo, true)
-}
-
-/// Gives a node its owner and mode, through a descriptor of the node itself (`O_PATH`).
-fn give(listeners: &Listeners, node: &OwnedFd) -> io::Result<()> {
-    if listeners.uid.is_some() || listeners.gid.is_some() {
-        let uid = listeners.uid.map(Uid::from_raw);
-        let gid = listeners.gid.map(Gid::from_raw);
-        rustix::fs::chownat(node, "", uid, gid, AtFlags::EMPTY_PATH)?;
-    }
-    // fchmod(2) refuses O_PATH descriptors; their name in /proc does not follow links.
-    let path = format!("/proc/self/fd/{}", node.as_raw_fd());
-    rustix::fs::chmod(path, Mode::from_raw_mode(listeners.mode))?;
-    Ok(())
-}
-
-fn make_directories(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    match path.parent() {
-        Some(parent) if !parent.exists() => std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(DIRECTORY_MODE)
-            .create(parent),
-        _ => Ok(()),
-    }
-}
-
-/// Removes a socket that nobody listens on any more. systemd removes those of the living too; that
-/// would silently cut off whoever has it.
-fn remove_stale(path: &str, socket_type: SocketType) -> io::Result<()> {
-    let place = Place::find(Path::new(path))?;
-    let found = match rustix::fs::statat(&place.directory, &place.name, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(found) => found,
-        Err(rustix::io::Errno::NOENT) => return Ok(()),
-        Err(error) => return Err(error.into()),
-    };
-    if FileType::from_raw_mode(found.st_mode) != FileType::Socket {
-        return Err(io::Error::other("it exists and is not a socket"));
-    }
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let probe = rustix::net::socket_with(AddressFamily::UNIX, socket_type, flags, None)?;
-    match rustix::net::connect(&probe, &SocketAddrUnix::new(path)?) {
-        // EPROTOTYPE: a living socket of another type.
-        Ok(()) | Err(rustix::io::Errno::AGAIN | rustix::io::Errno::PROTOTYPE) => {
-            Err(rustix::io::Errno::ADDRINUSE.into())
-        }
-        Err(_) => {
-            rustix::fs::unlinkat(&place.directory, &place.name, AtFlags::empty())?;
-            Ok(())
-        }
-    }
-}
-
-/// Removes a node if it is what we would have made. What is not there or not ours stays as it is.
-fn remove_node(kind: ListenKind, path: &str) {
-    let wanted = match kind {
-        ListenKind::Fifo => FileType::Fifo,
-        ListenKind::Stream | ListenKind::Datagram | ListenKind::SequentialPacket => {
-            FileType::Socket
-        }
-    };
-    let Ok(place) = Place::find(&PathBuf::from(path)) else {
-        return;
-    };
-    let found = rustix::fs::statat(&place.directory, &place.name, AtFlags::SYMLINK_NOFOLLOW);
-    if found.is_ok_and(|found| FileType::from_raw_mode(found.st_mode) == wanted) {
-        // It is only tidiness: the next start removes what is stale.
-        let _ = rustix::fs::unlinkat(&place.directory, &place.name, AtFlags::empty());
-    }
-}
-
-fn set_blocking(fd: OwnedFd, blocking: bool) -> io::Result<OwnedFd> {
-    rustix::io::ioctl_fionbio(fd.as_fd(), !blocking)?;
-    Ok(fd)
 }
 
 #[cfg(test)]
@@ -317,6 +280,9 @@ mod tests {
     use std::os::unix::fs::{FileTypeExt, MetadataExt};
     use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 
+    use rustix::fs::OFlags;
+
+    use super::super::remove_nodes;
     use super::*;
 
     fn listeners(addresses: &[(ListenKind, &str)]) -> Listeners {
@@ -325,16 +291,13 @@ mod tests {
                 .iter()
                 .map(|(kind, text)| (*kind, ListenAddress::parse(*kind, text).unwrap()))
                 .collect(),
-            backlog: u32::MAX,
             mode: 0o662,
-            uid: None,
-            gid: None,
-            accept: false,
+            ..Listeners::default()
         }
     }
 
     fn open_alone(listeners: &Listeners) -> Result<Vec<OwnedFd>, String> {
-        open(listeners, &mut Inherited::default())
+        open(listeners, &mut Inherited::default(), &mut Vec::new())
     }
 
     #[test]

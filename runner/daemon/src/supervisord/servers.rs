@@ -70,12 +70,10 @@ pub fn open(server: &Server) -> Result<Opened, Trouble> {
 
 fn listeners() -> Listeners {
     Listeners {
-        addresses: Vec::new(),
         backlog: BACKLOG,
         mode: 0o700,
-        uid: None,
-        gid: None,
         accept: true,
+        ..Listeners::default()
     }
 }
 

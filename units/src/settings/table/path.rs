@@ -48,7 +48,8 @@ settings! {
 
     /// The access mode of directories that are made.
     ///
-    /// Those above them that are missing get it too.
-    DirectoryMode: Path "directory-mode" = "DirectoryMode",
+    /// Those above them that are missing get it too. Of a socket unit: directories for its sockets,
+    /// pipes and symbolic links.
+    DirectoryMode: Path | Socket "directory-mode" = "DirectoryMode",
         pub directory_mode -> Mode as AccessMode, default "0755";
 }

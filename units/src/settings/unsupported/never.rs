@@ -389,4 +389,20 @@ pub(super) const WORDS: &[Unsupported] = &[
         instead: "let the security module choose the label by the path of the program",
         loss: Loss::Protection,
     },
+    Unsupported {
+        title: "Sockets of USB gadgets",
+        sections: SOCKET,
+        names: &["ListenUSBFunction"],
+        why: "runner does not act as a USB device",
+        instead: "set the gadget up in `exec-start-pre` of the service",
+        loss: Loss::Behaviour,
+    },
+    Unsupported {
+        title: "Words of releases after 252",
+        sections: SOCKET,
+        names: &["DeferTrigger", "DeferTriggerMaxSec"],
+        why: "a trigger replaces what is in its way, and never waits for it",
+        instead: "order the units with `before` and `after`, and end what is in the way with `conflicts`",
+        loss: Loss::Behaviour,
+    },
 ];
