@@ -33,6 +33,30 @@ impl Context<'_> {
             text: text.into(),
         }));
     }
+
+    /// Says that the unit has failed.
+    pub(crate) fn log_failure(&mut self, why: &str) {
+        let text = format!("{} failed: {why}", self.name);
+        self.log(Level::Error, MessageId::Failed, text);
+    }
+
+    /// Notes that the unit, which is no service, went from one state to another, if it did.
+    pub(crate) fn went(
+        &mut self,
+        from: (ActiveState, SubState),
+        to: (ActiveState, SubState),
+        cause: &str,
+    ) {
+        if from != to {
+            self.moves.push(Move {
+                from,
+                to,
+                cause: cause.to_owned(),
+                will_restart: false,
+                process: None,
+            });
+        }
+    }
 }
 
 /// One change of a unit's state.

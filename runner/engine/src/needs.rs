@@ -70,15 +70,6 @@ impl Engine {
         if !self.at_rest(unit).is_some_and(is_down) {
             return;
         }
-        // In mode `fail` it would be started beside what conflicts with it. When that is down both
-        // are looked at again.
-        let in_the_way = CONFLICTS
-            .into_iter()
-            .flat_map(|effect| self.definitions.related(unit, effect))
-            .any(|other| !self.at_rest(&other).is_some_and(is_down));
-        if in_the_way {
-            return;
-        }
         let by = self.definitions.related(unit, Effect::KeptUp);
         let is_up = |other: &UnitName| {
             matches!(
@@ -86,7 +77,16 @@ impl Engine {
                 ActiveState::Active | ActiveState::Reloading
             )
         };
-        if let Some(by) = by.into_iter().find(is_up) {
+        let Some(by) = by.into_iter().find(is_up) else {
+            return;
+        };
+        // In mode `fail` it would be started beside what conflicts with it. When that is down both
+        // are looked at again.
+        let in_the_way = CONFLICTS
+            .into_iter()
+            .flat_map(|effect| self.definitions.related(unit, effect))
+            .any(|other| !self.at_rest(&other).is_some_and(is_down));
+        if !in_the_way {
             self.adjust(&by, unit, JobKind::Start, &format!("{by} upholds it"));
         }
     }

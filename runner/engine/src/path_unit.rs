@@ -5,9 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::{Action, Level, MessageId};
+use crate::action::Action;
 use crate::limit::Limit;
-use crate::machine::{Context, Move, Wish};
+use crate::machine::{Context, Wish};
 use crate::ticket::Ticket;
 use crate::view::systemd::{ActiveState, SubState, UnitResult};
 
@@ -269,8 +269,7 @@ impl Run<'_> {
 
     fn fail(&mut self, result: UnitResult, why: &str) {
         self.s.result = result;
-        let text = format!("{} failed: {why}", self.cx.name);
-        self.cx.log(Level::Error, MessageId::Failed, text);
+        self.cx.log_failure(why);
         self.end(Phase::Failed, result.as_str());
     }
 
@@ -287,14 +286,6 @@ impl Run<'_> {
         let from = self.s.phase.states();
         self.s.phase = phase;
         let to = phase.states();
-        if from != to {
-            self.cx.moves.push(Move {
-                from,
-                to,
-                cause: cause.to_owned(),
-                will_restart: false,
-                process: None,
-            });
-        }
+        self.cx.went(from, to, cause);
     }
 }

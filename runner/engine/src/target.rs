@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::action::{Level, MessageId};
-use crate::machine::{Context, Move};
+use crate::machine::Context;
 use crate::view::systemd::{ActiveState, SubState};
 
 /// Whether a target is up.
@@ -41,13 +41,7 @@ pub(crate) fn step(mut cx: Context<'_>, state: Target, event: TargetEvent) -> Ta
     if from != to {
         let text = format!("{text} {}", cx.name);
         cx.log(Level::Info, id, text);
-        cx.moves.push(Move {
-            from,
-            to,
-            cause: cause.to_owned(),
-            will_restart: false,
-            process: None,
-        });
+        cx.went(from, to, cause);
     }
     next
 }

@@ -11,7 +11,7 @@ use units::value::{Span, TimerBase};
 
 use crate::action::{Action, Level, MessageId};
 use crate::clock::{Monotonic, Now, Realtime};
-use crate::machine::{Context, Move, Wish};
+use crate::machine::{Context, Wish};
 use crate::ticket::Ticket;
 use crate::timer::Timer;
 use crate::view::systemd::{ActiveState, SubState, UnitResult};
@@ -559,8 +559,7 @@ impl Run<'_> {
 
     fn fail(&mut self, result: UnitResult, why: &str) {
         self.s.result = result;
-        let text = format!("{} failed: {why}", self.cx.name);
-        self.cx.log(Level::Error, MessageId::Failed, text);
+        self.cx.log_failure(why);
         self.end(Phase::Failed, result.as_str());
     }
 
@@ -575,15 +574,7 @@ impl Run<'_> {
         let from = self.s.phase.states();
         let to = phase.states();
         self.s.phase = phase;
-        if from != to {
-            self.cx.moves.push(Move {
-                from,
-                to,
-                cause: cause.to_owned(),
-                will_restart: false,
-                process: None,
-            });
-        }
+        self.cx.went(from, to, cause);
     }
 }
 
