@@ -11,7 +11,8 @@ mod steps;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use units::systemd::deviations::{DEVIATIONS, Deviation};
+use units::Deviation;
+use units::systemd::deviations::DEVIATIONS;
 use units::systemd::running::RUNNING_DEVIATIONS;
 
 use crate::machine::{Init, Machine};

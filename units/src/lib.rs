@@ -12,6 +12,7 @@ mod check_set;
 pub mod civil;
 pub mod definition;
 pub mod dependency;
+mod deviation;
 pub mod diagnostic;
 pub mod disk;
 pub mod group;
@@ -31,6 +32,7 @@ mod written;
 
 pub use definition::{Definition, Item, LoadState, Origin};
 pub use dependency::{Dependency, Effect};
+pub use deviation::Deviation;
 pub use diagnostic::{Diagnostic, Place, Severity};
 pub use load::{load, load_texts};
 pub use name::{NameProblem, UnitKind, UnitName};

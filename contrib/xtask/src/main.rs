@@ -10,6 +10,7 @@
 )]
 
 mod completions;
+mod deviations;
 mod interface;
 mod outputs;
 mod roff;

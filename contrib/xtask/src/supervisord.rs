@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use units::supervisord::{DEVIATIONS, Deviation, OPTIONS, RUNNING_DEVIATIONS};
+use units::supervisord::{DEVIATIONS, OPTIONS, RUNNING_DEVIATIONS};
 
+use crate::deviations::differences;
 use crate::roff::Roff;
 use crate::template;
 
@@ -17,10 +18,13 @@ pub(crate) fn page(root: &Path) -> Result<String, String> {
         "runner-supervisord.7",
         &[
             ("options", options()),
-            ("reading", differences(DEVIATIONS)),
-            ("running", differences(RUNNING_DEVIATIONS)),
-            ("serving", differences(web::deviations::DEVIATIONS)),
-            ("client", differences(runnerctl::DEVIATIONS)),
+            ("reading", differences("supervisord", DEVIATIONS)),
+            ("running", differences("supervisord", RUNNING_DEVIATIONS)),
+            (
+                "serving",
+                differences("supervisord", web::deviations::DEVIATIONS),
+            ),
+            ("client", differences("supervisord", runnerctl::DEVIATIONS)),
         ],
     )
 }
@@ -29,18 +33,6 @@ fn options() -> String {
     let mut roff = Roff::default();
     for row in OPTIONS {
         roff.entry(&format!("`{}`", row.option), &sentence(row.meaning));
-    }
-    roff.finish()
-}
-
-fn differences(list: &[Deviation]) -> String {
-    let mut roff = Roff::default();
-    for one in list {
-        let text = format!(
-            "supervisord: {}.\n\nHere: {}.\n\nWhy: {}.",
-            one.original, one.here, one.why
-        );
-        roff.entry(&format!("`{}`", one.name), &text);
     }
     roff.finish()
 }

@@ -8,6 +8,7 @@ use units::settings::unsupported::{self, Loss};
 use units::systemd::deviations::DEVIATIONS;
 use units::systemd::running::RUNNING_DEVIATIONS;
 
+use crate::deviations::differences;
 use crate::roff::Roff;
 use crate::template;
 
@@ -20,23 +21,14 @@ pub(crate) fn page(root: &Path) -> Result<String, String> {
         root,
         "runner-systemd.7",
         &[
-            ("differences", differences()),
+            (
+                "differences",
+                differences("systemd", DEVIATIONS.iter().chain(RUNNING_DEVIATIONS)),
+            ),
             ("unsupported", unsupported()),
             ("aliases", aliases()),
         ],
     )
-}
-
-fn differences() -> String {
-    let mut roff = Roff::default();
-    for one in DEVIATIONS.iter().chain(RUNNING_DEVIATIONS) {
-        let text = format!(
-            "systemd: {}.\n\nHere: {}.\n\nWhy: {}.",
-            one.original, one.here, one.why
-        );
-        roff.entry(&format!("`{}`", one.name), &text);
-    }
-    roff.finish()
 }
 
 fn unsupported() -> String {

@@ -1,7 +1,7 @@
 //! Where the servers differ from supervisord 4.3.0, on purpose. For the same page of the manual as
 //! the differences in reading its files.
 
-use units::supervisord::Deviation;
+use units::Deviation;
 
 /// All differences in what is served.
 pub const DEVIATIONS: &[Deviation] = &[

@@ -1,5 +1,3 @@
-mod unsupported;
-
 use super::*;
 use crate::settings::Value;
 use crate::unit_set::{DEFAULT_TARGET, Difference};

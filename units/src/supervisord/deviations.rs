@@ -1,18 +1,7 @@
 //! Where reading differs from supervisord 4.3.0, on purpose. runner-supervisord(7) is made from
 //! this table, and tests that compare with the real program excuse nothing else.
 
-/// One difference.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Deviation {
-    /// A short name, for tests and for headings.
-    pub name: &'static str,
-    /// What supervisord 4.3.0 does.
-    pub original: &'static str,
-    /// What is done here.
-    pub here: &'static str,
-    /// Why.
-    pub why: &'static str,
-}
+use crate::deviation::Deviation;
 
 /// All differences in reading a configuration file.
 pub const DEVIATIONS: &[Deviation] = &[

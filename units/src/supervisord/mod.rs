@@ -37,7 +37,7 @@ pub use config::{
     WrittenOption,
 };
 pub use config_info::{ConfigInfo, OutputInfo, config_info};
-pub use deviations::{DEVIATIONS, Deviation, RUNNING_DEVIATIONS};
+pub use deviations::{DEVIATIONS, RUNNING_DEVIATIONS};
 pub use meaning::{OPTIONS, OptionMeaning};
 pub use python::repr;
 pub use read::{

@@ -1,18 +1,7 @@
 //! Where reading systemd's unit files differs from systemd 252, on purpose. runner-systemd(7) is made
 //! from this table, and comparisons with the real one excuse nothing else.
 
-/// One difference.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Deviation {
-    /// A short name, for tests and for headings.
-    pub name: &'static str,
-    /// What systemd 252 does.
-    pub original: &'static str,
-    /// What is done here.
-    pub here: &'static str,
-    /// Why.
-    pub why: &'static str,
-}
+use crate::deviation::Deviation;
 
 /// All differences in reading unit files.
 pub const DEVIATIONS: &[Deviation] = &[

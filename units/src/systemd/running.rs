@@ -1,7 +1,7 @@
 //! Where running units differs from systemd 252, on purpose: what comparisons with the real one
 //! found and nobody wants to mend. runner-systemd(7) is made from this table.
 
-use super::deviations::Deviation;
+use crate::deviation::Deviation;
 
 /// All differences in running units. The cases of `tests/tests/beside_systemd` name them.
 pub const RUNNING_DEVIATIONS: &[Deviation] = &[Deviation {

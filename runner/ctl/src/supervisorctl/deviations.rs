@@ -1,7 +1,7 @@
 //! Where the client and its small neighbours differ from those of supervisor 4.3.0, on purpose. For
 //! the same page of the manual as the differences of the daemon.
 
-use units::supervisord::Deviation;
+use units::Deviation;
 
 /// All differences of `supervisorctl`, `pidproxy` and `echo_supervisord_conf`.
 pub const DEVIATIONS: &[Deviation] = &[
