@@ -141,6 +141,7 @@ impl Value {
             Value::LoadedCredentials(v) => each(v),
             Value::SetCredentials(v) => each(v),
             Value::InputText(v) => vec![v.to_string()],
+            Value::InputData(v) if v.bytes().is_empty() => Vec::new(),
             Value::InputData(v) => vec![v.to_string()],
         }
     }

@@ -539,7 +539,10 @@ value_types! {
         shape: List, list: true,
         read: |items, expand| {
             list(items, expand, |item, expand, conditions| {
-                conditions.push(Condition::parse_with(item, |text| expand(text))?);
+                // As with other lists, white space alone is no element.
+                if !item.trim().is_empty() {
+                    conditions.push(Condition::parse_with(item, |text| expand(text))?);
+                }
                 Ok(())
             })
             .map(Value::Conditions)
