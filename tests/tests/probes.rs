@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use tests::{Kind, Peer, World, tool};
+use tests::{CONFIGURATION, Kind, Peer, World, tool};
 
 #[test]
 fn what_comes_after_redis_finds_it_answering() {
@@ -110,19 +110,8 @@ fn a_command_is_asked_as_the_user_also_over_a_killed_manager() {
 fn supervisorctl_sees_a_program_start_until_its_probe_succeeds() {
     let peer = Peer::start(
         Kind::Ours,
-        "
-[unix_http_server]
-file=DIR/s.sock
-[supervisord]
-logfile=DIR/main.log
-pidfile=DIR/s.pid
-childlogdir=DIR
-user=root
-[rpcinterface:supervisor]
-supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
-[supervisorctl]
-serverurl=unix://DIR/s.sock
-[program:web]
+        &format!(
+            "{CONFIGURATION}[program:web]
 command=/bin/sleep 1000
 startsecs=0
 runner.ready-probe=exec:/usr/bin/test -e DIR/ready
@@ -134,7 +123,8 @@ startretries=0
 runner.ready-probe=unix:DIR/nobody
 runner.timeout-start-sec=1
 runner.memory-max=50%%
-",
+"
+        ),
     );
     let status = |program: &str| {
         let output = Command::new(tool("supervisorctl"))
