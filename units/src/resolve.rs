@@ -27,6 +27,8 @@ pub(crate) struct Merged {
     pub(crate) unsupported: Vec<Unheard>,
     /// What is wrong with it so far.
     pub(crate) diagnostics: Vec<Diagnostic>,
+    /// Where the moments of a timer were last started over.
+    pub(crate) moments_from: Option<Place>,
 }
 
 impl Merged {
@@ -39,11 +41,16 @@ impl Merged {
             unknown: Box::default(),
             unsupported: Vec::new(),
             diagnostics: Vec::new(),
+            moments_from: None,
         }
     }
 
     /// Lays items over what is there: a list grows, a scalar is replaced, an empty text starts over.
+    /// The moments of a timer are one list under several names, as in systemd.
     pub(crate) fn lay_over(&mut self, id: SettingId, items: &[Item]) {
+        if MOMENTS.contains(&id) {
+            return self.lay_over_moments(id, items);
+        }
         let held = self.settings.entry(id).or_default();
         if !id.row().is_list() {
             held.clear();
@@ -59,7 +66,57 @@ impl Merged {
             self.settings.remove(&id);
         }
     }
+
+    fn lay_over_moments(&mut self, id: SettingId, items: &[Item]) {
+        for item in items {
+            if item.text.is_empty() {
+                let again = match &self.moments_from {
+                    Some(before) if before.path == item.place.path => before.clone(),
+                    _ => item.place.clone(),
+                };
+                let from = match position(&again) < position(&item.place) {
+                    true => item.place.clone(),
+                    false => again,
+                };
+                for id in MOMENTS {
+                    if let Some(held) = self.settings.get_mut(&id) {
+                        held.retain(|held| is_below(&held.place, &from));
+                    }
+                }
+                self.moments_from = Some(from);
+            } else if self.moments_from.as_ref().is_none_or(|from| {
+                item.place.path != from.path || position(&item.place) >= position(from)
+            }) {
+                self.settings.entry(id).or_default().push(item.clone());
+            }
+        }
+        for id in MOMENTS {
+            if self.settings.get(&id).is_some_and(Vec::is_empty) {
+                self.settings.remove(&id);
+            }
+        }
+    }
 }
+
+/// Line and column.
+fn position(place: &Place) -> (u32, u32) {
+    (place.line, place.column)
+}
+
+/// Whether it stands in the same file, and later.
+fn is_below(place: &Place, other: &Place) -> bool {
+    place.path == other.path && position(place) > position(other)
+}
+
+/// The settings that say when a timer elapses.
+pub(crate) const MOMENTS: [SettingId; 6] = [
+    SettingId::OnActiveSec,
+    SettingId::OnBootSec,
+    SettingId::OnStartupSec,
+    SettingId::OnUnitActiveSec,
+    SettingId::OnUnitInactiveSec,
+    SettingId::OnCalendar,
+];
 
 /// Makes the definition. Its load state is [`LoadState::BadSetting`] when anything is an error;
 /// warnings come back beside it.

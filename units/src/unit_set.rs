@@ -126,6 +126,12 @@ impl UnitSet {
             .or_else(|| self.instances.units.get(name))
     }
 
+    /// The same, by no other of its names.
+    fn by_own_name(&self, name: &UnitName) -> Option<&Arc<Definition>> {
+        let loaded = self.base.units.get(name);
+        loaded.or_else(|| self.instances.units.get(name))
+    }
+
     /// The name a unit goes by itself, where `name` may be another one of its names.
     pub fn own_name(&self, name: &UnitName) -> UnitName {
         if let Some(own) = self.base.aliases.get(name) {
@@ -300,12 +306,13 @@ impl UnitSet {
         &self.base.surroundings
     }
 
-    /// What is different in `new`, in the order of names. Only units that were loaded count, and
-    /// where they are written does not.
+    /// What is different in `new`, in the order of names. Where units are written does not count,
+    /// nor whether an instance was loaded, because a unit names it, or made later.
     pub fn diff(&self, new: &UnitSet) -> Vec<(UnitName, Difference)> {
         let mut differences = Vec::new();
-        for (name, definition) in &self.base.units {
-            match new.base.units.get(name) {
+        for definition in self.iter() {
+            let name = &definition.name;
+            match new.by_own_name(name) {
                 None => differences.push((name.clone(), Difference::Removed)),
                 Some(now) => {
                     let changed = definition.changed_settings(now);
@@ -318,10 +325,9 @@ impl UnitSet {
             }
         }
         let added = new
-            .base
-            .units
-            .keys()
-            .filter(|name| !self.base.units.contains_key(*name));
+            .iter()
+            .map(|definition| &definition.name)
+            .filter(|name| self.by_own_name(name).is_none());
         differences.extend(added.map(|name| (name.clone(), Difference::Added)));
         differences.sort_by(|a, b| a.0.cmp(&b.0));
         differences

@@ -560,3 +560,40 @@ mod both_ways {
         }
     }
 }
+
+#[test]
+fn the_moments_of_a_timer_are_one_list() {
+    let service = file(
+        "/0/a.service",
+        "[Service]\nType=oneshot\nExecStart=/bin/true\n",
+    );
+    let timer = |path: &str, text: &str| file(path, &format!("[Timer]\n{text}"));
+    let moments = |sources: &[Source]| {
+        let set = good(sources);
+        let timer = set.get(&name("a.timer")).unwrap();
+        let lengths = (
+            timer.on_active_sec().len(),
+            timer.on_boot_sec().len(),
+            timer.on_calendar().len(),
+        );
+        (lengths.0, lengths.1, lengths.2)
+    };
+    let base = timer(
+        "/0/a.timer",
+        "OnActiveSec=1\nOnBootSec=2\nOnCalendar=daily\n",
+    );
+    let sources = |more: &[Source]| [&[service.clone(), base.clone()], more].concat();
+    assert_eq!(moments(&sources(&[])), (1, 1, 1));
+    let adds = timer("/0/a.timer.d/1.conf", "OnActiveSec=3\n");
+    assert_eq!(moments(&sources(&[adds.clone()])), (2, 1, 1));
+    let over = timer(
+        "/0/a.timer.d/2.conf",
+        "OnBootSec=7\nOnCalendar=\nOnActiveSec=4\n",
+    );
+    assert_eq!(moments(&sources(&[adds, over])), (1, 0, 0));
+    let twice = timer(
+        "/0/a.timer",
+        "OnActiveSec=1\nOnBootSec=\nOnActiveSec=2\nOnCalendar=daily\nOnBootSec=3\nOnActiveSec=\nOnBootSec=4\n",
+    );
+    assert_eq!(moments(&[service, twice]), (0, 1, 0));
+}

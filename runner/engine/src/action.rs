@@ -67,7 +67,8 @@ pub enum Action {
         /// Of the `Probe`.
         ticket: Ticket,
     },
-    /// A run has ended: remove its credentials, and its runtime directories too if `runtime`.
+    /// A run has ended: remove its credentials and its pid file, and its runtime directories too if
+    /// `runtime`.
     /// Repeatable. Whatever is started for the unit afterwards waits until it is done.
     ClearAway {
         /// The unit.

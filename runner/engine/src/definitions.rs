@@ -124,6 +124,18 @@ impl Definitions {
             })
     }
 
+    /// The units that name this one in a dependency of their own, whichever word it is.
+    pub(crate) fn named_by<'a>(&'a self, name: &'a UnitName) -> impl Iterator<Item = &'a UnitName> {
+        let names = move |other: &&UnitName| {
+            let found = self.get(other);
+            found.is_some_and(|other| other.ties().iter().any(|(_, named)| named == name))
+        };
+        self.set
+            .dependencies(name)
+            .map(|(_, other)| other)
+            .filter(names)
+    }
+
     /// The units that a dependency of `name` with this effect leads to, each once.
     pub(crate) fn related(&self, name: &UnitName, effect: Effect) -> Vec<UnitName> {
         let kept = self.kept_links.get(name).map_or(&[][..], Vec::as_slice);

@@ -101,7 +101,11 @@ impl Engine {
             } else {
                 let together = merged(queued.kind, kind).unwrap_or(kind);
                 let together = collapsed(together, self.state.active(unit));
-                let joined = queued.running && covers(queued.kind, kind) || together == queued.kind;
+                // As systemd: what is on its way up is taken for reloaded once it is there.
+                let starts_afresh = queued.kind == JobKind::Start
+                    && matches!(kind, JobKind::Reload | JobKind::ReloadOrStart);
+                let joined = queued.running && (covers(queued.kind, kind) || starts_afresh)
+                    || together == queued.kind;
                 if let Some(job) = self.state.job_mut(id) {
                     job.irreversible |= irreversible;
                     if !joined {
@@ -449,6 +453,8 @@ impl Engine {
                     JobResult::Done
                 })
             }
+            // It ended meanwhile: as systemd, how it ended is what became of the reload.
+            JobKind::Reload if running && to == ActiveState::Inactive => Some(JobResult::Done),
             JobKind::Reload if running && down => Some(JobResult::Failed),
             JobKind::Restart | JobKind::TryRestart if running && down => {
                 return self.restart_becomes_start(id);

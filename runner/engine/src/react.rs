@@ -312,11 +312,22 @@ impl Engine {
         let ended_well = state.service().is_some_and(|service| {
             matches!(service.phase, Phase::Dead { .. }) && !service.result.is_failure()
         });
-        if !ended_well || state.starts == Limit::default() || self.definitions.is_referred_to(unit)
-        {
+        if !ended_well || state.starts == Limit::default() || self.is_held(unit) {
             return;
         }
         self.state.unit_mut(unit).starts = Limit::default();
+    }
+
+    /// Whether systemd would keep the unit loaded: another one wants something of it, or is up and
+    /// names it, be it only in an ordering.
+    fn is_held(&self, unit: &UnitName) -> bool {
+        let is_up = |other: &UnitName| {
+            !matches!(
+                self.state.active(other),
+                ActiveState::Inactive | ActiveState::Failed
+            )
+        };
+        self.definitions.is_referred_to(unit) || self.definitions.named_by(unit).any(is_up)
     }
 
     /// `collect-mode = "inactive-or-failed"`: as if nobody had ever looked at it.

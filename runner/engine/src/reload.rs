@@ -183,7 +183,7 @@ impl Engine {
         self.state.meta_mut().stale = stale;
         self.put_in_force(units, kept);
         for unit in redefined {
-            self.redefine_trigger(&unit);
+            self.redefine(&unit);
         }
         self.candidate = None;
         self.state.meta_mut().staged = false;

@@ -6,6 +6,7 @@ use crate::Engine;
 use crate::clock::Monotonic;
 use crate::job::JobId;
 use crate::path_unit::PathEvent;
+use crate::service::ServiceEvent;
 use crate::state::{TriggeredBy, UnitState};
 use crate::timer_unit::{self, Around, Moment, Phase, TimerEvent, TimerUnit, Triggered};
 use crate::view::systemd::{ActiveState, TimerView};
@@ -88,9 +89,10 @@ impl Engine {
         }
     }
 
-    /// The definition of a timer or path is another one.
-    pub(crate) fn redefine_trigger(&mut self, unit: &UnitName) {
+    /// The definition of a unit is another one.
+    pub(crate) fn redefine(&mut self, unit: &UnitName) {
         if self.state.unit(unit).is_some() {
+            self.service_step(unit, ServiceEvent::Redefined);
             self.timer_step(unit, TimerEvent::Redefined);
             self.path_step(unit, PathEvent::Redefined);
         }

@@ -648,6 +648,21 @@ fn differences() {
 }
 
 #[test]
+fn an_instance_is_the_same_whoever_made_it() {
+    let template = ("t@.toml", "[service]\nexec-start='/bin/t'");
+    let other = "[service]\nexec-start='/bin/a'\nwants='t@1.service'";
+    let named = good(&[template, ("a.toml", other)]);
+    let mut made = good(&[template, ("a.toml", "[service]\nexec-start='/bin/a'")]);
+    made.instantiate(&name("t@1.service")).unwrap();
+    let changed = [(
+        name("a.service"),
+        Difference::Changed(vec![SettingId::Wants]),
+    )];
+    assert_eq!(named.diff(&made), changed);
+    assert_eq!(made.diff(&named), changed);
+}
+
+#[test]
 fn defaults_that_depend_on_other_settings() {
     let set = good(&[
         ("one.toml", "[service]\ntype='oneshot'\nexec-start='/bin/x'"),

@@ -10,7 +10,7 @@ use super::syntax;
 use crate::definition::{Definition, Item, Origin};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::name::UnitName;
-use crate::resolve::{self, Merged};
+use crate::resolve::{self, MOMENTS, Merged};
 use crate::settings::unsupported::Loss;
 use crate::settings::{SettingId, Shape};
 use crate::supervisord::import::{Import, Line, UnitFile, Verdict, toml};
@@ -149,6 +149,12 @@ impl Table<'_> {
                 let mut keys = Vec::new();
                 for row in &rows {
                     keys.push(format!("`{}`", row.key));
+                    if value.is_empty() && MOMENTS.contains(&row.id) {
+                        // They are one list under several names.
+                        for id in MOMENTS {
+                            self.settings.remove(&id);
+                        }
+                    }
                     let written = self.settings.entry(row.id).or_default();
                     if !comments.is_empty() {
                         written.comments.push_str(&toml::comment(&comments));

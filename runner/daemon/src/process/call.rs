@@ -344,10 +344,12 @@ impl Calls {
     }
 
     fn groups(&mut self, identity: &Identity) {
-        if identity.keep {
-            return;
-        }
-        if let Some(groups) = &identity.groups {
+        // As systemd: who keeps our privileges (`+`, `!`) is in the user's groups all the same.
+        let groups = match identity.keep {
+            true => &identity.own_groups,
+            false => &identity.groups,
+        };
+        if let Some(groups) = groups {
             let list = self.narrow(groups.clone());
             self.system(
                 Step::Group,
@@ -355,7 +357,7 @@ impl Calls {
                 [groups.len() as c_long, list, 0, 0, 0],
             );
         }
-        if let Some(gid) = identity.gid {
+        if let Some(gid) = identity.gid.filter(|_| !identity.keep) {
             let gid = c_long::from(gid);
             self.system(Step::Group, libc::SYS_setresgid, [gid, gid, gid, 0, 0]);
         }

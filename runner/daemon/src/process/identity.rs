@@ -17,6 +17,8 @@ pub(super) struct Identity {
     pub group_name: Option<String>,
     pub gid: Option<u32>,
     pub groups: Option<Vec<u32>>,
+    /// The groups that the user itself is in; the unit may add more.
+    pub own_groups: Option<Vec<u32>>,
     /// The program keeps our privileges (`+`, `!`): only the environment is the user's.
     pub keep: bool,
 }
@@ -66,6 +68,7 @@ impl Identity {
                     let what = format!("cannot find the groups of user {name:?}");
                     open::failure(Step::Group, &what, &error)
                 })?;
+                identity.own_groups = Some(groups.clone());
                 identity.groups = Some(groups);
             }
             identity.user = Some(user);
@@ -93,6 +96,7 @@ impl Identity {
         // More groups are more than it may give itself, and it is told so.
         if same_user && same_group && !more {
             self.groups = None;
+            self.own_groups = None;
             self.gid = None;
         }
     }

@@ -135,6 +135,28 @@ pub(super) fn open_trusted(path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
     Ok(opened)
 }
 
+/// Removes a file that is no directory, or the link of that name; as root without following
+/// strangers on the way there.
+///
+/// # Errors
+/// The system's; one without a number where a stranger's lead was refused.
+pub(super) fn remove_file(path: &Path) -> io::Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        return std::fs::remove_file(path);
+    }
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(io::Error::other("it names a directory"));
+    };
+    let place = Place::find(parent)?;
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let directory = rustix::fs::openat(&place.directory, &place.name, flags, Mode::empty())?;
+    Ok(rustix::fs::unlinkat(
+        directory,
+        name,
+        rustix::fs::AtFlags::empty(),
+    )?)
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
@@ -151,6 +173,31 @@ mod tests {
             rustix::fs::AtFlags::SYMLINK_NOFOLLOW,
         )
         .unwrap();
+    }
+
+    #[test]
+    fn removing_follows_no_stranger() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("pid");
+        std::fs::write(&path, "7").unwrap();
+        let link = directory.path().join("link");
+        symlink("pid", &link).unwrap();
+        remove_file(&link).unwrap();
+        assert!(path.exists() && !link.is_symlink(), "the link goes alone");
+        let gone = remove_file(&directory.path().join("none")).unwrap_err();
+        assert_eq!(gone.kind(), io::ErrorKind::NotFound);
+        if rustix::process::geteuid().is_root() {
+            let theirs = directory.path().join("theirs");
+            std::fs::create_dir(&theirs).unwrap();
+            symlink(directory.path(), theirs.join("lead")).unwrap();
+            for path in [&theirs, &theirs.join("lead")] {
+                chown(path, 12);
+            }
+            assert!(remove_file(&theirs.join("lead/pid")).is_err());
+        }
+        assert!(path.exists());
+        remove_file(&path).unwrap();
+        assert!(!path.exists());
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,7 @@ use super::credentials;
 use super::directories::{self, Roots};
 use super::launch::{self, KnownMethod, Method, Stack};
 use super::limits::OriginalLimits;
+use super::open;
 use super::order::Order;
 use super::own::Own;
 use super::plan::Plan;
@@ -218,7 +220,7 @@ impl Spawner {
         self.queue(Work::Start(Box::new(order)));
     }
 
-    /// Removes the credentials of a unit and, with `runtime`, its runtime directories. Orders for the
+    /// Removes the credentials and the pid file of a unit and, with `runtime`, its runtime directories. Orders for the
     /// unit that come later wait for it.
     pub fn clear_away(&self, unit: Arc<Definition>, runtime: bool) {
         self.queue(Work::ClearAway { unit, runtime });
@@ -361,11 +363,26 @@ fn clear_away(unit: &Definition, runtime: bool, roots: &Roots) {
     } else {
         Ok(())
     };
-    for problem in [credentials, directories]
+    let pid_file = remove_pid_file(unit);
+    for problem in [credentials, directories, pid_file]
         .into_iter()
         .filter_map(Result::err)
     {
         tracing::warn!("{}: {problem}", unit.name());
+    }
+}
+
+/// Removes what the daemon wrote its pid into: a pid that is nobody's any more.
+fn remove_pid_file(unit: &Definition) -> Result<(), String> {
+    let Some(path) = unit.pid_file() else {
+        return Ok(());
+    };
+    match open::remove_file(Path::new(path)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            let reason = super::step::reason_of(&error);
+            Err(format!("cannot remove pid file {path}: {reason}"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -278,6 +278,8 @@ pub(crate) enum ServiceEvent {
     OutOfMemory,
     /// No job is left to do.
     QueueIdle,
+    /// It has another definition.
+    Redefined,
     Notified {
         sender: Sender,
         message: Message,
@@ -321,6 +323,7 @@ impl Run<'_> {
             ServiceEvent::Probed { ticket, outcome } => self.probed(ticket, outcome),
             ServiceEvent::OutOfMemory => self.out_of_memory(),
             ServiceEvent::QueueIdle => self.has_idled(),
+            ServiceEvent::Redefined => self.redefined(),
             ServiceEvent::Notified {
                 sender,
                 message,

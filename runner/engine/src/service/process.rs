@@ -60,6 +60,7 @@ const LONGEST_SHORTAGE: Span = Span::from_secs(5);
 
 /// What a child exits with that could not become its program (`systemd.exec(5)`, "Process exit
 /// codes").
+const NOT_EXECUTED: u8 = 203;
 const SETUP_FAILURES: std::ops::RangeInclusive<u8> = 200..=243;
 
 /// The commands of a role, as written.
@@ -306,6 +307,17 @@ impl Run<'_> {
                 self.not_spawned(ticket, message);
                 self.ended(ticket, ExitStatus::Unknown);
             }
+            SpawnFailure::Setup { status, .. }
+                if status == NOT_EXECUTED && self.ignores_failure(&child) =>
+            {
+                // As systemd: what is missing and may be is passed over, and nothing failed.
+                let text = format!("{} is missing and passed over", child.role.describe());
+                self.cx.log(Level::Info, MessageId::Other, text);
+                if self.is_main(ticket) {
+                    self.main_failed_to_execute();
+                }
+                self.ended(ticket, ExitStatus::Code(0));
+            }
             SpawnFailure::Setup { status, message } => {
                 self.cx
                     .log(Level::Error, MessageId::SpawnFailed, message.clone());
@@ -321,6 +333,12 @@ impl Run<'_> {
                 self.ended(ticket, ExitStatus::Code(status));
             }
         }
+    }
+
+    /// Whether the command of a child is marked with `-`.
+    fn ignores_failure(&self, child: &Child) -> bool {
+        self.command(child.role, child.index)
+            .is_some_and(|command| command.ignore_failure)
     }
 
     /// There is no main process, and this is why.

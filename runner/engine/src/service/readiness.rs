@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 use units::value::{NotifyAccess, ServiceType, Span};
 
-use super::stop::KillKind;
 use super::{Child, Phase, Process, Run};
 use crate::action::{Action, AdoptFrom, Level, MessageId, Role};
 use crate::clock::Monotonic;
@@ -12,7 +11,6 @@ use crate::machine::Wish;
 use crate::notify::{self, Message};
 use crate::ticket::{BatchId, Ticket};
 use crate::timer::Timer;
-use crate::view::systemd::UnitResult;
 
 /// A search for the main process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -150,7 +148,19 @@ impl Run<'_> {
             return;
         }
         match reason {
-            AdoptFailure::NotYet => {
+            // The only process that was left has gone meanwhile.
+            AdoptFailure::NotYet if adopting.from == AdoptFrom::Guess => {
+                self.s.lives_as_group = true;
+                self.up_by_its_type("the start command has returned");
+            }
+            // As systemd: what the file says now may be put right in time.
+            AdoptFailure::NotYet | AdoptFailure::Refused(_) => {
+                if let AdoptFailure::Refused(why) = &reason
+                    && adopting.attempts == 0
+                {
+                    let text = format!("the pid file is not believed: {why}");
+                    self.cx.log(Level::Warning, MessageId::Other, text);
+                }
                 let wait = LOOKS[(adopting.attempts as usize).min(LOOKS.len() - 1)];
                 let retry = self.arm(wait);
                 self.s.adopting = Some(Adopting {
@@ -160,10 +170,6 @@ impl Run<'_> {
                 });
                 // A daemon that is gone will not write its pid file any more.
                 self.watch_empty();
-            }
-            AdoptFailure::Refused(why) => {
-                self.fail_because(UnitResult::Protocol, why);
-                self.enter_signal(KillKind::StopSigterm, UnitResult::Protocol);
             }
             AdoptFailure::Unclear => {
                 self.s.lives_as_group = true;

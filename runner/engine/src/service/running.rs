@@ -102,7 +102,9 @@ impl Run<'_> {
                     );
                     self.enter_signal(KillKind::StopSigterm, UnitResult::Protocol);
                 }
-                ServiceType::Simple | ServiceType::Exec if fine && status_is_known => {
+                ServiceType::Simple | ServiceType::Exec
+                    if fine && status_is_known && self.has_to_prove_itself() =>
+                {
                     let why = match self.cx.definition.ready_probe() {
                         Some(_) => "it ended before it was ready".to_owned(),
                         None => {

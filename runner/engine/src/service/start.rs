@@ -156,6 +156,11 @@ impl Run<'_> {
         (says_nothing && !span.is_zero()).then_some(span)
     }
 
+    /// Whether it takes more than a running process to be up.
+    pub(super) fn has_to_prove_itself(&self) -> bool {
+        self.time_to_stay_up().is_some() || self.cx.definition.ready_probe().is_some()
+    }
+
     /// Whether the timer of the start phase is the one of `ready-after`: until there is a process
     /// it limits how long that may take.
     pub(super) fn is_proving_itself(&self) -> bool {
@@ -180,8 +185,7 @@ impl Run<'_> {
         let is_enough = matches!(
             self.cx.definition.service_type(),
             ServiceType::Simple | ServiceType::Exec
-        ) && self.time_to_stay_up().is_none()
-            && self.cx.definition.ready_probe().is_none();
+        ) && !self.has_to_prove_itself();
         if is_enough && matches!(self.s.phase, Phase::Start { .. }) {
             self.enter_start_post("the process ran");
         }
@@ -192,12 +196,31 @@ impl Run<'_> {
     pub(super) fn main_failed_to_execute(&mut self) {
         let kind = self.cx.definition.service_type();
         let simple = matches!(kind, ServiceType::Simple | ServiceType::Idle)
-            && self.time_to_stay_up().is_none()
-            && self.cx.definition.ready_probe().is_none()
+            && !self.has_to_prove_itself()
             && self.cx.definition.start_retries().is_none();
         if simple && matches!(self.s.phase, Phase::Start { .. }) {
             self.s.main_start = Some(self.cx.now);
             self.enter_start_post("the process was started");
+        }
+    }
+
+    /// Another definition is in force. What is on its way up without a limit gets the one that it
+    /// says: its new type may wait for something that will never come.
+    pub(super) fn redefined(&mut self) {
+        let is_tried =
+            |child: &Option<Child>| child.as_ref().is_some_and(|child| child.ticket().is_some());
+        let waits =
+            self.s.adopting.is_some() || is_tried(&self.s.main) || is_tried(&self.s.control);
+        let unlimited = matches!(
+            self.s.phase,
+            Phase::Condition { timer: None }
+                | Phase::StartPre { timer: None }
+                | Phase::Start { timer: None }
+                | Phase::StartPost { timer: None }
+        );
+        if unlimited && waits {
+            let timer = self.arm(self.start_window());
+            self.s.phase.set_timer(timer);
         }
     }
 

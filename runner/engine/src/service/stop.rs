@@ -552,7 +552,8 @@ impl Run<'_> {
             };
         let credentials =
             !definition.load_credential().is_empty() || !definition.set_credential().is_empty();
-        if runtime || credentials {
+        let pid_file = definition.pid_file().is_some();
+        if runtime || credentials || pid_file {
             let unit = self.cx.name.clone();
             self.cx.actions.push(Action::ClearAway { unit, runtime });
         }

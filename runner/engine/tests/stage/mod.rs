@@ -161,7 +161,7 @@ impl Stage {
             }
             _ => match self.event(&words, line) {
                 Some(event) => self.feed(event, &mut out),
-                None => out.push("(impossible)".to_owned()),
+                None => panic!("{line}: this cannot happen now"),
             },
         }
         out

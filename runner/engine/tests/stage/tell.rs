@@ -130,7 +130,7 @@ impl Stage {
                 unit,
                 runtime: true,
             } => format!("clear away {unit}"),
-            Action::ClearAway { unit, .. } => format!("clear away credentials {unit}"),
+            Action::ClearAway { unit, .. } => format!("clear away {unit}, keep its directories"),
             Action::Listen { ticket, unit } => {
                 let line = format!("listen {unit}");
                 self.listens.insert(unit, ticket);

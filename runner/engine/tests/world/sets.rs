@@ -76,14 +76,75 @@ fn triggers(dice: &mut Dice, text: &mut String, name: char) {
     }
 }
 
+/// How a service comes and goes: what ends it, and what follows.
+fn ends(dice: &mut Dice, text: &mut String, kind: &str) {
+    for (word, chance) in [
+        ("restart-mode = 'direct'", 20),
+        ("restart-prevent-exit-status = '3'", 15),
+        ("runtime-max-sec = '3s'", 15),
+        ("timeout-start-failure-mode = 'abort'", 15),
+        ("timeout-stop-failure-mode = 'abort'", 15),
+        ("timeout-abort-sec = '1s'", 15),
+        ("guess-main-pid = false", 15),
+        ("exec-condition = '/bin/condition'", 15),
+        ("restart-steps = 3\nrestart-max-delay-sec = '2s'", 10),
+        ("start-limit-interval-sec = '5s'\nstart-limit-burst = 2", 10),
+        ("file-descriptor-store-preserve = 'yes'", 15),
+    ] {
+        if dice.percent(chance) {
+            writeln!(text, "{word}").unwrap();
+        }
+    }
+    if kind == "oneshot" {
+        return;
+    }
+    for (word, chance) in [
+        ("exit-type = 'cgroup'", 20),
+        ("restart-force-exit-status = '0'", 10),
+        ("oom-policy = 'kill'", 10),
+    ] {
+        if dice.percent(chance) {
+            writeln!(text, "{word}").unwrap();
+        }
+    }
+}
+
+/// A template: its instances are what others say they are.
+fn template(dice: &mut Dice) -> String {
+    let kind = *dice.pick(&["simple", "exec", "oneshot", "notify"]).unwrap();
+    let mut text = format!("[service]\ntype = '{kind}'\nexec-start = '/bin/t %i'\n");
+    let restart = *dice.pick(&["no", "on-failure"]).unwrap();
+    writeln!(text, "restart = '{restart}'\ntimeout-stop-sec = '2s'").unwrap();
+    ends(dice, &mut text, kind);
+    for (word, chance) in [
+        ("exec-stop-post = '/bin/stop-post %i'", 25),
+        ("after = ['a.service']", 40),
+        ("part-of = ['a.service']", 20),
+        ("stop-when-unneeded = true", 20),
+        ("collect-mode = 'inactive-or-failed'", 20),
+    ] {
+        if dice.percent(chance) {
+            writeln!(text, "{word}").unwrap();
+        }
+    }
+    text
+}
+
 /// Up to five services and two sockets, with whatever settings the dice say.
 fn variant(seed: u64) -> Variant {
     let mut dice = Dice::new(seed ^ 0xabcd_ef01);
+    // Of its own, so that what is added here leaves the rest of each set as it was.
+    let mut words = Dice::new(seed ^ 0x5e4a_11ce);
     let mut texts: Vec<(String, String)> = Vec::new();
     let count = 1 + dice.below(5);
+    let has_template = words.percent(35);
     for number in 0..count {
         let name = char::from(b'a' + u8::try_from(number).unwrap());
-        let kind = *dice.pick(&TYPES).unwrap();
+        let kind = match *dice.pick(&TYPES).unwrap() {
+            "simple" if words.percent(30) => "idle",
+            "notify" if words.percent(30) => "notify-reload",
+            other => other,
+        };
         let mut text = format!("[service]\ntype = '{kind}'\nexec-start = '/bin/{name}'\n");
         let mut restart = *dice.pick(&RESTARTS).unwrap();
         if kind == "oneshot" && ["always", "on-success"].contains(&restart) {
@@ -94,6 +155,7 @@ fn variant(seed: u64) -> Variant {
             text.push_str("restart-sec = 0\n");
         }
         writeln!(text, "kill-mode = '{}'", dice.pick(&KILLS).unwrap()).unwrap();
+        ends(&mut words, &mut text, kind);
         for phase in ["start-pre", "start-post", "stop", "stop-post", "reload"] {
             if dice.percent(25) {
                 let ignored = if dice.percent(30) { "-" } else { "" };
@@ -109,7 +171,7 @@ fn variant(seed: u64) -> Variant {
         if dice.percent(30) && ["simple", "exec"].contains(&kind) {
             text.push_str("ready-after = '300ms'\n");
         }
-        if dice.percent(30) && kind != "oneshot" {
+        if dice.percent(30) && !["oneshot", "idle"].contains(&kind) {
             let probe = dice.pick(&["tcp:80", "exec:/bin/probe"]).unwrap();
             writeln!(text, "ready-probe = '{probe}'").unwrap();
             if dice.percent(50) {
@@ -185,7 +247,10 @@ fn variant(seed: u64) -> Variant {
                 } else {
                     dice.below(count)
                 };
-                if other != number {
+                if has_template && words.percent(25) {
+                    let instance = 1 + words.below(2);
+                    writeln!(text, "{word} = ['t@{instance}.service']").unwrap();
+                } else if other != number {
                     let other = char::from(b'a' + u8::try_from(other).unwrap());
                     writeln!(text, "{word} = ['{other}.service']").unwrap();
                     if dice.percent(80) || word == "conflicts" {
@@ -233,6 +298,9 @@ fn variant(seed: u64) -> Variant {
             "[service]\nexec-start = '/bin/each'\n".to_owned(),
         ));
     }
+    if has_template {
+        texts.push(("t@.toml".to_owned(), template(&mut words)));
+    }
     let borrowed: Vec<(&str, &str)> = texts
         .iter()
         .map(|(path, text)| (path.as_str(), text.as_str()))
@@ -244,12 +312,18 @@ fn variant(seed: u64) -> Variant {
                 .iter()
                 .any(|(path, _)| path.strip_suffix(".toml") == name.stem().split(':').next())
     };
-    let names = units
+    let mut names: Vec<UnitName> = units
         .iter()
         .map(|unit| unit.name())
         .filter(own)
         .cloned()
         .collect();
+    if has_template {
+        // Whether another unit names them or not.
+        let instances = ["t@1.service", "t@2.service"].map(|name| UnitName::parse(name).unwrap());
+        names.retain(|name| !instances.contains(name));
+        names.extend(instances);
+    }
     let text = texts
         .iter()
         .map(|(path, text)| format!("== {path}\n{text}"))
