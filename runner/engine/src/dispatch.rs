@@ -65,6 +65,7 @@ impl Engine {
                     self.timer_step(&unit, TimerEvent::StampRead { ticket, at });
                 }
             }
+            Event::ClockSet if planted!(ClockIgnored) => {}
             Event::ClockSet => self.for_each_timer(&TimerEvent::ClockSet),
             Event::ZoneChanged { zone } => {
                 self.host.zone = zone;

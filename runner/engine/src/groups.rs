@@ -233,17 +233,26 @@ impl Engine {
         }
     }
 
-    /// Other definitions, with the instances that are in use, which are in no file.
-    pub(crate) fn put_in_force(
-        &mut self,
-        mut units: Arc<UnitSet>,
-        kept: BTreeMap<UnitName, Arc<Definition>>,
-    ) {
+    /// The same definitions with the instances that are in use, which are in no file.
+    pub(crate) fn with_instances_in_use(&self, mut units: Arc<UnitSet>) -> Arc<UnitSet> {
         for name in self.state.units().keys() {
+            if planted!(InstanceForgotten) {
+                break;
+            }
             if units.get(name).is_none() && units.resolve(name).is_some() {
                 Arc::make_mut(&mut units).instantiate(name);
             }
         }
+        units
+    }
+
+    /// Other definitions.
+    pub(crate) fn put_in_force(
+        &mut self,
+        units: Arc<UnitSet>,
+        kept: BTreeMap<UnitName, Arc<Definition>>,
+    ) {
+        let units = self.with_instances_in_use(units);
         self.definitions.replace(units, kept);
         self.order.forget();
         self.retie_jobs();

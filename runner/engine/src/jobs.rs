@@ -356,7 +356,8 @@ impl Engine {
         );
         let now = self.now.monotonic;
         let state = self.state.unit_mut(unit);
-        state.start_limit_hit = limited && !state.starts.admits(now, interval, burst);
+        state.start_limit_hit =
+            limited && !planted!(StartsUnlimited) && !state.starts.admits(now, interval, burst);
         if state.start_limit_hit {
             self.log(
                 Some(unit),
@@ -508,6 +509,9 @@ impl Engine {
             result,
         }));
         for request in self.waiters.remove(&id).unwrap_or_default() {
+            if planted!(CanceledUntold) && result == JobResult::Canceled {
+                continue;
+            }
             self.actions.push(Action::Reply {
                 request,
                 answer: Ok(Answer::Ended(result)),

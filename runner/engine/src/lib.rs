@@ -12,6 +12,20 @@
 //! own state only. What that means for jobs and for other units is put into queues, and
 //! `settle.rs` drains them in one written order until nothing moves.
 
+/// Whether a bug is planted here, to see whether tests find it: never, but in the test of that.
+#[cfg(feature = "planted-bugs")]
+macro_rules! planted {
+    ($bug:ident) => {
+        crate::planted::is_planted(crate::planted::Bug::$bug)
+    };
+}
+#[cfg(not(feature = "planted-bugs"))]
+macro_rules! planted {
+    ($bug:ident) => {
+        false
+    };
+}
+
 pub mod action;
 mod activation;
 pub mod change;
@@ -31,6 +45,8 @@ mod needs;
 pub mod notify;
 mod order;
 mod path_unit;
+#[cfg(feature = "planted-bugs")]
+pub mod planted;
 pub mod preview;
 mod react;
 mod record;

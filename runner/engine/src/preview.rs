@@ -138,6 +138,7 @@ impl Engine {
     }
 
     fn preview_reload(&self, units: &Arc<UnitSet>) -> Vec<UnitPreview> {
+        let units = &self.with_instances_in_use(Arc::clone(units));
         let kept = self.last_good_beside(units);
         let old = self.definitions();
         let differences = old.diff(units).into_iter();

@@ -84,6 +84,13 @@ impl Engine {
         for id in orphans {
             self.state.remove_job(id);
         }
+        if planted!(WaitingStartLost) {
+            let running = self.state.jobs().values().any(|job| job.running);
+            let waiting = self.state.jobs().iter().find(|(_, job)| !job.running);
+            if let Some(id) = waiting.map(|(id, _)| *id).filter(|_| running) {
+                self.state.remove_job(id);
+            }
+        }
         self.boot_jobs = self.state.jobs().values().filter(|job| job.boot).count();
         let queued = self.state.jobs().iter().map(|(id, job)| (id, &job.tokens));
         let ended = self.state.ended().iter().map(|(id, job)| (id, &job.tokens));

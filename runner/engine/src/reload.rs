@@ -129,15 +129,10 @@ impl Engine {
 
     /// Puts a new set in force. What runs goes on, on its new definition; what has none any more,
     /// or a broken one, stays on its last good one.
-    fn apply(&mut self, mut units: Arc<UnitSet>) {
+    fn apply(&mut self, units: Arc<UnitSet>) {
         let groups = self.groups_in_force();
         let old = Arc::clone(self.definitions.set());
-        // Instances that are in use are in no file.
-        for name in self.state.units().keys() {
-            if units.get(name).is_none() && units.resolve(name).is_some() {
-                Arc::make_mut(&mut units).instantiate(name);
-            }
-        }
+        let units = self.with_instances_in_use(units);
         let kept = self.last_good_beside(&units);
         let mut stale: std::collections::BTreeSet<UnitName> = kept.keys().cloned().collect();
         let mut redefined = Vec::new();
@@ -202,6 +197,7 @@ impl Engine {
                 Some(LoadState::Loaded) => false,
                 // Broken, but not gone: as good as the last time it was read.
                 Some(LoadState::BadSetting(_) | LoadState::Error(_)) => true,
+                _ if planted!(OrphanForgotten) => false,
                 Some(LoadState::NotFound | LoadState::Masked) | None => self.is_in_use(name),
             };
             if keep && !name.is_template() {
@@ -227,6 +223,9 @@ impl Engine {
     pub(crate) fn retie_jobs(&mut self) {
         self.queue = Queue::default();
         let ids: Vec<_> = self.state.jobs().keys().copied().collect();
+        if planted!(JobsLostByReload) {
+            return;
+        }
         for id in &ids {
             self.queue.tie(&self.definitions, &self.state, *id);
         }

@@ -159,7 +159,7 @@ impl Run<'_> {
             SocketEvent::ServiceEnded => {
                 if let Phase::Running { listen } = self.s.phase {
                     self.go(Phase::Listening { listen }, "the service has ended");
-                    self.watch(true);
+                    self.watch(!planted!(SocketDeaf));
                 }
             }
             SocketEvent::ServiceLimited => {

@@ -7,6 +7,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stdout,
     reason = "tests"
 )]
 
@@ -14,7 +15,7 @@ mod stage;
 
 use std::path::Path;
 
-use stage::Stage;
+use stage::story::{first_difference, play};
 
 #[test]
 fn every_scenario_goes_as_written() {
@@ -29,6 +30,8 @@ fn every_scenario_goes_as_written() {
     let mut different = Vec::new();
     for path in paths {
         let written = std::fs::read_to_string(&path).unwrap();
+        // Told where it stops in its middle.
+        println!("{}", path.display());
         let played = play(&written);
         if update {
             std::fs::write(&path, played).unwrap();
@@ -42,64 +45,4 @@ fn every_scenario_goes_as_written() {
         "these went otherwise:\n{}",
         different.join("\n")
     );
-}
-
-/// The same story with what really came of each event.
-fn play(written: &str) -> String {
-    let mut stage = Stage::default();
-    let mut played = String::new();
-    let mut lines = written.lines().peekable();
-    while let Some(line) = lines.next() {
-        if let Some(name) = line.strip_prefix("== ") {
-            let mut text = String::new();
-            played.push_str(line);
-            played.push('\n');
-            while let Some(line) =
-                lines.next_if(|line| !line.starts_with("==") && !line.starts_with("> "))
-            {
-                text.push_str(line);
-                text.push('\n');
-                played.push_str(line);
-                played.push('\n');
-            }
-            stage.write_file(name.trim(), &text);
-        } else if let Some(event) = line.strip_prefix("> ") {
-            // What was written below it is what is to be compared, not copied.
-            while lines
-                .next_if(|line| {
-                    !line.starts_with('>') && !line.starts_with("==") && !line.starts_with('#')
-                })
-                .is_some()
-            {}
-            played.push_str(line);
-            played.push('\n');
-            for line in stage.perform(event) {
-                played.push_str("  ");
-                played.push_str(&line);
-                played.push('\n');
-            }
-        } else {
-            played.push_str(line);
-            played.push('\n');
-        }
-    }
-    played
-}
-
-fn first_difference(written: &str, played: &str) -> Option<String> {
-    let (mut a, mut b) = (written.lines(), played.lines());
-    for number in 1.. {
-        match (a.next(), b.next()) {
-            (None, None) => return None,
-            (a, b) if a == b => {}
-            (a, b) => {
-                return Some(format!(
-                    "{number}:\n  written: {}\n  played:  {}",
-                    a.unwrap_or("(end)"),
-                    b.unwrap_or("(end)")
-                ));
-            }
-        }
-    }
-    None
 }

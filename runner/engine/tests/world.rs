@@ -2,7 +2,8 @@
 //!
 //! `cargo test -p engine --test world` runs many thousand schedules and prints the seed of the
 //! first that breaks an invariant; `SEED=n` runs that one alone and tells what happened,
-//! `SCHEDULES=n` runs another number of them.
+//! `SCHEDULES=n` runs another number of them, `FROM=n` begins at another seed. The
+//! long form (`tests/run --long`) runs a million.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -30,6 +31,9 @@ use world::sets::Sets;
 /// At least this many schedules in one run.
 const SCHEDULES: u64 = 100_000;
 
+/// The long form.
+const MANY_SCHEDULES: u64 = 1_000_000;
+
 #[test]
 fn no_schedule_breaks_an_invariant() {
     let sets = Sets::load();
@@ -38,10 +42,15 @@ fn no_schedule_breaks_an_invariant() {
         world.tell = true;
         return world.run();
     }
-    let schedules = number("SCHEDULES").unwrap_or(SCHEDULES);
+    let usual = match std::env::var_os("RUNNER_TESTS_LONG") {
+        Some(_) => MANY_SCHEDULES,
+        None => SCHEDULES,
+    };
+    let schedules = number("SCHEDULES").unwrap_or(usual);
     let started = std::time::Instant::now();
+    let first = number("FROM").unwrap_or_default();
     let (next, events, broken) = (
-        AtomicU64::new(0),
+        AtomicU64::new(first),
         AtomicU64::new(0),
         AtomicU64::new(u64::MAX),
     );
@@ -54,7 +63,7 @@ fn no_schedule_breaks_an_invariant() {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= schedules || broken.load(Ordering::Relaxed) != u64::MAX {
+                    if seed >= first + schedules || broken.load(Ordering::Relaxed) != u64::MAX {
                         break;
                     }
                     let mut world = World::new(&sets, seed);

@@ -55,7 +55,7 @@ impl Queue {
         let Some(job) = state.job(id) else { return };
         let queued = |unit: &UnitName| state.job_of(unit).filter(|(_, job)| !job.ignores_order);
         let kind_of = |unit: &UnitName| queued(unit).map(|(_, job)| job.kind);
-        if !job.ignores_order && job.kind != JobKind::Nop {
+        if !job.ignores_order && job.kind != JobKind::Nop && !planted!(OrderForgotten) {
             for unit in waits_for(definitions, &job.unit, job.kind, &kind_of) {
                 if let Some((other, _)) = queued(&unit) {
                     self.edge(id, other);

@@ -289,6 +289,9 @@ impl Run<'_> {
                 self.probe_says(format!("the machine is short of something (errno {errno})"));
                 self.ended(ticket, ExitStatus::Unknown);
             }
+            SpawnFailure::Shortage { .. } if planted!(ShortageIsFailure) => {
+                self.ended(ticket, ExitStatus::Code(NOT_EXECUTED));
+            }
             SpawnFailure::Shortage { errno } => self.short(&child, errno),
             // One attempt that failed: what it needs may still come.
             SpawnFailure::Resources { message } | SpawnFailure::Setup { message, .. }
@@ -422,7 +425,14 @@ impl Run<'_> {
     /// A process has ended.
     pub(super) fn exited(&mut self, ticket: Ticket, status: ExitStatus, at: Monotonic) {
         if let Some(at) = self.s.former.iter().position(|former| *former == ticket) {
-            self.s.former.swap_remove(at);
+            if planted!(EndOfAnother)
+                && let Some(main) = self.s.main.as_ref().and_then(Child::ticket)
+            {
+                return self.ended(main, status);
+            }
+            if !planted!(FormerKept) {
+                self.s.former.swap_remove(at);
+            }
             return;
         }
         if self.child_mut(ticket).is_none() {

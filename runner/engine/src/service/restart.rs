@@ -108,8 +108,9 @@ pub(super) enum Comeback {
 
 impl Run<'_> {
     pub(super) fn comeback(&self, may_restart: bool) -> Comeback {
-        let is_to_go =
-            self.s.forbid_restart || self.cx.stop_pending || self.cx.closing != Closing::No;
+        let is_stopped = self.s.forbid_restart || self.cx.stop_pending;
+        let is_to_go = is_stopped && !planted!(RestartAfterStop)
+            || self.cx.closing != Closing::No && !planted!(RestartDuringShutdown);
         if !may_restart || is_to_go || self.s.result == UnitResult::ExecCondition {
             return Comeback::No;
         }

@@ -52,7 +52,7 @@ impl Run<'_> {
             None => {}
         }
         self.resume_probing();
-        if let Some(ticket) = self.s.watch_empty {
+        if let Some(ticket) = self.s.watch_empty.filter(|_| !planted!(EmptinessForgotten)) {
             let unit = self.cx.name.clone();
             self.cx.actions.push(Action::WatchEmpty { ticket, unit });
         }
@@ -95,6 +95,14 @@ impl Run<'_> {
         match child.process {
             Process::Waiting { retry, .. } => retry.rearm(self.cx.actions),
             Process::Asked { ticket, attempt } => match trace(ticket) {
+                Trace::Lives(_) if planted!(StartedTwice) => {
+                    let again = self.spawn(child.role, child.index, attempt);
+                    *(if is_main {
+                        &mut self.s.main
+                    } else {
+                        &mut self.s.control
+                    }) = again;
+                }
                 Trace::Lives(pid) => self.spawned(ticket, pid),
                 Trace::Ended => {}
                 // A reload happens at most once. Everything else was not done, so it is done now.

@@ -218,7 +218,7 @@ impl Run<'_> {
                 | Phase::Start { timer: None }
                 | Phase::StartPost { timer: None }
         );
-        if unlimited && waits {
+        if unlimited && waits && !planted!(TypeChangeUnlimited) {
             let timer = self.arm(self.start_window());
             self.s.phase.set_timer(timer);
         }

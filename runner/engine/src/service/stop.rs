@@ -94,6 +94,9 @@ impl Phase {
 impl Run<'_> {
     /// A stop job runs.
     pub(super) fn stop(&mut self) {
+        if planted!(StopDuringReloadIgnored) && self.s.phase.is_reload() {
+            return;
+        }
         self.s.forbid_restart = true;
         match self.s.phase {
             Phase::AutoRestart { .. } => {
@@ -295,7 +298,8 @@ impl Run<'_> {
             politely && definition.send_sighup() && !self.cx.restarting && signal != Signal::HUP;
         let signals = [Some(signal), hangs_up.then_some(Signal::HUP)];
         let children = [&self.s.main, &self.s.control];
-        if children.into_iter().flatten().any(Child::is_asked) {
+        let early = children.into_iter().flatten().any(Child::is_asked);
+        if early && !planted!(SignalBeforeProgram) {
             if let Some(kill) = self.kill_mut() {
                 kill.deferred = true;
             }

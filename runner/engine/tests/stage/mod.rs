@@ -1,5 +1,6 @@
 //! A stage for scenarios: an engine, and the answers of a kernel that does as it is told.
 
+pub(crate) mod story;
 mod tell;
 
 use std::collections::BTreeMap;

@@ -378,7 +378,12 @@ impl Invariants {
     }
 
     /// L3: at rest no unit is on its way anywhere, and who runs has a process that does.
-    pub(crate) fn at_rest(&mut self, engine: &Engine, living: &[Process]) {
+    pub(crate) fn at_rest(
+        &mut self,
+        engine: &Engine,
+        living: &[Process],
+        awaited: impl Fn(&UnitName) -> bool,
+    ) {
         for unit in self.last.keys() {
             let view = engine.unit(unit).unwrap();
             let transient = matches!(view.active, ActiveState::Deactivating);
@@ -398,6 +403,11 @@ impl Invariants {
                     .iter()
                     .any(|process| process.pid == pid && process.unit == *unit)
             };
+            let group = || living.iter().any(|process| process.unit == *unit);
+            assert!(
+                view.sub != SubState::Running || group() || awaited(unit) || self.was_reloaded,
+                "L3: {unit} runs, no process of it lives, and nobody will tell"
+            );
             match service.main_pid {
                 Some(pid) => assert!(lives(pid), "I2: the end of {unit}'s process {pid} was lost"),
                 None => assert!(

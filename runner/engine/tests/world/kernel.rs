@@ -29,6 +29,8 @@ pub(crate) struct Process {
     /// Left over on purpose: `kill-mode` spares it.
     pub(crate) spared: bool,
     stubborn: bool,
+    /// A manager was told that it runs its program.
+    known: bool,
 }
 
 /// What the manager holds and loses when it is killed.
@@ -168,6 +170,9 @@ impl<'a> World<'a> {
         if let Some(old) = &self.engine {
             found.kept = old.kept().cloned().collect();
         }
+        for process in &mut self.processes {
+            process.known = true;
+        }
         self.say(|| "-- resume".to_owned());
         let generation = self.generation;
         let (engine, actions) = Engine::resume(
@@ -198,6 +203,11 @@ impl<'a> World<'a> {
     pub(super) fn feed(&mut self, event: Event) {
         self.events += 1;
         self.say(|| format!("> {event:?}"));
+        if let Event::Spawned { ticket, .. } = event {
+            for process in &mut self.processes {
+                process.known |= process.ticket == ticket;
+            }
+        }
         let now = self.clock();
         let actions = self.engine().handle(now, event);
         self.perform(actions);
@@ -298,6 +308,7 @@ impl<'a> World<'a> {
                     pid,
                     spared: false,
                     stubborn: !self.fair && self.dice.percent(10),
+                    known: false,
                 };
                 self.invariants.born(&process, &self.processes, &self.units);
                 self.processes.push(process);
@@ -313,6 +324,7 @@ impl<'a> World<'a> {
                 signal,
                 ..
             } => {
+                self.heard(&unit, target, signal);
                 self.signal(&unit, target, signal);
                 self.manager.answers.push_back(Event::Signalled { ticket });
             }
@@ -562,10 +574,29 @@ impl<'a> World<'a> {
                 pid,
                 spared: false,
                 stubborn: false,
+                known: true,
             });
             Event::Adopted { ticket, pid }
         };
         self.manager.answers.push_back(event);
+    }
+
+    /// S1: what asks for something is only sent to programs, not to what is about to become one and
+    /// would not hear it.
+    fn heard(&self, unit: &UnitName, target: Target, signal: Signal) {
+        let service = self.engine.as_ref().unwrap().unit(unit).unwrap().sub;
+        let asks = signal != Signal::KILL && service == SubState::StopSigterm;
+        let unborn = self.processes.iter().find(|process| {
+            let hit = match target {
+                Target::All => process.unit == *unit,
+                Target::Process(ticket) => process.ticket == ticket,
+            };
+            hit && !process.spared && !process.known
+        });
+        assert!(
+            !asks || unborn.is_none(),
+            "S1: {signal} for {unit} before {unborn:?} is there"
+        );
     }
 
     fn signal(&mut self, unit: &UnitName, target: Target, signal: Signal) {

@@ -4,7 +4,8 @@ use engine::Event;
 use engine::action::Role;
 use engine::clock::Monotonic;
 use engine::event::ExitStatus;
-use engine::view::systemd::ActiveState;
+use engine::view::systemd::{ActiveState, SubState};
+use units::UnitName;
 use units::value::ServiceType;
 
 use super::kernel::{CLEAN, Process, World, spares};
@@ -35,8 +36,12 @@ impl World<'_> {
                 "L2: nobody answers {:?}",
                 self.waiting
             );
+            let empties = &self.manager.empties;
+            let awaited = |unit: &UnitName| empties.iter().any(|(_, watched)| watched == unit);
             self.invariants
-                .at_rest(self.engine.as_ref().unwrap(), &self.processes);
+                .at_rest(self.engine.as_ref().unwrap(), &self.processes, awaited);
+            self.sockets_are_watched();
+            self.notes_are_needed();
             self.feed(Event::ShutdownRequested { status: 7 });
             self.calm("shutdown");
         }
@@ -47,6 +52,37 @@ impl World<'_> {
             .filter(|process| !process.spared && !spares(&self.units, &process.unit))
             .collect();
         assert!(left.is_empty(), "leftovers after the end: {left:?}");
+    }
+
+    /// A1: at rest, who listens for others is looked at.
+    fn sockets_are_watched(&self) {
+        let engine = self.engine.as_ref().unwrap();
+        for unit in self.invariants.seen() {
+            let view = engine.unit(unit).unwrap();
+            let activates = view.definition.is_some_and(|unit| unit.activates());
+            assert!(
+                view.sub != SubState::Listening
+                    || !activates
+                    || self.manager.watched.contains(unit),
+                "A1: {unit} listens and nobody looks"
+            );
+        }
+    }
+
+    /// M1: nothing is noted of processes that are gone, or records would grow with every run.
+    fn notes_are_needed(&self) {
+        for (key, text) in &self.records {
+            let Ok(record) = serde_json::from_str::<serde_json::Value>(text) else {
+                panic!("M1: record {key} is no JSON: {text}");
+            };
+            for ticket in noted_processes(&record) {
+                let lives = self
+                    .processes
+                    .iter()
+                    .any(|process| process.ticket.0 == ticket);
+                assert!(lives, "M1: {key} remembers process {ticket}, which is gone");
+            }
+        }
     }
 
     /// Lets everything happen that must, in order, until nothing is left to happen.
@@ -229,5 +265,21 @@ impl World<'_> {
             _ => self.crash(),
         }
         self.now += u64::try_from(self.dice.below(200_000)).unwrap();
+    }
+}
+
+/// The tickets in every list `former` of a record.
+fn noted_processes(record: &serde_json::Value) -> Vec<u64> {
+    match record {
+        serde_json::Value::Object(fields) => {
+            let former = fields.get("former").and_then(|list| list.as_array());
+            let own = former
+                .into_iter()
+                .flatten()
+                .filter_map(|ticket| ticket.as_u64());
+            own.chain(fields.values().flat_map(noted_processes))
+                .collect()
+        }
+        _ => Vec::new(),
     }
 }
