@@ -34,8 +34,8 @@ pub enum Bug {
     CircleKept,
     /// What was stopped on request is restarted (supervisor issue 281).
     RestartAfterStop,
-    /// What ends while everything is stopped is restarted (s6-overlay issue 558).
-    RestartDuringShutdown,
+    /// The end comes while services still stop, and leaves them behind (supervisor).
+    HaltedEarly,
     /// Nobody waits for what is ordered before (systemd issue 5328).
     OrderForgotten,
     /// Timers are not looked at when the clock is set (supervisor issue 1043).
@@ -69,7 +69,7 @@ impl Bug {
         Bug::SignalBeforeProgram,
         Bug::CircleKept,
         Bug::RestartAfterStop,
-        Bug::RestartDuringShutdown,
+        Bug::HaltedEarly,
         Bug::OrderForgotten,
         Bug::ClockIgnored,
         Bug::ConditionIgnored,

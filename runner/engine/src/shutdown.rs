@@ -129,10 +129,11 @@ impl Engine {
             return false;
         }
         let jobs = self.state.jobs().values();
-        if jobs.into_iter().any(|job| job.kind == JobKind::Stop) {
+        let stops = jobs.into_iter().any(|job| job.kind == JobKind::Stop);
+        if stops && !planted!(HaltedEarly) {
             return false;
         }
-        if !self.units_in_the_way().is_empty() {
+        if !self.units_in_the_way().is_empty() && !planted!(HaltedEarly) {
             // Those of a lower level; or somebody took a stop back.
             self.stop_next();
             return true;

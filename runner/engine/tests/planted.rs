@@ -90,7 +90,8 @@ fn find(
     for seed in 0..schedules {
         let mut world = World::new(sets, seed);
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| world.run())) {
-            let said = panic.downcast_ref::<String>().map_or("", String::as_str);
+            let said = panic.downcast_ref::<String>().map(String::as_str);
+            let said = said.or(panic.downcast_ref::<&str>().copied()).unwrap_or("");
             let why = said.chars().take(100).collect();
             let schedules = seed + 1;
             return Some(Finder::Simulator { schedules, why });

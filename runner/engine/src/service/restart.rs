@@ -109,8 +109,7 @@ pub(super) enum Comeback {
 impl Run<'_> {
     pub(super) fn comeback(&self, may_restart: bool) -> Comeback {
         let is_stopped = self.s.forbid_restart || self.cx.stop_pending;
-        let is_to_go = is_stopped && !planted!(RestartAfterStop)
-            || self.cx.closing != Closing::No && !planted!(RestartDuringShutdown);
+        let is_to_go = is_stopped && !planted!(RestartAfterStop) || self.cx.closing != Closing::No;
         if !may_restart || is_to_go || self.s.result == UnitResult::ExecCondition {
             return Comeback::No;
         }

@@ -591,7 +591,9 @@ impl<'a> World<'a> {
                 Target::All => process.unit == *unit,
                 Target::Process(ticket) => process.ticket == ticket,
             };
-            hit && !process.spared && !process.known
+            // An attempt at a probe that was given up is killed as soon as it is there.
+            let waited_for = process.role != Role::ReadyProbe;
+            hit && waited_for && !process.spared && !process.known
         });
         assert!(
             !asks || unborn.is_none(),
