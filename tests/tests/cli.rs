@@ -146,6 +146,18 @@ fn jobs() {
     world.event("down", "up");
     world.ctl(&["kill", "--signal=KILL", "down"]).ok();
     world.wait_for("down.service", "inactive");
+    // As systemctl has it: nobody to signal is no failure, a missing main process is.
+    world.ctl(&["kill", "down"]).ok();
+    assert_eq!(world.ctl(&["kill", "--kill-whom=main", "down"]).code, 1);
+    world.unit("idle.toml", "[service]\nautostart = false\nexec-reload = \"/bin/true\"\nexec-start = \"/bin/true\"\n");
+    world.unit("empty.service", "");
+    world.ctl(&["daemon-reload"]).ok();
+    let refused = world.ctl(&["reload", "idle"]);
+    assert_eq!(refused.code, 1);
+    assert!(refused.stderr.contains("not active"), "{}", refused.stderr);
+    let refused = world.ctl(&["start", "empty"]);
+    assert_eq!(refused.code, 1);
+    assert!(refused.stderr.contains("masked"), "{}", refused.stderr);
     assert_eq!(world.show("down.service", "Result"), "signal");
 }
 
@@ -270,4 +282,49 @@ fn a_reader_that_goes_away_is_no_error() {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
+}
+
+#[test]
+fn isolating_and_taking_jobs_back() {
+    let mut world = World::new();
+    world.unit(
+        "alone.toml",
+        "[target]\nallow-isolate = true\nwants = [\"kept.service\"]\n",
+    );
+    for name in ["kept", "other"] {
+        let text = format!("[service]\nexec-start = \"@actor@ as={name} tell=up pause\"\n");
+        world.unit(&format!("{name}.toml"), &text);
+    }
+    world.unit(
+        "slow.toml",
+        "[service]\ntype = \"notify\"\nautostart = false\nexec-start = \"@actor@ as=slow tell=up pause\"\n",
+    );
+    world.start();
+    world.event("kept", "up");
+    world.event("other", "up");
+    assert_eq!(world.ctl(&["isolate", "kept.service"]).code, 4);
+    assert_eq!(world.ctl(&["isolate", "al*"]).code, 2);
+    world.ctl(&["isolate", "alone"]).ok();
+    assert_eq!(world.ctl(&["is-active", "kept"]).code, 0);
+    assert_eq!(world.ctl(&["is-active", "other"]).code, 3);
+    let refused = world.ctl(&["cancel", "4000000"]);
+    assert_eq!(refused.code, 1);
+    assert!(refused.stderr.contains("list-jobs"), "{}", refused.stderr);
+    let job = |world: &World| {
+        let jobs = world.ctl(&["list-jobs", "--json"]).json();
+        jobs[0]["job"].as_u64().expect("a job").to_string()
+    };
+    world.ctl(&["start", "--no-block", "slow"]).ok();
+    world.event("slow", "up");
+    world.ctl(&["cancel", &job(&world)]).ok();
+    assert_eq!(
+        world.ctl(&["list-jobs", "--json"]).json(),
+        serde_json::json!([])
+    );
+    world.ctl(&["stop", "slow"]).ok();
+    world.ctl(&["start", "--no-block", "slow"]).ok();
+    world.event("slow", "up");
+    let taken = world.ctl(&["cancel", "--json"]).json();
+    assert_eq!(taken["jobs"].as_array().map(Vec::len), Some(1), "{taken}");
+    world.ctl(&["cancel"]).ok();
 }

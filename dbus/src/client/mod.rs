@@ -262,6 +262,23 @@ impl Client {
         self.manager("CancelJob", &job).await
     }
 
+    /// Takes all jobs back that may be.
+    ///
+    /// # Errors
+    /// As [`Client::list_units`].
+    pub async fn clear_jobs(&self) -> Result<(), Error> {
+        self.manager("ClearJobs", &()).await
+    }
+
+    /// Changes the variables every program's environment starts from: takes `unset` away (`NAME` or
+    /// `NAME=value`), then sets `set` (`NAME=value`).
+    ///
+    /// # Errors
+    /// As [`Client::list_units`].
+    pub async fn change_environment(&self, unset: &[String], set: &[String]) -> Result<(), Error> {
+        self.manager("UnsetAndSetEnvironment", &(unset, set)).await
+    }
+
     /// Sends a signal to processes of a unit; `whom` is `all`, `main` or `control`.
     ///
     /// # Errors

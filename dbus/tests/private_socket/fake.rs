@@ -541,6 +541,7 @@ impl World {
             runtime_dir: "/run/runner".into(),
             unit_path: vec!["/etc/runner/units".into()],
             log_target: "console".to_owned(),
+            environment: vec![("PATH".to_owned(), "/bin".to_owned())],
             control_group: None,
         }
     }

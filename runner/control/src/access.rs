@@ -3,7 +3,7 @@
 //! | standing | may |
 //! |---|---|
 //! | owner: root, the uid we run as, and whoever an HTTP server of ours let in | everything |
-//! | administrator: group `runner-admin` | everything but shutdown |
+//! | administrator: group `runner-admin` | everything but shutdown and the environment of programs |
 //! | observer: everybody else | see states; never environments, command lines, logs, stdin |
 
 use engine::{Command, Refusal};
@@ -48,7 +48,10 @@ pub fn standing(caller: &Caller, policy: &Policy) -> Standing {
 #[must_use]
 pub fn required(request: &Request) -> Standing {
     match request {
-        Request::Command(Command::Shutdown { .. } | Command::RestartAll) => Standing::Owner,
+        // Who chooses the environment of programs can run anything in them.
+        Request::Command(
+            Command::Shutdown { .. } | Command::RestartAll | Command::SetEnvironment { .. },
+        ) => Standing::Owner,
         // The result of a job is a state, and so is how the units hang together.
         Request::Command(Command::AwaitJob { .. })
         | Request::Units(_)
@@ -61,6 +64,7 @@ pub fn required(request: &Request) -> Standing {
         Request::Command(
             Command::Submit { .. }
             | Command::CancelJob { .. }
+            | Command::CancelAllJobs
             | Command::Kill { .. }
             | Command::ResetFailed { .. }
             | Command::Reload { .. }
@@ -196,6 +200,17 @@ mod tests {
                 Standing::Owner,
             ),
             (Request::Command(Command::RestartAll), Standing::Owner),
+            (
+                Request::Command(Command::SetEnvironment {
+                    unset: Vec::new(),
+                    set: Vec::new(),
+                }),
+                Standing::Owner,
+            ),
+            (
+                Request::Command(Command::CancelAllJobs),
+                Standing::Administrator,
+            ),
             (Request::Command(Command::Stage), Standing::Administrator),
             (
                 Request::Command(Command::AddGroup {

@@ -245,6 +245,8 @@ pub struct Manager {
     pub state: SystemState,
     /// Loaded units.
     pub units: u32,
+    /// The variables every program's environment starts from.
+    pub environment: Vec<(String, String)>,
     /// Queued and running jobs.
     pub jobs: u32,
     /// Units in state `failed`.

@@ -91,6 +91,15 @@ pub enum Verb {
     ReloadOrRestart(JobArgs),
     /// Reload the units that can, restart the others; only those that are up
     TryReloadOrRestart(JobArgs),
+    /// Start a unit, and stop everything that it does not need
+    ///
+    /// As `start --job-mode=isolate`; without a suffix the name is that of a target. The unit has to
+    /// allow it (`allow-isolate`).
+    Isolate(IsolateArgs),
+    /// Take queued and running jobs back, or all of them
+    ///
+    /// Without JOB, all that may be taken back. What a running job has begun goes on.
+    Cancel(CancelArgs),
     /// Send a signal to the processes of units
     Kill(KillArgs),
     /// Print properties of units, or of the manager
@@ -155,6 +164,21 @@ pub enum Verb {
     /// 1, and what runs keeps running on its old definition. A file that was broken before, and has
     /// not changed since, is only reported.
     DaemonReload(ReloadArgs),
+    /// Print the variables every program's environment starts from
+    ///
+    /// A value that a shell would not take as it stands is quoted for one. Settings of a unit
+    /// (`environment`, `environment-file`) go over these, see runner.unit(5).
+    ShowEnvironment,
+    /// Set some of these variables, for programs that are started from now on
+    ///
+    /// They stay until runnerd ends, whatever becomes of its manager.
+    SetEnvironment(AssignmentsArgs),
+    /// Take some of these variables away
+    UnsetEnvironment(UnsetArgs),
+    /// Set some of these variables to what they are here
+    ///
+    /// One that is not set here is passed over with a remark.
+    ImportEnvironment(VariablesArgs),
     /// Make a password line for a server section of a supervisord.conf
     ///
     /// Asks for the password, or reads it from standard input, and prints `password=` with what is
@@ -270,6 +294,49 @@ pub struct JobArgs {
     /// What to do about other jobs that are in the way
     #[arg(long, value_enum, value_name = "MODE", default_value_t = JobMode::Replace)]
     pub job_mode: JobMode,
+}
+
+/// Of `isolate`.
+#[derive(Debug, Args)]
+pub struct IsolateArgs {
+    /// The unit; without a suffix, a target
+    #[arg(value_name = "UNIT")]
+    pub unit: String,
+    /// Queue the jobs and do not wait for them
+    #[arg(long)]
+    pub no_block: bool,
+}
+
+/// Of `cancel`.
+#[derive(Debug, Args)]
+pub struct CancelArgs {
+    /// Numbers of jobs, as `list-jobs` has them
+    #[arg(value_name = "JOB")]
+    pub jobs: Vec<u32>,
+}
+
+/// Of `set-environment`.
+#[derive(Debug, Args)]
+pub struct AssignmentsArgs {
+    /// Names and values
+    #[arg(required = true, value_name = "NAME=VALUE")]
+    pub assignments: Vec<String>,
+}
+
+/// Of `unset-environment`.
+#[derive(Debug, Args)]
+pub struct UnsetArgs {
+    /// Names; with a value, only where this is the value
+    #[arg(required = true, value_name = "NAME[=VALUE]")]
+    pub names: Vec<String>,
+}
+
+/// Of `import-environment`.
+#[derive(Debug, Args)]
+pub struct VariablesArgs {
+    /// Names of variables
+    #[arg(required = true, value_name = "NAME")]
+    pub names: Vec<String>,
 }
 
 /// What a new job does about jobs in its way.

@@ -68,6 +68,16 @@ pub enum Command {
     /// them (supervisord's `reload`). Answered with [`Answer::Done`] when the stopping begins, or
     /// refused with [`Refusal::ReloadRefused`], and then nothing is touched.
     RestartAll,
+    /// Take every queued and running job back that may be.
+    CancelAllJobs,
+    /// Change the manager's block: the variables every program's environment starts from. Taking
+    /// away goes first. Kept until the program ends.
+    SetEnvironment {
+        /// Names to take away.
+        unset: Vec<String>,
+        /// Names and values to set.
+        set: Vec<(String, String)>,
+    },
     /// Stop everything in order and end the program with this exit status.
     Shutdown {
         /// Exit status of the whole program.

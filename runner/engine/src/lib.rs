@@ -35,6 +35,7 @@ mod condition;
 mod definitions;
 mod dispatch;
 mod emergency;
+mod environment;
 pub mod event;
 mod groups;
 pub mod job;

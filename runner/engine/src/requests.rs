@@ -54,6 +54,18 @@ impl Engine {
                 }
                 None => Err(Refusal::NoSuchJob(job)),
             },
+            Command::CancelAllJobs => {
+                let all: Vec<JobId> = self.state.jobs().keys().copied().collect();
+                for job in all {
+                    // Taking one back may have ended another.
+                    let queued = self.state.job(job);
+                    if queued.is_some_and(|queued| !queued.irreversible) {
+                        self.finish_job(job, JobResult::Canceled);
+                    }
+                }
+                Ok(Answer::Done)
+            }
+            Command::SetEnvironment { unset, set } => self.set_environment(unset, set),
             Command::Kill { unit, whom, signal } => self.kill(&unit, whom, signal),
             Command::ResetFailed { unit } => self.reset_failed(unit),
             Command::Reload { .. }
@@ -128,15 +140,9 @@ impl Engine {
             Verb::TryReloadOrRestart => JobKind::TryRestart,
         };
         // A reload would take the place of the stop that is under way.
-        let runs = !matches!(
-            self.state.active(unit),
-            ActiveState::Inactive | ActiveState::Failed | ActiveState::Deactivating
-        );
-        if verb == Verb::Reload && !runs && can_reload {
-            return Err(Refusal::NotApplicable(
-                unit.clone(),
-                "it does not run".to_owned(),
-            ));
+        let stopping = self.state.active(unit) == ActiveState::Deactivating;
+        if verb == Verb::Reload && stopping && can_reload {
+            return Err(Refusal::Invalid(format!("{unit} is being stopped")));
         }
         if self.refuses_by_hand(unit, kind) {
             return Err(Refusal::OnlyByDependency(unit.clone()));
@@ -178,6 +184,8 @@ impl Engine {
         let unit = &self.definitions.own_name(unit);
         let Some(state) = self.state.unit(unit) else {
             return match self.definitions.get(unit) {
+                // To send a signal to all of no processes is done at once, as systemd has it.
+                Some(_) if whom == Whom::All => Ok(Answer::Done),
                 Some(_) => Err(Refusal::NoProcess(unit.clone(), whom)),
                 None => Err(Refusal::NoSuchUnit(unit.clone())),
             };
@@ -207,7 +215,10 @@ impl Engine {
             }
         };
         let Some(target) = target else {
-            return Err(Refusal::NoProcess(unit.clone(), whom));
+            return match whom {
+                Whom::All => Ok(Answer::Done),
+                Whom::Main | Whom::Control => Err(Refusal::NoProcess(unit.clone(), whom)),
+            };
         };
         let ticket = self.mint_ticket();
         self.actions.push(Action::Signal {

@@ -317,6 +317,9 @@ pub(crate) struct Meta {
     pub(crate) target: Option<UnitName>,
     /// Exit status of the whole program, once everything is stopped.
     pub(crate) status: u8,
+    /// What clients changed of the manager's block: a value, or nothing for what is taken away.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) environment: BTreeMap<String, Option<String>>,
     /// Running units whose file is gone, and units kept on their last good definition.
     pub(crate) stale: BTreeSet<UnitName>,
     /// Fields of a newer version.

@@ -70,6 +70,11 @@ pub(super) async fn cancel_named_job(call: Call) -> Outcome {
     command(call, Command::CancelJob { job }).await
 }
 
+pub(super) async fn clear_jobs(call: Call) -> Outcome {
+    no_arguments(&call)?;
+    command(call, Command::CancelAllJobs).await
+}
+
 pub(super) async fn cancel_own_job(call: Call) -> Outcome {
     no_arguments(&call)?;
     match own_object(&call) {

@@ -5,6 +5,8 @@ use engine::command::Answer;
 use engine::preview::{UnitPreview, Way};
 
 use super::{command, no_arguments};
+use crate::error::Kind;
+use crate::server::refusal::Failure;
 use crate::server::call::{Call, Outcome, strange};
 use crate::server::diagnostics;
 use crate::wire;
@@ -83,4 +85,53 @@ pub(super) async fn reexecute(call: Call) -> Outcome {
 pub(super) async fn exit(call: Call) -> Outcome {
     let status = call.arguments()?;
     command(call, Command::Shutdown { status }).await
+}
+
+pub(super) async fn set_environment(call: Call) -> Outcome {
+    let set = call.arguments()?;
+    change_environment(call, Vec::new(), set).await
+}
+
+pub(super) async fn unset_environment(call: Call) -> Outcome {
+    let unset = call.arguments()?;
+    change_environment(call, unset, Vec::new()).await
+}
+
+pub(super) async fn unset_and_set_environment(call: Call) -> Outcome {
+    let (unset, set) = call.arguments()?;
+    change_environment(call, unset, set).await
+}
+
+async fn change_environment(call: Call, unset: Vec<String>, set: Vec<String>) -> Outcome {
+    let mut pairs = Vec::with_capacity(set.len());
+    for text in &set {
+        let Some((name, value)) = text.split_once('=') else {
+            return Err(Failure::new(
+                Kind::InvalidArgs,
+                format!("{text:?} is not of the form NAME=value"),
+            ));
+        };
+        pairs.push((name.to_owned(), value.to_owned()));
+    }
+    let mut names = Vec::with_capacity(unset.len());
+    // A value is only asked for where one is named: it takes a question.
+    let held = match unset.iter().any(|text| text.contains('=')) {
+        true => match call.ask(Request::Manager).await? {
+            Reply::Manager(manager) => manager.environment,
+            other => return Err(strange(&other)),
+        },
+        false => Vec::new(),
+    };
+    for text in unset {
+        match text.split_once('=') {
+            None => names.push(text),
+            Some((name, value)) => {
+                if held.iter().any(|(a, b)| a == name && b == value) {
+                    names.push(name.to_owned());
+                }
+            }
+        }
+    }
+    let unset = names;
+    command(call, Command::SetEnvironment { unset, set: pairs }).await
 }

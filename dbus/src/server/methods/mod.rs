@@ -124,7 +124,8 @@ methods! {
         -> ("job": "u", "path": "o") = ask!(jobs::enqueue_job);
         "Queues a job and gives its number and object. `verb` is start, stop, restart, \
          try-restart, reload, reload-or-restart or try-reload-or-restart; `mode` is replace, fail, \
-         replace-irreversibly, ignore-dependencies or ignore-requirements. The same `token` again \
+         replace-irreversibly, isolate, flush, triggering, restart-dependencies, \
+         ignore-dependencies or ignore-requirements. The same `token` again \
          gives the same job, so a client that lost its connection can ask again; an empty one \
          stands for none";
     MANAGER."AwaitJob"("job": "u") -> ("result": "s") = ask!(jobs::await_job);
@@ -132,6 +133,8 @@ methods! {
          dependency, skipped, assert or invalid. Works for a minute after its end, too";
     MANAGER."CancelJob"("job": "u") -> () = ask!(jobs::cancel_named_job);
         "Takes a job back";
+    MANAGER."ClearJobs"() -> () = ask!(jobs::clear_jobs);
+        "Takes all jobs back that may be";
     MANAGER."ListJobs"() -> ("jobs": "a(usssoo)") = ask!(jobs::list_jobs);
         "All queued and running jobs: number, unit, type, state (waiting or running), object of \
          the job, object of the unit";
@@ -209,6 +212,14 @@ methods! {
          written and what, whether something is written and what, file and line, and whether it \
          counts from the next start only. With a supervisord.conf the way is update instead of \
          reload: what supervisord's update would do, and units also starts, stops or restarts";
+    MANAGER."SetEnvironment"("assignments": "as") -> () = ask!(manager::set_environment);
+        "Sets variables (NAME=value) of the environment that every program starts from: those that \
+         are started from now on";
+    MANAGER."UnsetEnvironment"("names": "as") -> () = ask!(manager::unset_environment);
+        "Takes variables away from there: by name, or only where they have this value (NAME=value)";
+    MANAGER."UnsetAndSetEnvironment"("names": "as", "assignments": "as") -> ()
+        = ask!(manager::unset_and_set_environment);
+        "Both, in this order and at once";
     MANAGER."Reexecute"() -> () = ask!(manager::reexecute);
         "Replaces the manager by a new process of the program on disk. Units do not notice. \
          Answered before it happens; then the connection ends";

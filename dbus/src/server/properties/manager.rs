@@ -120,4 +120,13 @@ pub(super) fn add(table: &mut Vec<Property>) {
         "Whether the manager was started in safe mode, after others had ended too often",
         |m| m.safe_mode.into(),
     );
+    table.push(row(
+        MANAGER,
+        ("Environment", "as"),
+        (Access::Detail, Emits::Silent),
+        "The variables every program's environment starts from, as NAME=value",
+        Getter::Manager(|m| {
+            texts(m.environment.iter().map(|(name, value)| format!("{name}={value}")))
+        }),
+    ));
 }

@@ -4,10 +4,12 @@ use clap::ValueEnum;
 use dbus::client::{Client, Ended, Error, Kind, Properties};
 use futures_util::future::join_all;
 use serde::Serialize;
+use units::UnitName;
 
-use crate::cli::JobArgs;
+use crate::cli::{CancelArgs, IsolateArgs, JobArgs, JobMode, UnitsArgs};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
+use crate::names::UnitArg;
 use crate::render::ending::Ending;
 use crate::terminal::Terminal;
 
@@ -93,21 +95,82 @@ pub(super) async fn queue(
     }
 }
 
+/// `isolate`
+pub(super) async fn isolate(
+    client: &Client,
+    terminal: &mut Terminal,
+    args: &IsolateArgs,
+) -> Outcome {
+    let unit = match UnitName::parse(&args.unit) {
+        Ok(_) => args.unit.clone(),
+        Err(_) => format!("{}.target", args.unit),
+    };
+    // Any text can be a name, and none is a pattern: what is isolated is one unit.
+    let Ok(unit) = unit.parse::<UnitArg>();
+    if unit.is_pattern() {
+        let message = format!("{unit} may stand for several units, and only one can be isolated");
+        return Err(Failure::new(Exit::Usage, message));
+    }
+    let args = JobArgs {
+        units: UnitsArgs { units: vec![unit] },
+        no_block: args.no_block,
+        job_mode: JobMode::Isolate,
+    };
+    queue(client, terminal, "start", &args).await
+}
+
+/// `cancel`
+pub(super) async fn cancel(
+    client: &Client,
+    terminal: &mut Terminal,
+    args: &CancelArgs,
+) -> Outcome {
+    let mut exit = Exit::Done;
+    let mut cancelled = Vec::new();
+    if args.jobs.is_empty() {
+        let before: Vec<u32> = client.list_jobs().await?.iter().map(|job| job.id).collect();
+        client.clear_jobs().await?;
+        let after: Vec<u32> = client.list_jobs().await?.iter().map(|job| job.id).collect();
+        cancelled.extend(before.into_iter().filter(|job| !after.contains(job)));
+    }
+    for job in &args.jobs {
+        match client.cancel_job(*job).await {
+            Ok(()) => cancelled.push(*job),
+            Err(error) => {
+                let failure = refused("cancel job", &job.to_string(), &error);
+                if let Failure::Because {
+                    exit: this,
+                    message,
+                    hint,
+                } = failure
+                {
+                    exit = exit.max(this);
+                    terminal.error(&message, hint.as_deref(), this.code());
+                }
+            }
+        }
+    }
+    if terminal.json() {
+        terminal.value(&serde_json::json!({ "jobs": cancelled }))?;
+    }
+    match exit {
+        Exit::Done => Ok(exit),
+        exit => Err(Failure::Told(exit)),
+    }
+}
+
+/// The sentence for an order about a job that was not carried out.
+fn refused(what: &str, job: &str, error: &Error) -> Failure {
+    let failure = Failure::new(exit_of(error), format!("cannot {what} {job}: {error}"));
+    match error.kind() {
+        Some(Kind::NoSuchJob) => failure.with_hint("`runnerctl list-jobs` shows those there are"),
+        _ => failure,
+    }
+}
+
 /// The sentence for a job that was not even queued.
 fn refusal(unit: &str, verb: &str, error: &Error) -> Failure {
-    let exit = match error.kind() {
-        Some(Kind::NoSuchUnit) => Exit::NoSuchUnit,
-        Some(Kind::BadUnitSetting) => Exit::NotLoaded,
-        Some(
-            Kind::AccessDenied
-            | Kind::TransactionIsDestructive
-            | Kind::OnlyByDependency
-            | Kind::NoIsolation,
-        ) => Exit::Refused,
-        Some(Kind::JobTypeNotApplicable | Kind::NotSupported) => Exit::NotApplicable,
-        _ => Exit::Failed,
-    };
-    let failure = Failure::new(exit, format!("cannot {verb} {unit}: {error}"));
+    let failure = Failure::new(exit_of(error), format!("cannot {verb} {unit}: {error}"));
     match error.kind() {
         Some(Kind::NoSuchUnit) => {
             failure.with_hint("`runnerctl list-units --all` lists what is loaded")
@@ -118,7 +181,24 @@ fn refusal(unit: &str, verb: &str, error: &Error) -> Failure {
         Some(Kind::TransactionIsDestructive) => {
             failure.with_hint("`runnerctl list-jobs` shows the job that is in the way")
         }
+        Some(Kind::UnitMasked) => failure.with_hint(format!("`runnerctl unmask {unit}` allows it")),
         _ => failure,
+    }
+}
+
+/// The exit status for what a manager refused.
+fn exit_of(error: &Error) -> Exit {
+    match error.kind() {
+        Some(Kind::NoSuchUnit) => Exit::NoSuchUnit,
+        Some(Kind::BadUnitSetting) => Exit::NotLoaded,
+        Some(
+            Kind::AccessDenied
+            | Kind::TransactionIsDestructive
+            | Kind::OnlyByDependency
+            | Kind::NoIsolation,
+        ) => Exit::Refused,
+        Some(Kind::JobTypeNotApplicable | Kind::NotSupported) => Exit::NotApplicable,
+        _ => Exit::Failed,
     }
 }
 
@@ -134,6 +214,7 @@ async fn explain(client: &Client, unit: &str, verb: &str, result: &str) -> Failu
         "assert" => because("an assert does not hold; nothing was started").with_hint(format!(
             "see `runnerctl cat {unit}` and `runnerctl logs {unit}`"
         )),
+        "invalid" if verb == "reload" => because("it is not active, so it has nothing to reload"),
         "invalid" => because("it made no sense any more when its turn came"),
         "failed" => match client.unit(unit).await {
             Ok(properties) => {

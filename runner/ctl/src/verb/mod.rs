@@ -2,6 +2,7 @@
 
 mod calendar;
 mod check;
+mod environment;
 mod escape;
 mod export;
 mod import;
@@ -83,6 +84,12 @@ async fn dispatch(verb: Verb, place: &Place, terminal: &mut Terminal) -> Outcome
         Verb::TryReloadOrRestart(args) => {
             jobs::queue(&client().await?, terminal, "try-reload-or-restart", &args).await
         }
+        Verb::Isolate(args) => jobs::isolate(&client().await?, terminal, &args).await,
+        Verb::Cancel(args) => jobs::cancel(&client().await?, terminal, &args).await,
+        Verb::ShowEnvironment => ask!(environment::show, ()),
+        Verb::SetEnvironment(args) => ask!(environment::set, args),
+        Verb::UnsetEnvironment(args) => ask!(environment::unset, args),
+        Verb::ImportEnvironment(args) => ask!(environment::import, args),
         // A signal that is sent twice is another signal.
         Verb::Kill(args) => state::kill(&client().await?, terminal, &args).await,
         Verb::Show(args) => ask!(show::show, args),

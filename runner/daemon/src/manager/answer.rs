@@ -218,11 +218,27 @@ impl Manager {
             runtime_dir: self.runtime.clone(),
             unit_path: self.unit_path.clone(),
             log_target: self.about.log_target.clone(),
+            environment: self.block(),
             control_group: self
                 .cgroups
                 .as_ref()
                 .map(|cgroups| cgroups.shown_base().to_owned()),
         }
+    }
+
+    /// What every program's environment starts from: what the daemon was started with, and what
+    /// clients changed of it.
+    pub(super) fn block(&self) -> Vec<(String, String)> {
+        let changed = self.engine.environment();
+        let kept = self
+            .environment
+            .iter()
+            .filter(|(name, _)| !changed.contains_key(name))
+            .cloned();
+        let set = changed
+            .iter()
+            .filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
+        kept.chain(set).collect()
     }
 
     fn log_stream(&self, units: &[UnitName], lines: u32, follow: bool) -> Result<Reply, Refusal> {

@@ -11,6 +11,13 @@ pub(super) fn command(command: &Command) -> String {
         } => format!("{verb:?} {unit} ({mode:?})").to_lowercase(),
         Command::AwaitJob { job } => format!("await job {}", job.0),
         Command::CancelJob { job } => format!("cancel job {}", job.0),
+        Command::CancelAllJobs => "cancel all jobs".to_owned(),
+        // Values may be secrets.
+        Command::SetEnvironment { unset, set } => {
+            let set = set.iter().map(|(name, _)| name);
+            let names: Vec<&str> = unset.iter().chain(set).map(String::as_str).collect();
+            format!("set environment: {}", names.join(" "))
+        }
         Command::Kill { unit, whom, signal } => format!("kill {unit} {whom:?} {signal}"),
         Command::ResetFailed { unit: Some(unit) } => format!("reset-failed {unit}"),
         Command::ResetFailed { unit: None } => "reset-failed".to_owned(),

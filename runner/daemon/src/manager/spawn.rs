@@ -85,7 +85,7 @@ impl Manager {
             listen,
             stored,
             notify_path,
-            environment: self.environment.clone(),
+            environment: self.block().into(),
             server_url: self.server_url.clone(),
         })
     }

@@ -101,8 +101,10 @@ pub(super) fn expand(
             transaction.link(by, job, pull.must);
         }
         // What is so already pulls in nothing that would be left in the end: see `prune`. Some units
-        // are named by nearly all others, so that counts.
+        // are named by nearly all others, so that counts. Where everything else is to be stopped, what
+        // is needed for it has to be known.
         let is_so = pull.by.is_some()
+            && mode != JobMode::Isolate
             && is_redundant(kind, world.state.active(&transaction.jobs[job].unit))
             && world.state.job_of(&transaction.jobs[job].unit).is_none();
         if !is_new || alone || is_so || transaction.jobs[job].dropped {

@@ -126,6 +126,14 @@ impl Stage {
             ["process", unit] => out.push(self.process(&name(unit))),
             ["wait", span] => self.wait(span, &mut out),
             ["show", unit] => out.push(self.show(&name(unit))),
+            ["show-environment"] => {
+                for (name, value) in self.engine().environment() {
+                    out.push(match value {
+                        Some(value) => format!("{name}={value}"),
+                        None => format!("{name} is taken away"),
+                    });
+                }
+            }
             ["show-units"] => {
                 let units = self.engine().units().into_iter();
                 let other = units.filter(|view| view.name.kind() != units::UnitKind::Target);
@@ -535,6 +543,18 @@ impl Stage {
             ["cancel", number] => Command::CancelJob {
                 job: JobId(number.parse().unwrap()),
             },
+            ["cancel-all"] => Command::CancelAllJobs,
+            ["set-environment", set @ ..] => {
+                let (set, unset): (Vec<&str>, Vec<&str>) =
+                    set.iter().partition(|text| text.contains('='));
+                let pairs = set.iter().filter_map(|text| text.split_once('='));
+                Command::SetEnvironment {
+                    unset: unset.iter().map(ToString::to_string).collect(),
+                    set: pairs
+                        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                        .collect(),
+                }
+            }
             ["kill", unit, signal, whom @ ..] => Command::Kill {
                 unit: name(unit),
                 signal: Signal::parse(signal).unwrap(),

@@ -683,6 +683,7 @@ fn manager() -> Manager {
         runtime_dir: "/run/runner".into(),
         unit_path: vec!["/etc/runner/units".into()],
         log_target: "console".to_owned(),
+        environment: Vec::new(),
         control_group: None,
     }
 }
