@@ -149,7 +149,10 @@ fn jobs() {
     // As systemctl has it: nobody to signal is no failure, a missing main process is.
     world.ctl(&["kill", "down"]).ok();
     assert_eq!(world.ctl(&["kill", "--kill-whom=main", "down"]).code, 1);
-    world.unit("idle.toml", "[service]\nautostart = false\nexec-reload = \"/bin/true\"\nexec-start = \"/bin/true\"\n");
+    world.unit(
+        "idle.toml",
+        "[service]\nautostart = false\nexec-reload = \"/bin/true\"\nexec-start = \"/bin/true\"\n",
+    );
     world.unit("empty.service", "");
     world.ctl(&["daemon-reload"]).ok();
     let refused = world.ctl(&["reload", "idle"]);

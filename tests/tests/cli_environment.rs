@@ -27,7 +27,9 @@ fn variables_are_set_taken_away_and_seen_by_services() {
     };
     let path = block(&world)["PATH"].as_str().expect("a path").to_owned();
     assert!(path.contains("/bin"), "{path}");
-    world.ctl(&["set-environment", "GIVEN=by hand", "OWN=manager"]).ok();
+    world
+        .ctl(&["set-environment", "GIVEN=by hand", "OWN=manager"])
+        .ok();
     let text = world.ctl(&["show-environment"]).ok();
     assert!(text.contains("GIVEN=$'by hand'\n"), "{text}");
     assert!(text.contains("OWN=manager\n"), "{text}");
@@ -39,7 +41,11 @@ fn variables_are_set_taken_away_and_seen_by_services() {
     world.ctl(&["unset-environment", "GIVEN=other"]).ok();
     assert_eq!(block(&world)["GIVEN"], "by hand");
     world
-        .ctl(&["unset-environment", "GIVEN=by hand", &format!("PATH={path}")])
+        .ctl(&[
+            "unset-environment",
+            "GIVEN=by hand",
+            &format!("PATH={path}"),
+        ])
         .ok();
     assert!(block(&world).get("GIVEN").is_none());
     assert!(block(&world).get("PATH").is_none());

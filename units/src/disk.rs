@@ -351,6 +351,7 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+pub mod install;
 pub mod supervisord;
 pub mod zoneinfo;
 

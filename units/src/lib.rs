@@ -16,6 +16,7 @@ mod deviation;
 pub mod diagnostic;
 pub mod disk;
 pub mod group;
+pub mod install;
 mod load;
 pub mod name;
 pub mod record;

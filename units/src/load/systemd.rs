@@ -163,6 +163,19 @@ impl Loader<'_> {
             let all: Vec<Diagnostic> = more.iter().chain(&found).cloned().collect();
             resolve::settle_load_state(&mut definition, &all);
         }
+        let mut aliases = aliases;
+        if definition.installs_itself() {
+            // One of another kind, or for all instances at once, cannot be another name of it.
+            let fits = |alias: &&UnitName| {
+                alias.kind() == definition.kind()
+                    && alias.is_template() == definition.name().is_template()
+                    && **alias != definition.name
+            };
+            let own: Vec<UnitName> = definition.alias().iter().filter(fits).cloned().collect();
+            aliases.extend(own);
+            aliases.sort();
+            aliases.dedup();
+        }
         definition.aliases = aliases.into();
         self.insert(Loaded {
             definition,

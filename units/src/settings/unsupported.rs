@@ -44,7 +44,6 @@ const SERVICE: &[Section] = &[Section::Service];
 const SOCKET: &[Section] = &[Section::Socket];
 const TIMER: &[Section] = &[Section::Timer];
 const SLICE: &[Section] = &[Section::Slice];
-const INSTALL: &[Section] = &[Section::Install];
 /// The kinds that run commands.
 const EXEC: &[Section] = &[Section::Service, Section::Socket];
 /// The kinds that have a control group.

@@ -6,9 +6,9 @@ use engine::preview::{UnitPreview, Way};
 
 use super::{command, no_arguments};
 use crate::error::Kind;
-use crate::server::refusal::Failure;
 use crate::server::call::{Call, Outcome, strange};
 use crate::server::diagnostics;
+use crate::server::refusal::Failure;
 use crate::wire;
 
 pub(super) async fn reload(call: Call) -> Outcome {

@@ -126,7 +126,11 @@ pub(super) fn add(table: &mut Vec<Property>) {
         (Access::Detail, Emits::Silent),
         "The variables every program's environment starts from, as NAME=value",
         Getter::Manager(|m| {
-            texts(m.environment.iter().map(|(name, value)| format!("{name}={value}")))
+            texts(
+                m.environment
+                    .iter()
+                    .map(|(name, value)| format!("{name}={value}")),
+            )
         }),
     ));
 }

@@ -94,7 +94,11 @@ fn told(terminal: &mut Terminal, set: &[&str], unset: &[&str]) -> Outcome {
 /// A value as a shell takes it, quoted only where it has to be (systemctl's `$'…'`).
 fn for_a_shell(value: &str) -> String {
     let plain = |letter: char| {
-        letter.is_alphanumeric() || matches!(letter, '_' | '-' | '.' | ',' | ':' | '/' | '+' | '@' | '=' | '%')
+        letter.is_alphanumeric()
+            || matches!(
+                letter,
+                '_' | '-' | '.' | ',' | ':' | '/' | '+' | '@' | '=' | '%'
+            )
     };
     if value.chars().all(plain) {
         return value.to_owned();

@@ -120,11 +120,7 @@ pub(super) async fn isolate(
 }
 
 /// `cancel`
-pub(super) async fn cancel(
-    client: &Client,
-    terminal: &mut Terminal,
-    args: &CancelArgs,
-) -> Outcome {
+pub(super) async fn cancel(client: &Client, terminal: &mut Terminal, args: &CancelArgs) -> Outcome {
     let mut exit = Exit::Done;
     let mut cancelled = Vec::new();
     if args.jobs.is_empty() {

@@ -1,7 +1,7 @@
 //! Words of systemd that runner is to have. Who adds the row of one to the settings takes it out
 //! here; a test finds what stands in both.
 
-use super::{EXEC, INSTALL, Loss, SERVICE, SOCKET, TIMER, Unsupported};
+use super::{EXEC, Loss, SERVICE, SOCKET, TIMER, Unsupported};
 
 const WHY: &str = "runner does not have it yet";
 
@@ -50,13 +50,5 @@ pub(super) const WORDS: &[Unsupported] = &[
         why: WHY,
         instead: "use `randomized-delay-sec` with `fixed-random-delay`",
         loss: Loss::Behaviour,
-    },
-    Unsupported {
-        title: "Enabling",
-        sections: INSTALL,
-        names: &["Alias", "Also", "DefaultInstance"],
-        why: WHY,
-        instead: INSTEAD,
-        loss: Loss::Nothing,
     },
 ];

@@ -86,7 +86,7 @@ fn assignments(texts: &[&str]) -> String {
 }
 
 /// A key, bare where it can be.
-pub(super) fn key(name: &str) -> String {
+pub(crate) fn key(name: &str) -> String {
     let bare = !name.is_empty()
         && name
             .bytes()
