@@ -19,6 +19,9 @@ _runnerctl() {
             runnerctl,calendar)
                 cmd="runnerctl__subcmd__calendar"
                 ;;
+            runnerctl,cancel)
+                cmd="runnerctl__subcmd__cancel"
+                ;;
             runnerctl,cat)
                 cmd="runnerctl__subcmd__cat"
                 ;;
@@ -40,11 +43,17 @@ _runnerctl() {
             runnerctl,import)
                 cmd="runnerctl__subcmd__import"
                 ;;
+            runnerctl,import-environment)
+                cmd="runnerctl__subcmd__import__subcmd__environment"
+                ;;
             runnerctl,is-active)
                 cmd="runnerctl__subcmd__is__subcmd__active"
                 ;;
             runnerctl,is-failed)
                 cmd="runnerctl__subcmd__is__subcmd__failed"
+                ;;
+            runnerctl,isolate)
+                cmd="runnerctl__subcmd__isolate"
                 ;;
             runnerctl,kill)
                 cmd="runnerctl__subcmd__kill"
@@ -88,8 +97,14 @@ _runnerctl() {
             runnerctl,restart)
                 cmd="runnerctl__subcmd__restart"
                 ;;
+            runnerctl,set-environment)
+                cmd="runnerctl__subcmd__set__subcmd__environment"
+                ;;
             runnerctl,show)
                 cmd="runnerctl__subcmd__show"
+                ;;
+            runnerctl,show-environment)
+                cmd="runnerctl__subcmd__show__subcmd__environment"
                 ;;
             runnerctl,shutdown)
                 cmd="runnerctl__subcmd__shutdown"
@@ -112,6 +127,9 @@ _runnerctl() {
             runnerctl,try-restart)
                 cmd="runnerctl__subcmd__try__subcmd__restart"
                 ;;
+            runnerctl,unset-environment)
+                cmd="runnerctl__subcmd__unset__subcmd__environment"
+                ;;
             runnerctl,version)
                 cmd="runnerctl__subcmd__version"
                 ;;
@@ -125,7 +143,7 @@ _runnerctl() {
 
     case "${cmd}" in
         runnerctl)
-            opts="-q -h -V --runtime-dir --json --quiet --help --version status list-units list-sockets list-timers list-paths list-jobs list-dependencies start stop restart try-restart reload reload-or-restart try-reload-or-restart kill show cat logs is-active is-failed wait reset-failed check import export plan daemon-reload passwd calendar timespan escape daemon-reexec shutdown version"
+            opts="-q -h -V --runtime-dir --json --quiet --help --version status list-units list-sockets list-timers list-paths list-jobs list-dependencies start stop restart try-restart reload reload-or-restart try-reload-or-restart isolate cancel kill show cat logs is-active is-failed wait reset-failed check import export plan daemon-reload show-environment set-environment unset-environment import-environment passwd calendar timespan escape daemon-reexec shutdown version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -160,6 +178,27 @@ _runnerctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --runtime-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        runnerctl__subcmd__cancel)
+            opts="-q -h --runtime-dir --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --runtime-dir)
                     COMPREPLY=()
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -365,6 +404,27 @@ _runnerctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        runnerctl__subcmd__import__subcmd__environment)
+            opts="-q -h --runtime-dir --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --runtime-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         runnerctl__subcmd__is__subcmd__active)
             opts="-q -h --runtime-dir --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -388,6 +448,27 @@ _runnerctl() {
             ;;
         runnerctl__subcmd__is__subcmd__failed)
             opts="-q -h --runtime-dir --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --runtime-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        runnerctl__subcmd__isolate)
+            opts="-q -h --no-block --runtime-dir --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -745,6 +826,27 @@ _runnerctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        runnerctl__subcmd__set__subcmd__environment)
+            opts="-q -h --runtime-dir --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --runtime-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         runnerctl__subcmd__show)
             opts="-p -q -h --property --value --runtime-dir --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -760,6 +862,27 @@ _runnerctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --runtime-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        runnerctl__subcmd__show__subcmd__environment)
+            opts="-q -h --runtime-dir --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --runtime-dir)
                     COMPREPLY=()
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -935,6 +1058,27 @@ _runnerctl() {
                     COMPREPLY=($(compgen -W "replace fail replace-irreversibly ignore-dependencies ignore-requirements isolate flush triggering restart-dependencies" -- "${cur}"))
                     return 0
                     ;;
+                --runtime-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        runnerctl__subcmd__unset__subcmd__environment)
+            opts="-q -h --runtime-dir --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --runtime-dir)
                     COMPREPLY=()
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then

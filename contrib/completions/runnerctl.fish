@@ -43,6 +43,8 @@ complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "try-restart" -d
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "reload" -d 'Let units read their own configuration again'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "reload-or-restart" -d 'Reload the units that can, restart the others; start those that were down'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "try-reload-or-restart" -d 'Reload the units that can, restart the others; only those that are up'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "isolate" -d 'Start a unit, and stop everything that it does not need'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "cancel" -d 'Take queued and running jobs back, or all of them'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "kill" -d 'Send a signal to the processes of units'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "show" -d 'Print properties of units, or of the manager'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "cat" -d 'Print the files that define units, with their drop-ins'
@@ -56,6 +58,10 @@ complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "import" -d 'Tur
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "export" -d 'Write units as unit files of another system'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "plan" -d 'Show what daemon-reload would change, before it does'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "daemon-reload" -d 'Read all unit files again'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "show-environment" -d 'Print the variables every program\'s environment starts from'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "set-environment" -d 'Set some of these variables, for programs that are started from now on'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "unset-environment" -d 'Take some of these variables away'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "import-environment" -d 'Set some of these variables to what they are here'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "passwd" -d 'Make a password line for a server section of a supervisord.conf'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "calendar" -d 'Say what calendar expressions mean, and when they elapse next'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "timespan" -d 'Say what time spans mean, in microseconds and in one form'
@@ -202,6 +208,15 @@ complete -c runnerctl -n "__fish_runnerctl_using_subcommand try-reload-or-restar
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand try-reload-or-restart" -l json -d 'Print one JSON value on standard output instead of text'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand try-reload-or-restart" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand try-reload-or-restart" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand isolate" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand isolate" -l no-block -d 'Queue the jobs and do not wait for them'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand isolate" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand isolate" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand isolate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand cancel" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand cancel" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand cancel" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand cancel" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand kill" -s s -l signal -d 'The signal, by name or number' -r
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand kill" -l kill-whom -d 'Which processes of each unit' -r -f -a "all\t'All of them'
 main\t'The main process'
@@ -272,6 +287,22 @@ complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reload" -l ke
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reload" -l json -d 'Print one JSON value on standard output instead of text'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reload" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reload" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand show-environment" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand show-environment" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand show-environment" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand show-environment" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand set-environment" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand set-environment" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand set-environment" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand set-environment" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand unset-environment" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand unset-environment" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand unset-environment" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand unset-environment" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand import-environment" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand import-environment" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand import-environment" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand import-environment" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand passwd" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand passwd" -l sha1 -d 'A SHA-1 hash, which supervisord takes as well; it is quickly guessed from'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand passwd" -l json -d 'Print one JSON value on standard output instead of text'
