@@ -76,14 +76,13 @@ impl Run<'_> {
             .former
             .retain(|ticket| matches!(trace(*ticket), Trace::Lives(_) | Trace::Ended));
         // Reconciled: compared with what is there.
-        for is_main in [true, false] {
-            let child = if is_main {
-                &self.s.main
-            } else {
-                &self.s.control
-            };
-            let Some(child) = child.clone() else { continue };
-            self.resume_child(&child, is_main, &trace);
+        let (main, control) = (self.s.main.clone(), self.s.control.clone());
+        if let Some(main) = main {
+            self.resume_child(&main, true, &trace);
+        }
+        // Not one that was asked for just now, because of what the main process has done.
+        if let Some(control) = control.filter(|known| self.s.control.as_ref() == Some(known)) {
+            self.resume_child(&control, false, &trace);
         }
         if matches!(self.s.phase, Phase::AutoRestart { timer: None }) && !self.cx.restarting {
             // The wish for a restart job was lost.

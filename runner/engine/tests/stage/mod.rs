@@ -163,6 +163,15 @@ impl Stage {
                 let process = self.processes.remove(at);
                 self.exits.push((process.ticket, status_of(status)));
             }
+            ["begin-unseen", unit] => {
+                // It is there, and nobody was told.
+                let asked = |process: &&mut Process| {
+                    process.unit.as_str() == *unit && process.pid.is_none()
+                };
+                let process = self.processes.iter_mut().find(asked);
+                process.expect("it was asked for").pid = Some(self.next_pid);
+                self.next_pid += 1;
+            }
             ["end-unseen", unit, status] => {
                 // Nor was anybody told that it had begun.
                 let ticket = self.take_asked(unit).expect("it was asked for");
