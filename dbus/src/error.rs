@@ -5,6 +5,8 @@
 pub enum Kind {
     /// No such unit is loaded or can be loaded.
     NoSuchUnit,
+    /// A unit of this name is there already.
+    UnitExists,
     /// The unit's file has an error.
     BadUnitSetting,
     /// The unit is masked.
@@ -63,6 +65,11 @@ pub const NAMES: &[(Kind, &str, &str)] = &[
         Kind::NoSuchUnit,
         "org.unitrunner.Runner1.Error.NoSuchUnit",
         "no such unit is loaded or can be loaded",
+    ),
+    (
+        Kind::UnitExists,
+        "org.unitrunner.Runner1.Error.UnitExists",
+        "a unit of this name is there already",
     ),
     (
         Kind::BadUnitSetting,

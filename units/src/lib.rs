@@ -27,6 +27,7 @@ pub mod specifier;
 pub mod supervisord;
 pub mod surroundings;
 pub mod systemd;
+pub mod transient;
 pub mod unit_set;
 pub mod value;
 mod written;

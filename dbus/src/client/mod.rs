@@ -6,6 +6,7 @@
 mod changes;
 mod error;
 mod log;
+mod transient;
 mod values;
 
 use std::io;
@@ -19,6 +20,7 @@ use zbus::wire::DynamicType;
 pub use changes::{Change, Changes};
 pub use error::Error;
 pub use log::LogReader;
+pub use transient::{Property, UnitEnd};
 pub use values::{Properties, Value};
 
 pub use crate::error::Kind;

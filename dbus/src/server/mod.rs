@@ -24,6 +24,7 @@ mod refusal;
 mod rule;
 pub mod signals;
 mod socket;
+mod transient;
 
 use std::io;
 use std::sync::Arc;

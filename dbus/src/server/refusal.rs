@@ -26,6 +26,7 @@ impl From<Refusal> for Failure {
         use std::format as f;
         let (kind, message) = match refusal {
             Refusal::NoSuchUnit(unit) => (Kind::NoSuchUnit, f!("unit {unit} not found")),
+            ref there @ Refusal::UnitExists(_) => (Kind::UnitExists, there.to_string()),
             Refusal::BadSetting(unit, found) => (
                 Kind::BadUnitSetting,
                 f!(

@@ -8,7 +8,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use rustix::net::{
-    RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recv, sendmsg, shutdown,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recv, recvmsg, sendmsg, shutdown,
 };
 use tokio::io::Interest;
 use tokio::net::UnixStream;
@@ -61,6 +62,7 @@ impl Socket for Transport {
             uid,
             early,
             passes_fds,
+            takes_fds: passes_fds && (uid == 0 || uid == rustix::process::geteuid().as_raw()),
             framing: Framing::default(),
         };
         Split::new(
@@ -74,8 +76,8 @@ impl Socket for Transport {
     }
 }
 
-/// The half that receives. Descriptors a client sends are dropped by the kernel: no method of ours
-/// takes one.
+/// The half that receives. Descriptors are taken of those only who may do everything; of others
+/// the kernel drops them.
 #[derive(Debug)]
 pub(crate) struct Reader {
     stream: Arc<UnixStream>,
@@ -83,6 +85,8 @@ pub(crate) struct Reader {
     /// Bytes that were read with the greeting and come first.
     early: Vec<u8>,
     passes_fds: bool,
+    /// Whether descriptors are taken.
+    takes_fds: bool,
     framing: Framing,
 }
 
@@ -105,14 +109,18 @@ impl ReadHalf for Reader {
             return Ok((take, Vec::new()));
         }
         let stream = Arc::clone(&self.stream);
-        let read = stream
+        let takes_fds = self.takes_fds;
+        let (read, fds) = stream
             .async_io(Interest::READABLE, || {
+                if takes_fds {
+                    return with_descriptors(stream.as_fd(), buffer);
+                }
                 let (read, _) = recv(stream.as_fd(), &mut *buffer, RecvFlags::empty())?;
-                Ok(read)
+                Ok((read, Vec::new()))
             })
             .await?;
         self.framing.pass(&buffer[..read])?;
-        Ok((read, Vec::new()))
+        Ok((read, fds))
     }
 
     fn can_pass_unix_fd(&self) -> bool {
@@ -126,6 +134,24 @@ impl ReadHalf for Reader {
     fn auth_mechanism(&self) -> AuthMechanism {
         AuthMechanism::External
     }
+}
+
+/// Receives bytes, and the descriptors that came with the first of them.
+fn with_descriptors(
+    stream: BorrowedFd<'_>,
+    buffer: &mut [u8],
+) -> io::Result<(usize, Vec<OwnedFd>)> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let mut buffers = [io::IoSliceMut::new(buffer)];
+    let received = recvmsg(stream, &mut buffers, &mut control, RecvFlags::CMSG_CLOEXEC)?;
+    let mut fds = Vec::new();
+    for message in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(passed) = message {
+            fds.extend(passed);
+        }
+    }
+    Ok((received.bytes, fds))
 }
 
 #[async_trait]

@@ -565,6 +565,7 @@ fn view(definition: &units::Definition) -> UnitView {
         conditions: TestsView::default(),
         asserts: TestsView::default(),
         stale: false,
+        transient: false,
         service: (kind == UnitKind::Service).then(|| ServiceView {
             main_exit: Some((now(), ExitStatus::Code(7))),
             status_text: "at your service".to_owned(),

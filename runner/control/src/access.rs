@@ -48,12 +48,17 @@ pub fn standing(caller: &Caller, policy: &Policy) -> Standing {
 #[must_use]
 pub fn required(request: &Request) -> Standing {
     match request {
-        // Who chooses the environment of programs can run anything in them.
+        // Who chooses the environment of programs can run anything in them, and what a client defines
+        // runs as whoever it says.
         Request::Command(
-            Command::Shutdown { .. } | Command::RestartAll | Command::SetEnvironment { .. },
-        ) => Standing::Owner,
+            Command::Shutdown { .. }
+            | Command::RestartAll
+            | Command::SetEnvironment { .. }
+            | Command::StartTransient { .. },
+        )
+        | Request::StartTransient { .. } => Standing::Owner,
         // The result of a job is a state, and so is how the units hang together.
-        Request::Command(Command::AwaitJob { .. })
+        Request::Command(Command::AwaitJob { .. } | Command::AwaitEnd { .. })
         | Request::Units(_)
         | Request::Unit(_)
         | Request::Jobs
@@ -122,7 +127,7 @@ mod tests {
     use units::value::Signal;
 
     use super::*;
-    use crate::{Direction, LogName, LogRange, LogSource, Selection};
+    use crate::{Descriptors, Direction, LogName, LogRange, LogSource, Selection};
 
     fn caller(uid: u32, gid: u32, groups: &[u32]) -> Caller {
         Caller {
@@ -208,8 +213,30 @@ mod tests {
                 Standing::Owner,
             ),
             (
+                Request::StartTransient {
+                    units: Vec::new(),
+                    mode: JobMode::Fail,
+                    stdio: Descriptors::default(),
+                },
+                Standing::Owner,
+            ),
+            (
+                Request::Command(Command::StartTransient {
+                    units: Vec::new(),
+                    mode: JobMode::Fail,
+                    token: None,
+                }),
+                Standing::Owner,
+            ),
+            (
                 Request::Command(Command::CancelAllJobs),
                 Standing::Administrator,
+            ),
+            (
+                Request::Command(Command::AwaitEnd {
+                    unit: service.clone(),
+                }),
+                Standing::Observer,
             ),
             (Request::Command(Command::Stage), Standing::Administrator),
             (

@@ -33,7 +33,7 @@ pub use reply::{
     ProcessDetail, ProgramProblem, Reply, Restarting, Sets, SocketLine, UnitDetail, UnitFile,
     Usage,
 };
-pub use request::{LogName, LogRange, Request};
+pub use request::{Descriptors, LogName, LogRange, Request};
 pub use selection::{Selection, matches};
 pub use words::Word;
 

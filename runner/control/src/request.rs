@@ -1,6 +1,11 @@
 //! Everything a front end may ask.
 
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
 use engine::Command;
+use engine::command::Transient;
+use engine::job::JobMode;
 use units::UnitName;
 
 use crate::dependency::Direction;
@@ -13,6 +18,16 @@ use crate::selection::Selection;
 pub enum Request {
     /// For the engine; answered with [`Reply::Answer`](crate::Reply::Answer).
     Command(Command),
+    /// Define units that are in no file, and start the first;
+    /// [`Reply::Answer`](crate::Reply::Answer), as of [`Command::Submit`].
+    StartTransient {
+        /// The units: the one to start, then those that go with it.
+        units: Vec<Transient>,
+        /// How the job deals with jobs that are in its way.
+        mode: JobMode,
+        /// Standard input, output and error of the main process of the first.
+        stdio: Descriptors,
+    },
     /// Units, in order of name; [`Reply::Units`](crate::Reply::Units).
     Units(Selection),
     /// One unit; [`Reply::Unit`](crate::Reply::Unit). A valid name that is not loaded is answered
@@ -131,6 +146,24 @@ pub enum Request {
     /// with [`Reply::Answer`](crate::Reply::Answer) before connections are lost.
     Reexec,
 }
+
+/// The standard descriptors a client hands over, those that it does. Two are equal when they are
+/// the very same.
+#[derive(Debug, Clone, Default)]
+pub struct Descriptors(pub [Option<Arc<OwnedFd>>; 3]);
+
+impl PartialEq for Descriptors {
+    fn eq(&self, other: &Descriptors) -> bool {
+        let same = |pair: (&Option<Arc<OwnedFd>>, &Option<Arc<OwnedFd>>)| match pair {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            (None, None) => true,
+            _ => false,
+        };
+        self.0.iter().zip(&other.0).all(same)
+    }
+}
+
+impl Eq for Descriptors {}
 
 /// A log that is kept in a file.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

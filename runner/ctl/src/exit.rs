@@ -27,6 +27,8 @@ pub enum Exit {
     NotLoaded,
     /// `wait`: the time is over.
     TimedOut,
+    /// `run`: as the program ended.
+    OfProgram(u8),
 }
 
 /// Every exit, in the order of its number, and what it tells a script.
@@ -77,6 +79,7 @@ impl Exit {
             Exit::NoSuchUnit => 5,
             Exit::NotLoaded => 6,
             Exit::TimedOut => 124,
+            Exit::OfProgram(code) => code,
         }
     }
 }

@@ -3,6 +3,7 @@
 use units::{Effect, UnitKind, UnitName};
 
 use crate::action::{Action, Level, MessageId};
+use crate::cause::Cause;
 use crate::change::Change;
 use crate::event::Peer;
 use crate::job::{JobKind, JobMode};
@@ -33,7 +34,8 @@ impl Engine {
             if on_its_way {
                 continue;
             }
-            match self.submit(&unit, JobKind::Start, JobMode::Replace) {
+            let cause = Cause::Trigger(trigger.clone());
+            match self.submit(&unit, JobKind::Start, JobMode::Replace, cause) {
                 Ok(job) => self.note_trigger(trigger, &unit, job),
                 Err(refusal) => self.trigger_refused(trigger, &refusal.to_string()),
             }
@@ -150,7 +152,9 @@ impl Engine {
             environment: peer_variables(peer),
             handed_over: false,
         });
-        if still_open && let Err(refusal) = self.submit(&instance, JobKind::Start, JobMode::Replace)
+        let cause = Cause::Connection(socket.clone());
+        if still_open
+            && let Err(refusal) = self.submit(&instance, JobKind::Start, JobMode::Replace, cause)
         {
             self.log(
                 Some(socket),

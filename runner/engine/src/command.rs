@@ -5,6 +5,7 @@ use units::UnitName;
 use units::value::Signal;
 
 use crate::job::{JobId, JobMode};
+use crate::transient::RunEnd;
 
 /// A wish of a client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +21,21 @@ pub enum Command {
         /// Chosen by the client: the same token again is answered with the same job, so a client
         /// may ask again after it lost its connection.
         token: Option<String>,
+    },
+    /// Define units that are in no file, and start the first. Answered as `Submit`.
+    StartTransient {
+        /// The units: the one to start, then those that go with it, such as what a timer starts.
+        units: Vec<Transient>,
+        /// How the job deals with jobs that are in its way.
+        mode: JobMode,
+        /// As of `Submit`.
+        token: Option<String>,
+    },
+    /// Wait until a unit is down and has no job. Answered with [`Answer::UnitEnded`]; for a unit that
+    /// a client defined, for 60 s afterwards too.
+    AwaitEnd {
+        /// The unit.
+        unit: UnitName,
     },
     /// Wait for a job to end. Answered with [`Answer::Ended`] when it has, for 60 s afterwards too.
     AwaitJob {
@@ -85,6 +101,15 @@ pub enum Command {
     },
 }
 
+/// What a client says about a unit of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transient {
+    /// Its name.
+    pub name: UnitName,
+    /// Settings by systemd's names or ours, and what a unit file of systemd's would say.
+    pub settings: Vec<(String, String)>,
+}
+
 /// What a submitted job is to achieve (systemctl's verbs).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Verb {
@@ -125,6 +150,8 @@ pub enum Answer {
     Job(JobId),
     /// The job has ended.
     Ended(crate::job::JobResult),
+    /// The unit is down: how it ended.
+    UnitEnded(Box<RunEnd>),
     /// The candidate is what the files say now.
     Staged {
         /// How its groups differ from those in force.
@@ -141,6 +168,8 @@ pub enum Answer {
 pub enum Refusal {
     /// No such unit is loaded or can be loaded.
     NoSuchUnit(UnitName),
+    /// There is one of this name already.
+    UnitExists(UnitName),
     /// The unit's file has an error: what and where.
     BadSetting(UnitName, std::sync::Arc<Vec<units::Diagnostic>>),
     /// The unit is masked.
@@ -181,6 +210,7 @@ impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Refusal::NoSuchUnit(unit) => write!(f, "unit {unit} not found"),
+            Refusal::UnitExists(unit) => write!(f, "there is a unit {unit} already"),
             Refusal::BadSetting(unit, diagnostics) => {
                 write!(f, "unit {unit} has a bad setting")?;
                 match diagnostics.iter().find(|diagnostic| diagnostic.is_error()) {

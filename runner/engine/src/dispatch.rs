@@ -109,7 +109,11 @@ impl Engine {
                 let count = u32::try_from(names.len()).unwrap_or(u32::MAX);
                 self.service_step(&unit, ServiceEvent::Stored(count));
             }
-            Event::Requested { request, command } => self.requested(request, command),
+            Event::Requested {
+                request,
+                command,
+                by,
+            } => self.requested(request, command, by.as_deref()),
             Event::Forgotten { request } => self.forget_request(request),
             Event::Checked { ticket, found } => self.checked(ticket, &found),
             Event::UnitsRead {

@@ -129,6 +129,8 @@ pub enum Event {
         request: RequestId,
         /// What is asked. Whether the caller may was decided before.
         command: Command,
+        /// Who asks, for people; `None` where nobody knows.
+        by: Option<Box<str>>,
     },
     /// The client of this request is gone: no reply is wanted any more.
     Forgotten {

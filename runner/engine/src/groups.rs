@@ -9,6 +9,7 @@ use units::{Definition, Diagnostic, Effect, UnitKind, UnitName, UnitSet};
 
 use crate::Engine;
 use crate::action::{Action, Level, MessageId};
+use crate::cause::Cause;
 use crate::change::Change;
 use crate::command::{Answer, Command, Refusal};
 use crate::job::{JobKind, JobMode};
@@ -43,7 +44,7 @@ impl Engine {
             self.actions.push(Action::Reply { request, answer });
         }
         for (request, command) in std::mem::take(&mut self.deferred) {
-            self.requested(request, command);
+            self.requested(request, command, None);
         }
     }
 
@@ -93,7 +94,12 @@ impl Engine {
             if !self.starts_at_boot(unit) {
                 continue;
             }
-            if let Err(refusal) = self.submit(unit, JobKind::Start, JobMode::Replace) {
+            if let Err(refusal) = self.submit(
+                unit,
+                JobKind::Start,
+                JobMode::Replace,
+                Cause::Group(name.to_owned()),
+            ) {
                 let text = format!("{unit} is not started: {refusal}");
                 self.log(Some(unit), Level::Error, MessageId::JobFailed, text);
             }
@@ -167,7 +173,8 @@ impl Engine {
             for socket in open {
                 let queued = self.state.job_of(socket).map(|(_, job)| job.kind);
                 if queued != Some(JobKind::Stop) {
-                    match self.submit(socket, JobKind::Stop, JobMode::Replace) {
+                    let cause = Cause::Group(name.to_owned());
+                    match self.submit(socket, JobKind::Stop, JobMode::Replace, cause) {
                         Ok(_) => stops = true,
                         Err(refusal) => return Removal::Ends(Err(refusal)),
                     }

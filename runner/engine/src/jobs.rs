@@ -7,6 +7,7 @@ use units::{SettingId, UnitKind, UnitName};
 
 use crate::Engine;
 use crate::action::{Action, Level, MessageId};
+use crate::cause::{Asked, Cause};
 use crate::change::Change;
 use crate::clock::Monotonic;
 use crate::command::{Answer, Refusal};
@@ -30,8 +31,9 @@ impl Engine {
         unit: &UnitName,
         kind: JobKind,
         mode: JobMode,
+        cause: Cause,
     ) -> Result<JobId, Refusal> {
-        self.submit_marked(unit, kind, mode, false)
+        self.submit_marked(unit, kind, mode, cause, false)
     }
 
     pub(crate) fn submit_marked(
@@ -39,6 +41,7 @@ impl Engine {
         unit: &UnitName,
         kind: JobKind,
         mode: JobMode,
+        cause: Cause,
         boot: bool,
     ) -> Result<JobId, Refusal> {
         let unit = &self.definitions.own_name(unit);
@@ -57,7 +60,12 @@ impl Engine {
         }
         let mut anchor = None;
         for (unit, kind) in plan.jobs {
-            let id = self.install(&unit, kind, mode, boot);
+            let cause = match plan.pulled_in.remove(&unit) {
+                Some((by, true)) => Cause::Conflict(by),
+                Some((by, false)) => Cause::PulledIn(by),
+                None => cause.clone(),
+            };
+            let id = self.install(&unit, kind, mode, cause, boot);
             anchor.get_or_insert(id);
         }
         anchor.ok_or_else(|| Refusal::Invalid("nothing is left of the transaction".to_owned()))
@@ -92,6 +100,7 @@ impl Engine {
         unit: &UnitName,
         kind: JobKind,
         mode: JobMode,
+        cause: Cause,
         boot: bool,
     ) -> JobId {
         let irreversible = mode == JobMode::ReplaceIrreversibly;
@@ -114,6 +123,7 @@ impl Engine {
                     }
                 }
                 if !joined {
+                    self.note_cause(unit, id, together, cause);
                     self.leave_tests(unit);
                     self.queue.tie(&self.definitions, &self.state, id);
                     self.untangle(vec![id]);
@@ -139,6 +149,7 @@ impl Engine {
             .map(|unit| unit.job_timeout_sec());
         self.limit_job(id, limit);
         self.boot_jobs += usize::from(boot);
+        self.note_cause(unit, id, kind, cause);
         self.queue.tie(&self.definitions, &self.state, id);
         self.refresh.insert(unit.clone());
         self.actions.push(Action::Publish(Change::JobNew {
@@ -147,6 +158,26 @@ impl Engine {
             kind,
         }));
         id
+    }
+
+    /// Notes why the unit has the job, for whoever asks afterwards.
+    fn note_cause(&mut self, unit: &UnitName, job: JobId, kind: JobKind, cause: Cause) {
+        let at = self.now;
+        self.state.unit_mut(unit).asked = Some(Box::new(Asked {
+            job,
+            kind,
+            at,
+            cause,
+            ended: None,
+            blame: None,
+        }));
+    }
+
+    /// Notes which unit is to blame for the end of a unit's job.
+    fn blame(&mut self, unit: &UnitName, other: &UnitName) {
+        if let Some(asked) = &mut self.state.unit_mut(unit).asked {
+            asked.blame = Some(other.clone());
+        }
     }
 
     /// A job's turn has come.
@@ -386,6 +417,7 @@ impl Engine {
         if let Some(missing) = self.missing_bond(unit) {
             let text = format!("{unit} is bound to {missing}, which is not active");
             self.log(Some(unit), Level::Notice, MessageId::JobFailed, text);
+            self.blame(unit, &missing);
             return self.finish_job(id, JobResult::Dependency);
         }
         let follows_its_file = !self.definitions.kept().contains_key(unit);
@@ -497,6 +529,17 @@ impl Engine {
             timer.cancel(&mut self.actions);
         }
         self.queue.remove(&self.state, id);
+        let now = self.now;
+        let asked = self
+            .state
+            .unit(&job.unit)
+            .and_then(|unit| unit.asked.as_ref());
+        if asked.is_some_and(|asked| asked.job == id)
+            && let Some(asked) = &mut self.state.unit_mut(&job.unit).asked
+        {
+            asked.kind = job.kind;
+            asked.ended = Some((now, result));
+        }
         self.leave_tests(&job.unit);
         self.boot_jobs -= usize::from(job.boot);
         self.refresh.insert(job.unit.clone());
@@ -549,9 +592,11 @@ impl Engine {
     /// The starts that needed this one end with it.
     fn fail_dependants(&mut self, unit: &UnitName, effect: units::Effect) {
         for other in self.definitions.related(unit, effect) {
-            if let Some((id, job)) = self.state.job_of(&other)
-                && matches!(job.kind, JobKind::Start | JobKind::VerifyActive)
-            {
+            let job = self.state.job_of(&other);
+            let starts =
+                job.filter(|(_, job)| matches!(job.kind, JobKind::Start | JobKind::VerifyActive));
+            if let Some(id) = starts.map(|(id, _)| id) {
+                self.blame(&other, unit);
                 self.finishing.push_back((id, JobResult::Dependency));
             }
         }
@@ -559,7 +604,7 @@ impl Engine {
 
     /// Results are kept for a while only.
     pub(crate) fn forget_old_results(&mut self) {
-        if self.state.ended().is_empty() {
+        if self.state.ended().is_empty() && self.state.runs().is_empty() {
             return;
         }
         let kept = RESULT_KEPT.as_micros();

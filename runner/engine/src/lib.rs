@@ -28,6 +28,7 @@ macro_rules! planted {
 
 pub mod action;
 mod activation;
+mod cause;
 pub mod change;
 pub mod clock;
 pub mod command;
@@ -64,6 +65,7 @@ pub mod ticket;
 mod timer;
 mod timer_unit;
 mod transaction;
+pub mod transient;
 mod triggering;
 pub mod view;
 
@@ -124,6 +126,8 @@ pub struct Engine {
     refresh: BTreeSet<UnitName>,
     tokens: BTreeMap<String, JobId>,
     waiters: BTreeMap<JobId, Vec<RequestId>>,
+    /// Who waits for a unit to be down.
+    end_waiters: BTreeMap<UnitName, Vec<RequestId>>,
     /// Who waits for the unit files to be read, and for what.
     readings: BTreeMap<Ticket, Reading>,
     /// The last reading that is done: what an earlier one brings now is older than that.
@@ -219,6 +223,7 @@ impl Engine {
             refresh: BTreeSet::new(),
             tokens: BTreeMap::new(),
             waiters: BTreeMap::new(),
+            end_waiters: BTreeMap::new(),
             readings: BTreeMap::new(),
             last_read: None,
             deferred: Vec::new(),

@@ -10,6 +10,7 @@ use units::{Effect, UnitName};
 
 use crate::Engine;
 use crate::action::{Level, MessageId};
+use crate::cause::Cause;
 use crate::command::Refusal;
 use crate::job::{JobKind, JobMode};
 use crate::machine::Closing;
@@ -87,7 +88,14 @@ impl Engine {
             .flat_map(|effect| self.definitions.related(unit, effect))
             .any(|other| !self.at_rest(&other).is_some_and(is_down));
         if !in_the_way {
-            self.adjust(&by, unit, JobKind::Start, &format!("{by} upholds it"));
+            let cause = Cause::Upheld(by.clone());
+            self.adjust(
+                &by,
+                unit,
+                JobKind::Start,
+                cause,
+                &format!("{by} upholds it"),
+            );
         }
     }
 
@@ -106,7 +114,8 @@ impl Engine {
             .into_iter()
             .any(|other| !self.at_rest(&other).is_some_and(is_down));
         if !needed {
-            self.adjust(unit, unit, JobKind::Stop, "nobody needs it any more");
+            let why = "nobody needs it any more";
+            self.adjust(unit, unit, JobKind::Stop, Cause::Unneeded, why);
         }
     }
 
@@ -121,12 +130,20 @@ impl Engine {
         let missing = |other: &UnitName| self.at_rest(other).is_some_and(is_down);
         if let Some(other) = bonds.into_iter().find(missing) {
             let why = format!("{other}, which it is bound to, is down");
-            self.adjust(&other, unit, JobKind::Stop, &why);
+            let cause = Cause::Bound(other.clone());
+            self.adjust(&other, unit, JobKind::Stop, cause, &why);
         }
     }
 
     /// Does so, unless that was done very often lately: two units may want the contrary.
-    fn adjust(&mut self, because_of: &UnitName, unit: &UnitName, kind: JobKind, why: &str) {
+    fn adjust(
+        &mut self,
+        because_of: &UnitName,
+        unit: &UnitName,
+        kind: JobKind,
+        cause: Cause,
+        why: &str,
+    ) {
         let now = self.now.monotonic;
         let state = self.state.unit_unrecorded(unit);
         if !state.adjusted.admits(now, WITHIN, MOST) {
@@ -139,7 +156,7 @@ impl Engine {
         let text = format!("{} of {unit}: {why}", kind.as_str());
         self.log(Some(unit), Level::Info, MessageId::Other, text);
         if let Some(Refusal::Destructive(_)) =
-            self.submit_in_mode(because_of, unit, kind, JobMode::Fail)
+            self.submit_in_mode(because_of, unit, kind, JobMode::Fail, cause)
         {
             self.obstructed.insert(unit.clone());
         }

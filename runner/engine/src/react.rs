@@ -5,6 +5,7 @@ use units::{Effect, UnitKind, UnitName};
 
 use crate::Engine;
 use crate::action::{Action, Level, MessageId};
+use crate::cause::Cause;
 use crate::change::{Change, Moved};
 use crate::command::Refusal;
 use crate::job::{JobKind, JobMode};
@@ -86,26 +87,26 @@ impl Engine {
             if !matches!(active, ActiveState::Inactive | ActiveState::Failed) {
                 let text = format!("{unit}, which it is bound to, has ended");
                 self.log(Some(&other), Level::Info, MessageId::Stopping, text);
-                self.submit_for(unit, &other, JobKind::Stop);
+                self.submit_for(unit, &other, JobKind::Stop, Cause::Bound(unit.clone()));
             }
         }
     }
 
     /// The same, where the other one ended while this one was on its way up.
     fn stop_if_bound_in_vain(&mut self, unit: &UnitName) {
-        let in_vain = self
+        let missing = self
             .definitions
             .related(unit, Effect::CannotBeActiveWithout)
             .into_iter()
-            .any(|other| {
+            .find(|other| {
                 let down = matches!(
-                    self.state.active(&other),
+                    self.state.active(other),
                     ActiveState::Inactive | ActiveState::Failed
                 );
-                down && self.state.job_of(&other).is_none()
+                down && self.state.job_of(other).is_none()
             });
-        if in_vain {
-            self.submit_for(unit, unit, JobKind::Stop);
+        if let Some(other) = missing {
+            self.submit_for(unit, unit, JobKind::Stop, Cause::Bound(other));
         }
     }
 
@@ -151,7 +152,11 @@ impl Engine {
             }
             state.started_by.retain(|(by, _)| by != unit);
             state.started_by.push((unit.clone(), variables.clone()));
-            self.submit_in_mode(unit, &other, JobKind::Start, mode);
+            let cause = match effect {
+                Effect::StartOnSuccess => Cause::OnSuccess(unit.clone()),
+                _ => Cause::OnFailure(unit.clone()),
+            };
+            self.submit_in_mode(unit, &other, JobKind::Start, mode, cause);
         }
     }
 
@@ -194,8 +199,14 @@ impl Engine {
     }
 
     /// Queues a job that nobody asked for.
-    pub(crate) fn submit_for(&mut self, because_of: &UnitName, unit: &UnitName, kind: JobKind) {
-        self.submit_in_mode(because_of, unit, kind, JobMode::Replace);
+    pub(crate) fn submit_for(
+        &mut self,
+        because_of: &UnitName,
+        unit: &UnitName,
+        kind: JobKind,
+        cause: Cause,
+    ) {
+        self.submit_in_mode(because_of, unit, kind, JobMode::Replace, cause);
     }
 
     /// As [`Engine::submit_for`] in another mode; says why where it was refused.
@@ -205,8 +216,9 @@ impl Engine {
         unit: &UnitName,
         kind: JobKind,
         mode: JobMode,
+        cause: Cause,
     ) -> Option<Refusal> {
-        let refusal = self.submit(unit, kind, mode).err()?;
+        let refusal = self.submit(unit, kind, mode, cause).err()?;
         let text = format!("no {} of {unit} for {because_of}: {refusal}", kind.as_str());
         self.log(Some(because_of), Level::Warning, MessageId::JobFailed, text);
         Some(refusal)
@@ -255,7 +267,7 @@ impl Engine {
             }
             _ => {}
         }
-        match self.submit(unit, kind, JobMode::Replace) {
+        match self.submit(unit, kind, JobMode::Replace, Cause::Policy) {
             Ok(_) => {}
             Err(refusal) => {
                 self.log(
@@ -272,7 +284,8 @@ impl Engine {
     /// Looks at a unit again, now that jobs have settled.
     pub(crate) fn look_again(&mut self, unit: &UnitName) {
         let Some(state) = self.state.unit(unit) else {
-            return;
+            // Nothing ever became of it.
+            return self.let_definition_go(unit);
         };
         let (active, has_job) = (state.active(), state.job.is_some());
         let is_down = matches!(active, ActiveState::Inactive | ActiveState::Failed);
@@ -296,6 +309,7 @@ impl Engine {
         self.look_at_needs(unit, active, has_job);
         self.tell_timers_and_paths(unit);
         if is_down && !has_job {
+            self.tell_of_end(unit);
             self.forget_starts(unit);
             self.forget_failure(unit);
             self.end_connection(unit);

@@ -4,7 +4,7 @@
 use units::UnitName;
 
 use crate::job::JobId;
-use crate::state::{EndedJob, Job, Key, Meta, State, UnitState};
+use crate::state::{EndedJob, EndedRun, Job, Key, Meta, State, UnitState};
 
 /// A record that was read.
 #[derive(Debug)]
@@ -13,6 +13,7 @@ pub(crate) enum Record {
     Unit(UnitName, Box<UnitState>),
     Job(JobId, Job),
     Ended(JobId, EndedJob),
+    Run(UnitName, Box<EndedRun>),
 }
 
 /// What is wrong with a record.
@@ -32,6 +33,7 @@ impl Key {
             Key::Unit(name) => format!("unit:{name}"),
             Key::Job(JobId(number)) => format!("job:{number}"),
             Key::Ended(JobId(number)) => format!("ended:{number}"),
+            Key::Run(name) => format!("run:{name}"),
         }
     }
 
@@ -45,6 +47,7 @@ impl Key {
             "unit" => UnitName::parse(name).ok().map(Key::Unit),
             "job" => number().map(Key::Job),
             "ended" => number().map(Key::Ended),
+            "run" => UnitName::parse(name).ok().map(Key::Run),
             _ => None,
         }
     }
@@ -60,6 +63,7 @@ pub(crate) fn read(key: &str, text: &str) -> Result<Record, Unreadable> {
         }
         Key::Job(id) => serde_json::from_str(text).map(|job| Record::Job(id, job)),
         Key::Ended(id) => serde_json::from_str(text).map(|job| Record::Ended(id, job)),
+        Key::Run(name) => serde_json::from_str(text).map(|run| Record::Run(name, Box::new(run))),
     };
     record.map_err(|error| Unreadable::Broken(error.to_string()))
 }
@@ -87,6 +91,10 @@ pub(crate) fn write_changed(state: &mut State) -> Vec<(String, Option<String>)> 
                 },
                 Key::Ended(id) => match state.ended().get(id) {
                     Some(job) => Some(text(serde_json::to_string(job))?),
+                    None => None,
+                },
+                Key::Run(name) => match state.runs().get(name) {
+                    Some(run) => Some(text(serde_json::to_string(run))?),
                     None => None,
                 },
             };
@@ -132,6 +140,8 @@ mod tests {
         let job = r#"{"unit":"a.service","kind":"start","mode":"replace"}"#;
         assert!(read("job:7", job).is_ok());
         assert!(read("ended:7", r#"{"result":"done","at":5}"#).is_ok());
+        let run = r#"{"at":5,"end":{"result":"success"}}"#;
+        assert!(read("run:a.service", run).is_ok());
     }
 
     #[test]

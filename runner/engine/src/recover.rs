@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use units::{UnitName, UnitSet};
 
 use crate::action::{Action, Level, MessageId, Target};
+use crate::cause::Cause;
 use crate::change::Change;
 use crate::job::{JobId, JobKind, JobMode, JobResult};
 use crate::path_unit::PathEvent;
@@ -282,7 +283,9 @@ impl Engine {
         let Some(target) = wanted.or_else(|| UnitName::parse(DEFAULT_TARGET).ok()) else {
             return;
         };
-        if let Err(refusal) = self.submit_marked(&target, JobKind::Start, JobMode::Replace, true) {
+        if let Err(refusal) =
+            self.submit_marked(&target, JobKind::Start, JobMode::Replace, Cause::Boot, true)
+        {
             self.log(
                 None,
                 Level::Error,

@@ -1,6 +1,6 @@
 //! New definitions: all of them, or none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use units::unit_set::Difference;
@@ -134,7 +134,12 @@ impl Engine {
         let old = Arc::clone(self.definitions.set());
         let units = self.with_instances_in_use(units);
         let kept = self.last_good_beside(&units);
-        let mut stale: std::collections::BTreeSet<UnitName> = kept.keys().cloned().collect();
+        // What a client defined is in no file that could say something else.
+        let mut stale: BTreeSet<UnitName> = kept
+            .values()
+            .filter(|definition| !definition.is_without_file())
+            .map(|definition| definition.name().clone())
+            .collect();
         let mut redefined = Vec::new();
         for (name, difference) in old.diff(&units) {
             match difference {
@@ -198,7 +203,9 @@ impl Engine {
                 // Broken, but not gone: as good as the last time it was read.
                 Some(LoadState::BadSetting(_) | LoadState::Error(_)) => true,
                 _ if planted!(OrphanForgotten) => false,
-                Some(LoadState::NotFound | LoadState::Masked) | None => self.is_in_use(name),
+                Some(LoadState::NotFound | LoadState::Masked) | None => {
+                    self.is_in_use(name) || self.is_transient(name)
+                }
             };
             if keep && !name.is_template() {
                 kept.insert(name.clone(), Arc::clone(definition));
@@ -237,6 +244,11 @@ impl Engine {
         if !self.definitions.kept().contains_key(unit) {
             return;
         }
+        let transient = self.is_transient(unit);
+        if transient && self.definitions.is_referred_to(unit) {
+            // Its timer starts it again.
+            return;
+        }
         let orphan = match self
             .definitions
             .set()
@@ -252,6 +264,9 @@ impl Engine {
             return;
         }
         let groups = self.groups_in_force();
+        if transient {
+            self.look_at_triggered(unit);
+        }
         self.definitions.drop_kept(unit);
         self.state.meta_mut().stale.remove(unit);
         if orphan {

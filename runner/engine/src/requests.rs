@@ -5,6 +5,7 @@ use units::{UnitKind, UnitName};
 
 use crate::Engine;
 use crate::action::{Action, Target};
+use crate::cause::Cause;
 use crate::change::Change;
 use crate::command::{Answer, Command, Refusal, Verb, Whom};
 use crate::job::merge::collapsed;
@@ -21,14 +22,20 @@ use crate::transaction::expand;
 use crate::view::systemd::ActiveState;
 
 impl Engine {
-    pub(crate) fn requested(&mut self, request: RequestId, command: Command) {
+    pub(crate) fn requested(&mut self, request: RequestId, command: Command, by: Option<&str>) {
         let answer = match command {
             Command::Submit {
                 unit,
                 verb,
                 mode,
                 token,
-            } => self.submit_asked(&unit, verb, mode, token).map(Answer::Job),
+            } => self
+                .submit_asked(&unit, verb, mode, token, by)
+                .map(Answer::Job),
+            Command::StartTransient { units, mode, token } => self
+                .start_transient(&units, mode, token, by)
+                .map(Answer::Job),
+            Command::AwaitEnd { unit } => return self.await_end(request, unit),
             Command::AwaitJob { job } => {
                 if let Some(ended) = self.state.ended().get(&job) {
                     Ok(Answer::Ended(ended.result))
@@ -104,6 +111,10 @@ impl Engine {
             waiting.retain(|waiter| *waiter != request);
             !waiting.is_empty()
         });
+        self.end_waiters.retain(|_, waiting| {
+            waiting.retain(|waiter| *waiter != request);
+            !waiting.is_empty()
+        });
         self.deferred.retain(|(waiter, _)| *waiter != request);
         self.removals.retain(|(waiter, _)| *waiter != request);
     }
@@ -118,6 +129,7 @@ impl Engine {
         verb: Verb,
         mode: JobMode,
         token: Option<String>,
+        by: Option<&str>,
     ) -> Result<JobId, Refusal> {
         if let Some(known) = token.as_ref().and_then(|token| self.tokens.get(token)) {
             return Ok(*known);
@@ -147,7 +159,20 @@ impl Engine {
         if self.refuses_by_hand(unit, kind) {
             return Err(Refusal::OnlyByDependency(unit.clone()));
         }
-        let id = self.submit(unit, kind, mode)?;
+        self.submit_by_hand(unit, kind, mode, token, by)
+    }
+
+    /// Queues the job of a client, which may ask for it again by its token.
+    pub(crate) fn submit_by_hand(
+        &mut self,
+        unit: &UnitName,
+        kind: JobKind,
+        mode: JobMode,
+        token: Option<String>,
+        by: Option<&str>,
+    ) -> Result<JobId, Refusal> {
+        let cause = Cause::Client(by.unwrap_or_default().to_owned());
+        let id = self.submit(unit, kind, mode, cause)?;
         if let Some(job) = self.state.job_mut(id) {
             job.asked_for = true;
             if let Some(token) = token {

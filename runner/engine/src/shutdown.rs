@@ -8,6 +8,7 @@ use units::{Diagnostic, UnitKind, UnitName, UnitSet};
 
 use crate::Engine;
 use crate::action::{Action, Level, MessageId};
+use crate::cause::Cause;
 use crate::change::Change;
 use crate::command::{Answer, Refusal};
 use crate::job::{JobKind, JobMode};
@@ -90,7 +91,8 @@ impl Engine {
             .map(|(unit, _)| (*unit).clone())
             .collect();
         for unit in next {
-            self.install(&unit, JobKind::Stop, JobMode::ReplaceIrreversibly, false);
+            let mode = JobMode::ReplaceIrreversibly;
+            self.install(&unit, JobKind::Stop, mode, Cause::Shutdown, false);
         }
         self.untangle(self.state.jobs().keys().copied().collect());
     }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use units::{UnitKind, UnitName};
 
+use crate::cause::Asked;
 use crate::clock::{Monotonic, Now};
 use crate::condition::Tested;
 use crate::job::{JobId, JobKind, JobMode, JobResult};
@@ -21,6 +22,7 @@ use crate::target::Target;
 use crate::ticket::{ConnectionId, Invocation};
 use crate::timer::{Mint, Timer};
 use crate::timer_unit::TimerUnit;
+use crate::transient::RunEnd;
 use crate::view::systemd::{ActiveState, SubState};
 
 /// The state of the whole.
@@ -32,6 +34,8 @@ pub(crate) struct State {
     jobs: BTreeMap<JobId, Job>,
     /// Jobs that ended lately and that somebody may still ask about.
     ended: BTreeMap<JobId, EndedJob>,
+    /// Runs of transient units that ended lately, likewise.
+    runs: BTreeMap<UnitName, EndedRun>,
     meta: Meta,
     /// What [`take_changed`](State::take_changed) has to give out.
     changed: BTreeSet<Key>,
@@ -44,6 +48,7 @@ pub(crate) enum Key {
     Unit(UnitName),
     Job(JobId),
     Ended(JobId),
+    Run(UnitName),
 }
 
 /// All that is known of one unit.
@@ -69,6 +74,9 @@ pub(crate) struct UnitState {
     /// The timer or path that started it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) triggered_by: Option<TriggeredBy>,
+    /// Its last job, and why it had it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) asked: Option<Box<Asked>>,
     /// The connection it serves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) connection: Option<Connection>,
@@ -108,6 +116,7 @@ impl<'de> Visitor<'de> for Fields {
                 "start_limit_hit" => unit.start_limit_hit = map.next_value()?,
                 "started_by" => unit.started_by = map.next_value()?,
                 "triggered_by" => unit.triggered_by = map.next_value()?,
+                "asked" => unit.asked = map.next_value()?,
                 "connection" => unit.connection = map.next_value()?,
                 "tested" => unit.tested = map.next_value()?,
                 _ => drop(unit.unread.insert(key, map.next_value()?)),
@@ -290,6 +299,13 @@ pub(crate) struct EndedJob {
     pub(crate) tokens: BTreeSet<String>,
 }
 
+/// How a transient unit ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct EndedRun {
+    pub(crate) at: Monotonic,
+    pub(crate) end: RunEnd,
+}
+
 /// What concerns no single unit.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -414,6 +430,18 @@ impl State {
         self.ended.insert(id, job);
     }
 
+    pub(crate) fn runs(&self) -> &BTreeMap<UnitName, EndedRun> {
+        &self.runs
+    }
+
+    pub(crate) fn keep_run(&mut self, unit: &UnitName, end: RunEnd, at: Monotonic) {
+        if self.runs.get(unit).is_some_and(|run| run.end == end) {
+            return;
+        }
+        self.changed.insert(Key::Run(unit.clone()));
+        self.runs.insert(unit.clone(), EndedRun { at, end });
+    }
+
     /// Forgets results that are older than `before`.
     pub(crate) fn forget_ended(&mut self, before: Monotonic) {
         let old: Vec<JobId> = self
@@ -425,6 +453,16 @@ impl State {
         for id in old {
             self.ended.remove(&id);
             self.changed.insert(Key::Ended(id));
+        }
+        let old: Vec<UnitName> = self
+            .runs
+            .iter()
+            .filter(|(_, run)| run.at < before)
+            .map(|(unit, _)| unit.clone())
+            .collect();
+        for unit in old {
+            self.runs.remove(&unit);
+            self.changed.insert(Key::Run(unit));
         }
     }
 
@@ -460,6 +498,9 @@ impl State {
             }
             Record::Ended(id, job) => {
                 self.ended.insert(id, job);
+            }
+            Record::Run(unit, run) => {
+                self.runs.insert(unit, *run);
             }
         }
     }

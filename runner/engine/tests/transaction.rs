@@ -124,6 +124,7 @@ fn submit(
     let actions = engine.handle(
         Now::default(),
         Event::Requested {
+            by: None,
             request: RequestId(1),
             command,
         },

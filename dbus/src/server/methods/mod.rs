@@ -3,6 +3,7 @@
 
 mod jobs;
 mod manager;
+mod transient;
 mod units;
 
 use ::units::UnitName;
@@ -147,6 +148,18 @@ methods! {
         "Queues a stop job";
     MANAGER."RestartUnit"("name": "s", "mode": "s") -> ("job": "o") = submit!(Restart);
         "Queues a restart job; a unit that does not run is started";
+    MANAGER."StartTransientUnit"("name": "s", "mode": "s", "properties": "a(sv)",
+            "aux": "a(sa(sv))") -> ("job": "o") = ask!(transient::start);
+        "Defines a unit that is in no file, and others that go with it (`aux`), and queues its start \
+         job. Properties are settings, by systemd's names and types; a text is what a unit file \
+         would say. StandardInputFileDescriptor, StandardOutputFileDescriptor and \
+         StandardErrorFileDescriptor (h) hand descriptors over. The unit is forgotten once it is \
+         down, after a failure once that is forgotten";
+    MANAGER."AwaitUnit"("name": "s") -> ("result": "s", "code": "i", "status": "i", "began": "t",
+            "ended": "t", "failure": "s") = ask!(transient::await_end);
+        "Waits until a unit is down and has no job, and tells how it ended: systemd's result, code \
+         (1 exited, 2 killed, 3 dumped, 0 there was no process) and status of its main process, when \
+         that began and ended, and a sentence. For a transient unit that is gone, too, for a minute";
     MANAGER."TryRestartUnit"("name": "s", "mode": "s") -> ("job": "o") = submit!(TryRestart);
         "Queues a restart job if the unit runs";
     MANAGER."ReloadUnit"("name": "s", "mode": "s") -> ("job": "o") = submit!(Reload);

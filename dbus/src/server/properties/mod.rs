@@ -13,6 +13,8 @@ mod unit;
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
+pub(super) use service::exit_code_and_status;
+
 use control::{Manager, Standing, UnitDetail, Usage};
 use engine::clock::Now;
 use engine::view::systemd::JobView;

@@ -320,7 +320,12 @@ fn main_exit(facts: &UnitFacts) -> Option<(engine::clock::Now, ExitStatus)> {
 }
 
 fn code_and_status(facts: &UnitFacts) -> (i32, i32) {
-    match main_exit(facts).map(|(_, status)| status) {
+    exit_code_and_status(main_exit(facts).map(|(_, status)| status))
+}
+
+/// As `ExecMainCode` and `ExecMainStatus`.
+pub(in crate::server) fn exit_code_and_status(status: Option<ExitStatus>) -> (i32, i32) {
+    match status {
         Some(ExitStatus::Code(code)) => (CLD_EXITED, i32::from(code)),
         Some(ExitStatus::Signal(signal)) => (CLD_KILLED, i32::from(signal)),
         Some(ExitStatus::Dumped(signal)) => (CLD_DUMPED, i32::from(signal)),

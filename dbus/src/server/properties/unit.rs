@@ -108,6 +108,13 @@ pub(super) fn add(table: &mut Vec<Property>) {
         |u| texts(definition(u).map_or(&[][..], |d| &d.origin().drop_ins[..])),
     );
     add(
+        ("Transient", "b"),
+        State,
+        Const,
+        "Whether a client defined it: it is in no file, and gone when it is down",
+        |u| u.detail.view.transient.into(),
+    );
+    add(
         ("NeedDaemonReload", "b"),
         State,
         Silent,

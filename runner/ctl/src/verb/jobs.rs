@@ -165,7 +165,7 @@ fn refused(what: &str, job: &str, error: &Error) -> Failure {
 }
 
 /// The sentence for a job that was not even queued.
-fn refusal(unit: &str, verb: &str, error: &Error) -> Failure {
+pub(super) fn refusal(unit: &str, verb: &str, error: &Error) -> Failure {
     let failure = Failure::new(exit_of(error), format!("cannot {verb} {unit}: {error}"));
     match error.kind() {
         Some(Kind::NoSuchUnit) => {
@@ -199,7 +199,7 @@ fn exit_of(error: &Error) -> Exit {
 }
 
 /// The sentence for a job that ended otherwise than wished.
-async fn explain(client: &Client, unit: &str, verb: &str, result: &str) -> Failure {
+pub(super) async fn explain(client: &Client, unit: &str, verb: &str, result: &str) -> Failure {
     let because = |why: &str| Failure::because(format!("cannot {verb} {unit}: {why}"));
     let look = format!("see `runnerctl status {unit}` and `runnerctl logs {unit}`");
     match result {

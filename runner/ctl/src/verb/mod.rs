@@ -12,6 +12,7 @@ mod logs;
 mod manager;
 mod passwd;
 mod plan;
+mod run;
 mod show;
 mod state;
 mod status;
@@ -106,6 +107,7 @@ async fn dispatch(verb: Verb, place: &Place, terminal: &mut Terminal) -> Outcome
         Verb::Calendar(args) => calendar::calendar(&args, terminal),
         Verb::Timespan(args) => calendar::timespan(&args, terminal),
         Verb::Escape(args) => escape::escape(&args, terminal),
+        Verb::Run(args) => run::run(&mut client().await?, terminal, &args).await,
         Verb::Plan => {
             patiently(client().await?, async |client| {
                 plan::plan(client, terminal).await

@@ -74,6 +74,13 @@ pub enum Key {
         /// The service.
         unit: UnitName,
     },
+    /// A standard descriptor of a service that a client handed over.
+    Given {
+        /// The service.
+        unit: UnitName,
+        /// 0, 1 or 2.
+        place: u32,
+    },
     /// The socket on which a unit's notify messages come in.
     Notify {
         /// The service.
@@ -127,6 +134,7 @@ impl fmt::Display for Key {
                 write!(f, "log-write:{}:{}", unit.as_str(), stream.as_str())
             }
             Key::Stdin { unit } => write!(f, "stdin:{}", unit.as_str()),
+            Key::Given { unit, place } => write!(f, "given:{}:{place}", unit.as_str()),
             Key::Notify { unit } => write!(f, "notify:{}", unit.as_str()),
             Key::Store { unit, index, name } => {
                 write!(f, "store:{}:{index}.{name}", unit.as_str())
@@ -196,6 +204,13 @@ impl Key {
                 })
             }
             "stdin" => Some(Key::Stdin { unit: whole()? }),
+            "given" => {
+                let (unit, name) = named()?;
+                Some(Key::Given {
+                    unit,
+                    place: name.parse().ok()?,
+                })
+            }
             "notify" => Some(Key::Notify { unit: whole()? }),
             "store" => {
                 let (unit, name) = named()?;
@@ -255,6 +270,10 @@ mod tests {
                     stream: Stream::Err,
                 },
                 Key::Stdin { unit: unit() },
+                Key::Given {
+                    unit: unit(),
+                    place: 2,
+                },
                 Key::Notify { unit: unit() },
                 Key::Store {
                     unit: unit(),

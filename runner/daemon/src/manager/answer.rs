@@ -28,7 +28,10 @@ impl Manager {
     /// Answers a question; `None` for a request that is none (a command, a re-exec).
     pub(super) fn answer(&mut self, request: &Request) -> Option<Result<Reply, Refusal>> {
         Some(match request {
-            Request::Command(_) | Request::Reexec | Request::Happened { .. } => return None,
+            Request::Command(_)
+            | Request::StartTransient { .. }
+            | Request::Reexec
+            | Request::Happened { .. } => return None,
             Request::Note { records, seen } => self.keep_note(records, *seen),
             Request::Recall => self.recall(),
             Request::Units(selection) => Ok(Reply::Units(

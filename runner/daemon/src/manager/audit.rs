@@ -9,6 +9,11 @@ pub(super) fn command(command: &Command) -> String {
         Command::Submit {
             unit, verb, mode, ..
         } => format!("{verb:?} {unit} ({mode:?})").to_lowercase(),
+        Command::StartTransient { units, mode, .. } => {
+            let names: Vec<&str> = units.iter().map(|unit| unit.name.as_str()).collect();
+            format!("start transient {} ({mode})", names.join(" "))
+        }
+        Command::AwaitEnd { unit } => format!("await the end of {unit}"),
         Command::AwaitJob { job } => format!("await job {}", job.0),
         Command::CancelJob { job } => format!("cancel job {}", job.0),
         Command::CancelAllJobs => "cancel all jobs".to_owned(),
@@ -35,6 +40,7 @@ pub(super) fn command(command: &Command) -> String {
 pub(super) fn request(request: &Request) -> String {
     match request {
         Request::Command(command) => self::command(command),
+        Request::StartTransient { .. } => "start a transient unit".to_owned(),
         Request::Usage(unit) => format!("usage of {unit}"),
         Request::Logs { .. } => "logs".to_owned(),
         Request::Cat(unit) => format!("cat {unit}"),

@@ -239,6 +239,7 @@ impl Manager {
             happenings: begun.happenings,
             outputs: outputs::Outputs::new(files, in_main_log),
             inputs: input::Inputs::default(),
+            given: super::given::Given::default(),
             deliveries: begun.deliveries,
             followers: log_follow::Followers::default(),
             sockets: held::Sockets::default(),

@@ -12,6 +12,7 @@ mod answer;
 mod audit;
 mod boot;
 mod delivery;
+mod given;
 mod happenings;
 mod held;
 mod http;
@@ -116,6 +117,7 @@ struct Manager {
     log_events: UnboundedReceiver<LogEvent>,
     outputs: outputs::Outputs,
     inputs: input::Inputs,
+    given: given::Given,
     deliveries: delivery::Deliveries,
     followers: log_follow::Followers,
 

@@ -188,7 +188,10 @@ impl Manager {
             Change::Reloading(false) => self.tell_ready(),
             Change::UnitRemoved(unit) => self.forget(unit),
             Change::Closing { restarting: true } => self.settle_again(),
-            Change::Moved(moved) => self.watch_clock(&moved.unit),
+            Change::Moved(moved) => {
+                self.watch_clock(&moved.unit);
+                self.give_back_when_down(&moved.unit);
+            }
             Change::ProcessStarted { .. }
             | Change::GroupAdded(_)
             | Change::GroupRemoved(_)

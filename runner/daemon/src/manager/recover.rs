@@ -33,6 +33,7 @@ pub(super) struct Taken {
     pub(super) stored: Vec<(UnitName, u32, String, OwnedFd)>,
     pub(super) outputs: outputs::Found,
     pub(super) inputs: Vec<(UnitName, OwnedFd)>,
+    pub(super) given: Vec<(UnitName, u32, OwnedFd)>,
     pub(super) deliveries: Option<OwnedFd>,
     pub(super) children: Vec<Child>,
     pub(super) exits: Vec<Exit>,
@@ -56,6 +57,7 @@ impl Taken {
             stored: Vec::new(),
             outputs: outputs::Found::default(),
             inputs: Vec::new(),
+            given: Vec::new(),
             deliveries: None,
             children: takeover.children,
             exits: takeover.exits,
@@ -80,6 +82,7 @@ impl Taken {
                     taken.outputs.write_ends.push(((unit, stream), fd))
                 }
                 Key::Stdin { unit } => taken.inputs.push((unit, fd)),
+                Key::Given { unit, place } => taken.given.push((unit, place, fd)),
                 Key::Spool { unit, stream } => taken.outputs.spools.push(((unit, stream), fd)),
                 Key::Ring { unit } => taken.outputs.rings.push((unit, fd)),
                 // The keeper's own affair, or a kind this program does not make.
@@ -360,12 +363,15 @@ impl Manager {
         for (unit, write_end) in taken.inputs {
             self.inputs.restore(unit, write_end);
         }
+        for (unit, place, fd) in taken.given {
+            self.restore_given(unit, place, fd);
+        }
         self.take_up_deliveries(taken.deliveries);
         if first {
             self.clear_old_logs();
         }
         self.make_auto_logs();
-        let timers = self.engine.definitions().iter();
+        let timers = self.engine.definitions().iter().chain(self.engine.kept());
         let timers: Vec<UnitName> = timers.map(|unit| unit.name().clone()).collect();
         for unit in timers {
             self.watch_clock(&unit);

@@ -44,6 +44,10 @@ impl Manager {
             other => other,
         };
         let (stdout, stderr) = (of_main(stdout), of_main(stderr));
+        let [given_in, given_out, given_err] = match main {
+            true => self.given.of(&unit).map(|given| given.map(Stdio::Fd)),
+            false => [None, None, None],
+        };
         let notify_path = if definition.notify_access() == NotifyAccess::None {
             None
         } else {
@@ -79,9 +83,9 @@ impl Manager {
         Ok(Order {
             spawn,
             definition,
-            stdin,
-            stdout,
-            stderr,
+            stdin: given_in.unwrap_or(stdin),
+            stdout: given_out.unwrap_or(stdout),
+            stderr: given_err.unwrap_or(stderr),
             listen,
             stored,
             notify_path,

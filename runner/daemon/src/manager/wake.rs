@@ -326,7 +326,11 @@ impl Manager {
     /// A command that no client waits for; its refusal goes to the log.
     fn ask_ourselves(&mut self, command: Command) {
         let request = RequestId(u64::MAX - self.number());
-        self.events.push_back(Event::Requested { request, command });
+        self.events.push_back(Event::Requested {
+            request,
+            command,
+            by: Some("a signal".into()),
+        });
     }
 
     fn ready(&mut self, source: Source) {
@@ -407,15 +411,29 @@ impl Manager {
                 let Some((request, answerer)) = self.answer_later(request, answerer) else {
                     return;
                 };
+                let request = match request {
+                    Request::StartTransient { units, mode, stdio } => {
+                        if let Some(first) = units.first() {
+                            self.take_given(id, &first.name, &stdio);
+                        }
+                        Request::Command(Command::StartTransient {
+                            units,
+                            mode,
+                            token: None,
+                        })
+                    }
+                    other => other,
+                };
                 match request {
                     Request::Command(command) => {
-                        if !matches!(command, Command::AwaitJob { .. }) {
+                        if !matches!(command, Command::AwaitJob { .. } | Command::AwaitEnd { .. }) {
                             tracing::info!(audit = true, "{caller}: {}", audit::command(&command));
                         }
                         self.requests.insert(id, answerer);
                         self.events.push_back(Event::Requested {
                             request: id,
                             command,
+                            by: Some(caller.to_string().into()),
                         });
                     }
                     Request::Happened { after } => self.happenings.ask(after, answerer),
@@ -442,6 +460,7 @@ impl Manager {
 
     /// Passes an answer on to whoever asked.
     pub(super) fn reply(&mut self, request: RequestId, answer: Result<Answer, Refusal>) {
+        self.settle_given(request, answer.is_ok());
         match self.requests.remove(&request) {
             Some(answerer) => answerer.answer(answer.map(Reply::Answer)),
             // A signal asked.

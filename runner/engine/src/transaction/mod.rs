@@ -77,6 +77,9 @@ struct Link {
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
     pub(crate) jobs: Vec<(UnitName, JobKind)>,
+    /// The unit whose job pulled another one's in, and whether by conflicting with it. Not the
+    /// anchor's, which nothing did.
+    pub(crate) pulled_in: BTreeMap<UnitName, (UnitName, bool)>,
     pub(crate) notes: Vec<String>,
 }
 
@@ -185,6 +188,16 @@ impl Transaction {
     }
 
     fn plan(self) -> Plan {
+        let pulled_in = self
+            .alive()
+            .filter(|(number, _)| *number != ANCHOR)
+            .filter_map(|(_, job)| {
+                let alive = |link: &&Link| !self.jobs[link.job].dropped;
+                let by = job.pulled_by.iter().find(alive)?;
+                let by = self.jobs[by.job].unit.clone();
+                (by != job.unit).then(|| (job.unit.clone(), (by, job.conflicted)))
+            })
+            .collect();
         let jobs = self
             .jobs
             .into_iter()
@@ -193,6 +206,7 @@ impl Transaction {
             .collect();
         Plan {
             jobs,
+            pulled_in,
             notes: self.notes,
         }
     }

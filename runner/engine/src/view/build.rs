@@ -44,6 +44,7 @@ impl Engine {
             active_exit: state.times.active_exit,
             inactive_enter: state.times.inactive_enter,
             stale: self.state.meta().stale.contains(name),
+            transient: self.is_transient(name),
             service: state.service().map(|service| {
                 let definition = self.definitions.get(name);
                 view_of_service(service, definition.as_deref())

@@ -125,6 +125,8 @@ pub struct UnitView {
     pub asserts: TestsView,
     /// A file changed since it was read, or the definition is kept although its file is broken or gone.
     pub stale: bool,
+    /// A client defined it: it is in no file.
+    pub transient: bool,
     /// What only services have.
     pub service: Option<ServiceView>,
     /// What only sockets have.

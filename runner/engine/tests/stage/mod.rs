@@ -511,6 +511,7 @@ impl Stage {
             _ => {
                 self.next_request += 1;
                 Event::Requested {
+                    by: Some("somebody".into()),
                     request: RequestId(self.next_request),
                     command: self.command(words, line),
                 }

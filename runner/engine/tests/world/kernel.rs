@@ -475,6 +475,7 @@ impl<'a> World<'a> {
                     let request = self.new_request();
                     self.waiting.insert(request, Command::AwaitJob { job });
                     self.manager.answers.push_back(Event::Requested {
+                        by: None,
                         request,
                         command: Command::AwaitJob { job },
                     });

@@ -85,7 +85,11 @@ impl World<'_> {
 
     pub(super) fn request(&mut self, request: RequestId, command: Command) {
         self.waiting.insert(request, command.clone());
-        self.feed(Event::Requested { request, command });
+        self.feed(Event::Requested {
+            request,
+            command,
+            by: None,
+        });
     }
 
     pub(super) fn ask(&mut self) {
