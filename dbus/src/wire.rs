@@ -133,6 +133,19 @@ pub struct SettingPreview {
     pub at_start: bool,
 }
 
+/// A fact in the answer of `Why`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
+pub struct Link {
+    /// Of which unit.
+    pub unit: String,
+    /// When it became so, in microseconds since the epoch; 0 where that is not known.
+    pub at: u64,
+    /// `definition`, `state`, `waits`, `failure`, `limit`, `condition`, `asked` or `not-asked`.
+    pub fact: String,
+    /// A sentence.
+    pub text: String,
+}
+
 /// Something to say about a unit file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Type)]
 pub struct Diagnostic {

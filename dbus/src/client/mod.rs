@@ -25,7 +25,7 @@ pub use values::{Properties, Value};
 
 pub use crate::error::Kind;
 pub use crate::wire::{
-    DependencyLine, Diagnostic, FileText, JobLine, LogLine, Moved, ProcessLine, SettingPreview,
+    DependencyLine, Diagnostic, FileText, JobLine, Link, LogLine, Moved, ProcessLine, SettingPreview,
     SocketLine, UnitLine, UnitPreview,
 };
 
@@ -65,6 +65,17 @@ pub struct Preview {
     pub units: Vec<UnitPreview>,
     /// What there is to say about the files, errors and warnings.
     pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Why a unit is as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Why {
+    /// Its own name.
+    pub unit: String,
+    /// From what is seen back to who or what began it.
+    pub chain: Vec<Link>,
+    /// What to do next.
+    pub advice: String,
 }
 
 /// How a job ended.
@@ -152,6 +163,19 @@ impl Client {
     /// As [`Client::list_units`].
     pub async fn cat(&self, unit: &str) -> Result<Vec<FileText>, Error> {
         self.manager("Cat", &unit).await
+    }
+
+    /// Why a unit is as it is. A name that nobody knows is no error.
+    ///
+    /// # Errors
+    /// As [`Client::list_units`].
+    pub async fn why(&self, unit: &str) -> Result<Why, Error> {
+        let (unit, chain, advice) = self.manager("Why", &unit).await?;
+        Ok(Why {
+            unit,
+            chain,
+            advice,
+        })
     }
 
     /// The processes of a unit.

@@ -78,6 +78,7 @@ pub fn required(request: &Request) -> Standing {
             | Command::RemoveGroup { .. },
         )
         | Request::Sets
+        | Request::Why(_)
         | Request::Preview
         | Request::Program(_)
         | Request::Input { .. }
@@ -254,6 +255,7 @@ mod tests {
             (Request::Processes(None), Standing::Observer),
             (Request::Sets, Standing::Administrator),
             (Request::Preview, Standing::Administrator),
+            (Request::Why(service.clone()), Standing::Administrator),
             (Request::Program(service.clone()), Standing::Administrator),
             (
                 Request::Deliver {

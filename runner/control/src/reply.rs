@@ -8,6 +8,7 @@ use engine::command::Answer;
 use engine::preview::Preview;
 use engine::view::supervisord::ProcessView;
 use engine::view::systemd::{ActiveState, JobView, SystemState, UnitView};
+use engine::why::Why;
 use tokio::sync::mpsc;
 use units::{Dependency, UnitName, UnitSet};
 
@@ -23,6 +24,8 @@ pub enum Reply {
     Units(Vec<UnitView>),
     /// One unit.
     Unit(Box<UnitDetail>),
+    /// Why a unit is as it is.
+    Why(Box<Why>),
     /// What one unit uses.
     Usage(Usage),
     /// Jobs.

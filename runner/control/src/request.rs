@@ -33,6 +33,8 @@ pub enum Request {
     /// One unit; [`Reply::Unit`](crate::Reply::Unit). A valid name that is not loaded is answered
     /// with a view without definition.
     Unit(UnitName),
+    /// Why a unit is as it is: the chain of causes; [`Reply::Why`](crate::Reply::Why).
+    Why(UnitName),
     /// What the unit uses now, its processes among it; [`Reply::Usage`](crate::Reply::Usage).
     /// Apart from [`Request::Unit`] because it reads `/proc` and cgroup files.
     Usage(UnitName),

@@ -102,6 +102,11 @@ pub enum Verb {
     Cancel(CancelArgs),
     /// Send a signal to the processes of units
     Kill(KillArgs),
+    /// Say why a unit is as it is, and what to do next
+    ///
+    /// The chain of causes, back to who or what began it; how its last process ended; its last lines;
+    /// and a command that helps. Exit status: 0 if the unit is up, 3 if it is not, 4 if there is none.
+    Why(WhyArgs),
     /// Print properties of units, or of the manager
     ///
     /// Without UNIT, those of the manager. A property that does not exist is left out.
@@ -393,6 +398,17 @@ pub enum Whom {
     Main,
     /// The control process: a start-pre, reload, stop … command
     Control,
+}
+
+/// Of `why`.
+#[derive(Debug, Args)]
+pub struct WhyArgs {
+    /// The unit; without a suffix, a service
+    #[arg(value_name = "UNIT")]
+    pub unit: UnitArg,
+    /// How many log lines to show
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 5)]
+    pub lines: u32,
 }
 
 /// Of `show`.

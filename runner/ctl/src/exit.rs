@@ -35,7 +35,7 @@ pub enum Exit {
 pub const TABLE: &[(Exit, &str)] = &[
     (
         Exit::Done,
-        "done; status, is-active: active; is-failed: failed; wait: reached",
+        "done; status, why, is-active: active; is-failed: failed; wait: reached",
     ),
     (
         Exit::Failed,
@@ -45,7 +45,10 @@ pub const TABLE: &[(Exit, &str)] = &[
         Exit::Usage,
         "the command line makes no sense; import: supervisord refuses the file",
     ),
-    (Exit::NotActive, "status, is-active: the unit is not active"),
+    (
+        Exit::NotActive,
+        "status, why, is-active: the unit is not active",
+    ),
     (
         Exit::NotApplicable,
         "the unit cannot do such a job, such as reload without exec-reload",
@@ -54,7 +57,7 @@ pub const TABLE: &[(Exit, &str)] = &[
         Exit::Lost,
         "import: an option was dropped, or is to be decided",
     ),
-    (Exit::Unknown, "status: there is no such unit"),
+    (Exit::Unknown, "status, why: there is no such unit"),
     (
         Exit::Refused,
         "not permitted, or another job that may not be replaced is in the way",

@@ -68,6 +68,7 @@ mod transaction;
 pub mod transient;
 mod triggering;
 pub mod view;
+pub mod why;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;

@@ -195,6 +195,10 @@ methods! {
     MANAGER."ListSockets"() -> ("sockets": "a(sssass)") = ask!(units::list_sockets);
         "Every address of the loaded sockets: address, kind, socket unit, units it starts, active \
          state";
+    MANAGER."Why"("name": "s") -> ("unit": "s", "chain": "a(stss)", "advice": "s") = ask!(units::why);
+        "Why a unit is as it is, from what is seen back to who or what began it: unit, microseconds \
+         since the epoch or 0, sort of fact (definition, state, waits, failure, limit, condition, \
+         asked or not-asked), a sentence. And what to do next";
     MANAGER."GetUnitProcesses"("name": "s") -> ("processes": "a(sus)") = ask!(units::get_unit_processes);
         "The processes of a unit: cgroup, pid, command line";
     MANAGER."Cat"("unit": "s") -> ("files": "a(ss)") = ask!(units::cat);

@@ -96,6 +96,22 @@ pub(in crate::server) async fn unit_detail(
     }
 }
 
+pub(super) async fn why(call: Call) -> Outcome {
+    let unit = unit_name(&call.arguments::<String>()?)?;
+    let why = match call.ask(Request::Why(unit)).await? {
+        Reply::Why(why) => why,
+        other => return Err(strange(&other)),
+    };
+    let chain = why.chain.into_iter().map(|link| wire::Link {
+        unit: link.unit.to_string(),
+        at: link.at.map_or(0, |at| at.realtime.0),
+        fact: link.fact.as_str().to_owned(),
+        text: link.text,
+    });
+    let chain: Vec<wire::Link> = chain.collect();
+    call.reply(&(why.unit.to_string(), chain, why.advice))
+}
+
 pub(super) async fn list_units(call: Call) -> Outcome {
     no_arguments(&call)?;
     units_reply(call, Selection::default()).await

@@ -18,6 +18,7 @@ mod state;
 mod status;
 mod triggers;
 mod waiting;
+mod why;
 
 use std::io;
 use std::path::PathBuf;
@@ -93,6 +94,7 @@ async fn dispatch(verb: Verb, place: &Place, terminal: &mut Terminal) -> Outcome
         Verb::ImportEnvironment(args) => ask!(environment::import, args),
         // A signal that is sent twice is another signal.
         Verb::Kill(args) => state::kill(&client().await?, terminal, &args).await,
+        Verb::Why(args) => ask!(why::why, args),
         Verb::Show(args) => ask!(show::show, args),
         Verb::Cat(args) => ask!(show::cat, args),
         Verb::Logs(args) => logs::logs(&mut client().await?, terminal, &args).await,

@@ -45,6 +45,7 @@ impl Manager {
                 .detail(name)
                 .map(|detail| Reply::Unit(Box::new(detail)))
                 .ok_or_else(|| Refusal::NoSuchUnit(name.clone())),
+            Request::Why(name) => Ok(Reply::Why(Box::new(self.engine.why(name)))),
             Request::Usage(name) => Ok(Reply::Usage(self.usage(name))),
             Request::Jobs => Ok(Reply::Jobs(self.engine.jobs())),
             Request::Logs {

@@ -58,6 +58,7 @@ pub(super) fn request(request: &Request) -> String {
         | Request::Sockets
         | Request::Processes(_)
         | Request::Sets
+        | Request::Why(_)
         | Request::Preview
         | Request::Program(_)
         | Request::Drain(_)

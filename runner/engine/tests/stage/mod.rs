@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use engine::action::Role;
 use engine::clock::{Monotonic, Realtime};
-use engine::command::{Command, Verb, Whom};
+use engine::command::{Command, Transient, Verb, Whom};
 use engine::event::{AdoptFailure, ExitStatus, Peer, Sender, SpawnFailure};
 use engine::job::{JobId, JobMode};
 use engine::notify::Message;
@@ -139,6 +139,7 @@ impl Stage {
                 let other = units.filter(|view| view.name.kind() != units::UnitKind::Target);
                 out.extend(other.map(|view| format!("unit {}", view.name)));
             }
+            ["why", unit] => out.extend(self.why(&name(unit))),
             ["plan"] => out.extend(self.plan(Way::Reload)),
             ["plan", "update"] => out.extend(self.plan(Way::Update)),
             ["show-jobs"] => {
@@ -547,6 +548,13 @@ impl Stage {
                     token,
                 }
             }
+            // `run UNIT KEY=VALUE; KEY=VALUE | UNIT …`
+            ["run", ..] => Command::StartTransient {
+                units: transient(line),
+                mode: JobMode::Fail,
+                token: None,
+            },
+            ["await-end", unit] => Command::AwaitEnd { unit: name(unit) },
             ["await", number] => Command::AwaitJob {
                 job: JobId(number.parse().unwrap()),
             },
@@ -606,6 +614,16 @@ impl Stage {
             message,
             batch,
         }
+    }
+
+    /// Why a unit is as it is.
+    fn why(&mut self, unit: &UnitName) -> Vec<String> {
+        let why = self.engine().why(unit);
+        let links = why.chain.iter().map(|link| {
+            let text = link.text.replace('\n', " ");
+            format!("{} {}: {text}", link.unit, link.fact.as_str())
+        });
+        links.chain([format!("next: {}", why.advice)]).collect()
     }
 
     /// What reading the files now would change.
@@ -670,6 +688,24 @@ impl Stage {
         };
         Some(found?.0)
     }
+}
+
+/// The units of a `run` line, parted by ` | `, their settings by `; `.
+fn transient(line: &str) -> Vec<Transient> {
+    let units = line.strip_prefix("run ").unwrap_or(line).split(" | ");
+    units
+        .map(|unit| {
+            let (unit, settings) = unit.split_once(' ').unwrap_or((unit, ""));
+            let settings = settings.split("; ").filter_map(|setting| {
+                let (key, value) = setting.split_once('=')?;
+                Some((key.to_owned(), value.to_owned()))
+            });
+            Transient {
+                name: name(unit),
+                settings: settings.collect(),
+            }
+        })
+        .collect()
 }
 
 fn status_of(word: &str) -> ExitStatus {
