@@ -25,8 +25,8 @@ pub use values::{Properties, Value};
 
 pub use crate::error::Kind;
 pub use crate::wire::{
-    DependencyLine, Diagnostic, FileText, JobLine, Link, LogLine, Moved, ProcessLine, SettingPreview,
-    SocketLine, UnitLine, UnitPreview,
+    DependencyLine, Diagnostic, FileText, JobLine, Link, LogLine, Moved, ProcessLine,
+    SettingPreview, SocketLine, UnitLine, UnitPreview,
 };
 
 use crate::names::{self, BUS_NAME, ROOT, interface};

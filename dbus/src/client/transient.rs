@@ -13,7 +13,7 @@ pub enum Property<'a> {
     Text(&'a str),
     /// Words, each as it stands.
     Words(&'a [String]),
-    /// A program and its arguments, each as it stands but for variables.
+    /// A program and its arguments, each as it stands; of a setting that ends in `Ex`.
     Command(&'a [String]),
     /// A descriptor of ours.
     Descriptor(BorrowedFd<'a>),
@@ -26,7 +26,8 @@ impl<'a> Property<'a> {
             Property::Words(words) => Variant::from(words.to_vec()),
             Property::Command(words) => {
                 let path = words.first().cloned().unwrap_or_default();
-                Variant::from(vec![(path, words.to_vec(), false)])
+                let flags = vec!["no-env-expand".to_owned()];
+                Variant::from(vec![(path, words.to_vec(), flags)])
             }
             Property::Descriptor(fd) => Variant::Fd(Fd::from(*fd)),
         }

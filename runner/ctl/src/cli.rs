@@ -160,7 +160,7 @@ pub enum Verb {
     ///
     /// Returns when the service is started; with --wait or --pipe when it has ended, and then the
     /// exit status is that of the command, or 128 and the number of the signal that ended it. Ctrl-C
-    /// stops the service; a second one leaves it alone. A service that failed stays, to be looked at,
+    /// stops the service, and the exit status is 130; a second one leaves it alone. A service that failed stays, to be looked at,
     /// until `reset-failed`, unless --collect is given. With one of the --on options a timer starts
     /// it. Only root, and who runnerd runs as, may do this.
     Run(RunArgs),
@@ -642,7 +642,7 @@ pub struct RunArgs {
     /// Set a setting of the timer
     #[arg(long = "timer-property", value_name = "KEY=VALUE")]
     pub timer_properties: Vec<String>,
-    /// The command
+    /// The command, each word as it stands: runnerd replaces no variables in it
     #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]
     pub command: Vec<String>,
 }

@@ -96,32 +96,32 @@ impl Definitions {
             .or_else(|| self.set.resolve(name))
     }
 
+    /// What a unit has to do with others, those whose definition is kept beside the set included.
+    pub(crate) fn dependencies(
+        &self,
+        name: &UnitName,
+    ) -> impl Iterator<Item = (Dependency, &UnitName)> {
+        let kept = self.kept_links.get(name).map_or(&[][..], Vec::as_slice);
+        let kept = kept.iter().map(|(word, other)| (*word, other));
+        self.set.dependencies(name).chain(kept)
+    }
+
     /// Whether another unit wants something of this one.
     pub(crate) fn is_referred_to(&self, name: &UnitName) -> bool {
-        let kept = self
-            .kept_links
-            .get(name)
-            .into_iter()
-            .flatten()
-            .map(|(word, _)| *word);
-        self.set
-            .dependencies(name)
-            .map(|(word, _)| word)
-            .chain(kept)
-            .any(|word| {
-                matches!(
-                    word,
-                    Dependency::RequiredBy
-                        | Dependency::RequisiteOf
-                        | Dependency::WantedBy
-                        | Dependency::UpheldBy
-                        | Dependency::BoundBy
-                        | Dependency::ConsistsOf
-                        | Dependency::OnSuccessOf
-                        | Dependency::OnFailureOf
-                        | Dependency::TriggeredBy
-                )
-            })
+        self.dependencies(name).map(|(word, _)| word).any(|word| {
+            matches!(
+                word,
+                Dependency::RequiredBy
+                    | Dependency::RequisiteOf
+                    | Dependency::WantedBy
+                    | Dependency::UpheldBy
+                    | Dependency::BoundBy
+                    | Dependency::ConsistsOf
+                    | Dependency::OnSuccessOf
+                    | Dependency::OnFailureOf
+                    | Dependency::TriggeredBy
+            )
+        })
     }
 
     /// The units that name this one in a dependency of their own, whichever word it is.

@@ -291,6 +291,14 @@ impl Engine {
         self.definitions.kept().values()
     }
 
+    /// What a unit has to do with others, inverses and implied dependencies included.
+    pub fn dependencies(
+        &self,
+        name: &UnitName,
+    ) -> impl Iterator<Item = (units::Dependency, &UnitName)> {
+        self.definitions.dependencies(name)
+    }
+
     /// One unit, by any of its names. A valid name that is not loaded gives a view with no definition.
     #[must_use]
     pub fn unit(&self, name: &UnitName) -> Option<UnitView> {

@@ -311,7 +311,10 @@ impl Engine {
         if is_down && !has_job {
             self.tell_of_end(unit);
             self.forget_starts(unit);
-            self.forget_failure(unit);
+            if self.forget_failure(unit) {
+                // Once that is done it is looked at again.
+                return;
+            }
             self.end_connection(unit);
             self.let_definition_go(unit);
         }
@@ -345,7 +348,7 @@ impl Engine {
     }
 
     /// `collect-mode = "inactive-or-failed"`: as if nobody had ever looked at it.
-    fn forget_failure(&mut self, unit: &UnitName) {
+    fn forget_failure(&mut self, unit: &UnitName) -> bool {
         let forgets = self.state.active(unit) == ActiveState::Failed
             && !self.definitions.is_referred_to(unit)
             && self
@@ -356,6 +359,7 @@ impl Engine {
             // It is there, so nothing is refused.
             let _ = self.reset_failed(Some(unit.clone()));
         }
+        forgets
     }
 
     /// Tells the sockets of a service how it is.

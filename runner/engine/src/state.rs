@@ -303,6 +303,9 @@ pub(crate) struct EndedJob {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct EndedRun {
     pub(crate) at: Monotonic,
+    /// Which run it was.
+    #[serde(default)]
+    pub(crate) invocation: Invocation,
     pub(crate) end: RunEnd,
 }
 
@@ -434,12 +437,14 @@ impl State {
         &self.runs
     }
 
-    pub(crate) fn keep_run(&mut self, unit: &UnitName, end: RunEnd, at: Monotonic) {
-        if self.runs.get(unit).is_some_and(|run| run.end == end) {
+    /// Keeps how a run ended, if that is not known yet: a failure that is forgotten was one.
+    pub(crate) fn keep_run(&mut self, unit: &UnitName, run: EndedRun) {
+        let held = self.runs.get(unit);
+        if held.is_some_and(|held| held.invocation == run.invocation) {
             return;
         }
         self.changed.insert(Key::Run(unit.clone()));
-        self.runs.insert(unit.clone(), EndedRun { at, end });
+        self.runs.insert(unit.clone(), run);
     }
 
     /// Forgets results that are older than `before`.

@@ -16,7 +16,7 @@ use crate::command::{Answer, Refusal, Transient};
 use crate::event::ExitStatus;
 use crate::job::{JobId, JobKind, JobMode};
 use crate::machine::Closing;
-use crate::state::UnitState;
+use crate::state::{EndedRun, UnitState};
 use crate::ticket::RequestId;
 use crate::view::systemd::{ActiveState, UnitResult};
 
@@ -159,7 +159,12 @@ impl Engine {
             return;
         };
         if self.is_transient(unit) {
-            self.state.keep_run(unit, end.clone(), self.now.monotonic);
+            let run = EndedRun {
+                at: self.now.monotonic,
+                invocation: self.view(unit).invocation,
+                end: end.clone(),
+            };
+            self.state.keep_run(unit, run);
         }
         for request in self.end_waiters.remove(unit).unwrap_or_default() {
             let answer = Ok(Answer::UnitEnded(Box::new(end.clone())));

@@ -98,8 +98,10 @@ struct Facts<'a> {
     unit: &'a UnitName,
     links: Vec<Link>,
     advice: Option<(Worth, String)>,
-    /// The unit to go on with.
-    next: Option<UnitName>,
+    /// The unit that is to blame for what is wrong.
+    to_blame: Option<UnitName>,
+    /// The unit that wanted it so.
+    wanted_by: Option<UnitName>,
 }
 
 impl Facts<'_> {
@@ -118,8 +120,8 @@ impl Facts<'_> {
         }
     }
 
-    fn go_on_with(&mut self, unit: &UnitName) {
-        self.next.get_or_insert_with(|| unit.clone());
+    fn blame(&mut self, unit: &UnitName) {
+        self.to_blame.get_or_insert_with(|| unit.clone());
     }
 }
 
@@ -132,26 +134,34 @@ impl Engine {
         let mut advice: Option<(Worth, String)> = None;
         let mut seen = BTreeSet::new();
         let mut next = Some(unit.clone());
+        // Whoever merely wanted a unit to be as it is tells that, and no more: what is wrong with them
+        // is another matter.
+        let mut in_full = true;
         while let Some(link) = next.take()
             && seen.len() < MOST_UNITS
             && seen.insert(link.clone())
         {
             let facts = self.facts_of(&link);
-            chain.extend(facts.links);
-            let up = link == unit && is_up(self.state.active(&unit));
+            let tells = |link: &Link| in_full || matches!(link.fact, Fact::Asked | Fact::State);
+            chain.extend(facts.links.into_iter().filter(tells));
             let better = |(worth, _): &(Worth, String)| {
-                advice.as_ref().is_none_or(|(held, _)| held <= worth)
+                let held = advice.as_ref().map(|(held, _)| *held);
+                in_full && held.is_none_or(|held| held <= *worth)
             };
             if let Some(found) = facts.advice.filter(better) {
                 advice = Some(found);
             }
-            if up {
-                // Whatever became of those who wanted it: it is there.
+            if link == unit && is_up(self.state.active(&unit)) {
                 advice = Some((Worth::Remedy, "nothing: it is up".to_owned()));
-                chain.extend(self.chain_of_those(facts.next, &mut seen));
-                break;
+                in_full = false;
             }
-            next = facts.next;
+            next = match facts.to_blame.filter(|_| in_full) {
+                Some(other) => Some(other),
+                None => {
+                    in_full = false;
+                    facts.wanted_by
+                }
+            };
         }
         Why {
             unit,
@@ -160,32 +170,14 @@ impl Engine {
         }
     }
 
-    /// Who wanted it, and who wanted them: of each no more than that.
-    fn chain_of_those(
-        &self,
-        mut next: Option<UnitName>,
-        seen: &mut BTreeSet<UnitName>,
-    ) -> Vec<Link> {
-        let mut chain = Vec::new();
-        while let Some(link) = next.take()
-            && seen.len() < MOST_UNITS
-            && seen.insert(link.clone())
-        {
-            let facts = self.facts_of(&link);
-            let asked = facts.links.into_iter();
-            chain.extend(asked.filter(|link| matches!(link.fact, Fact::Asked | Fact::State)));
-            next = facts.next;
-        }
-        chain
-    }
-
     fn facts_of<'a>(&self, unit: &'a UnitName) -> Facts<'a> {
         let view = self.view(unit);
         let mut facts = Facts {
             unit,
             links: Vec::new(),
             advice: None,
-            next: None,
+            to_blame: None,
+            wanted_by: None,
         };
         let usable = about_definition(&mut facts, &view);
         let state = self.state.unit(unit);
@@ -193,7 +185,11 @@ impl Engine {
             return facts;
         }
         let (active, sub) = (view.active.as_str(), view.sub.as_str());
-        facts.add(Fact::State, view.state_change, format!("it is {active} ({sub})"));
+        facts.add(
+            Fact::State,
+            view.state_change,
+            format!("it is {active} ({sub})"),
+        );
         if let Some(state) = state {
             self.about_job(&mut facts, &view);
             self.about_failure(&mut facts, &view, state);
@@ -220,11 +216,14 @@ impl Engine {
             for other in &job.waits_for {
                 facts.add(Fact::Waits, None, waits_for(other));
             }
-            facts.go_on_with(other);
+            facts.blame(other);
             facts.advise(Worth::Look, format!("`runnerctl why {other}`"));
             return;
         }
-        let probing = view.service.as_ref().and_then(|service| service.probing.as_ref());
+        let probing = view
+            .service
+            .as_ref()
+            .and_then(|service| service.probing.as_ref());
         let text = match probing {
             Some(probe) => format!("its {kind} is under way: {probe}"),
             None => format!("its {kind} is under way"),
@@ -254,9 +253,8 @@ impl Engine {
         let unit = facts.unit;
         if state.start_limit_hit {
             let definition = view.definition.as_deref();
-            let limit = definition.map(|unit| {
-                (unit.start_limit_burst(), unit.start_limit_interval_sec())
-            });
+            let limit =
+                definition.map(|unit| (unit.start_limit_burst(), unit.start_limit_interval_sec()));
             let text = match limit {
                 Some((burst, interval)) => format!(
                     "it was started {burst} times within {interval}: not again before that is over"
@@ -285,7 +283,11 @@ impl Engine {
             "" => format!("it failed: {}", view.result.as_str()),
             sentence => format!("it failed ({}): {sentence}", view.result.as_str()),
         };
-        facts.add(Fact::Failure, exit.map(|(at, _)| at).or(view.inactive_enter), text);
+        facts.add(
+            Fact::Failure,
+            exit.map(|(at, _)| at).or(view.inactive_enter),
+            text,
+        );
         let start = format!("then `runnerctl restart {unit}`");
         let look = match (view.result, exit.map(|(_, status)| status)) {
             (UnitResult::StartLimitHit | UnitResult::UnitStartLimitHit, _) => return,
@@ -310,8 +312,7 @@ impl Engine {
         }
         let unit = facts.unit;
         let links = |wanted: &[Dependency]| -> Vec<String> {
-            let set = self.definitions.set();
-            let found = set.dependencies(unit);
+            let found = self.definitions.dependencies(unit);
             found
                 .filter(|(word, _)| wanted.contains(word))
                 .map(|(_, other)| other.to_string())
@@ -327,9 +328,15 @@ impl Engine {
         let definition = view.definition.as_deref();
         let manual = definition.is_some_and(|unit| !unit.autostart());
         let text = if !triggers.is_empty() {
-            format!("nothing has asked for it: {} starts it", triggers.join(", "))
+            format!(
+                "nothing has asked for it: {} starts it",
+                triggers.join(", ")
+            )
         } else if !wanted.is_empty() {
-            format!("nothing has asked for it: it is wanted by {}", wanted.join(", "))
+            format!(
+                "nothing has asked for it: it is wanted by {}",
+                wanted.join(", ")
+            )
         } else if manual {
             "nothing has asked for it: `autostart = false`, and no unit wants it".to_owned()
         } else {
@@ -346,7 +353,10 @@ fn about_definition(facts: &mut Facts<'_>, view: &UnitView) -> bool {
     let again = format!("`runnerctl daemon-reload && runnerctl start {unit}`");
     let Some(definition) = &view.definition else {
         facts.add(Fact::Definition, None, "no unit file defines it");
-        facts.advise(Worth::Remedy, format!("write a unit file for it, then {again}"));
+        facts.advise(
+            Worth::Remedy,
+            format!("write a unit file for it, then {again}"),
+        );
         return false;
     };
     if view.stale {
@@ -355,13 +365,20 @@ fn about_definition(facts: &mut Facts<'_>, view: &UnitView) -> bool {
         facts.advise(Worth::Little, "`runnerctl plan`".to_owned());
     }
     if view.transient {
-        facts.add(Fact::Definition, None, "a client defined it: it is in no file");
+        facts.add(
+            Fact::Definition,
+            None,
+            "a client defined it: it is in no file",
+        );
     }
     match definition.load_state() {
         LoadState::Loaded => return true,
         LoadState::NotFound => {
             facts.add(Fact::Definition, None, "no unit file defines it");
-            facts.advise(Worth::Remedy, format!("write a unit file for it, then {again}"));
+            facts.advise(
+                Worth::Remedy,
+                format!("write a unit file for it, then {again}"),
+            );
         }
         LoadState::Masked => {
             let path = definition.origin().fragment.as_deref().unwrap_or_default();
@@ -426,15 +443,19 @@ fn about_asked(facts: &mut Facts<'_>, asked: &Asked, active: ActiveState) {
         Cause::Boot => format!("its {kind} was part of the boot"),
         Cause::Shutdown => format!("its {kind} was part of the shutdown"),
         Cause::PulledIn(by) => format!("its {kind} came with a job of {by}"),
-        Cause::Conflict(by) => format!("its {kind} came with the start of {by}, which it conflicts with"),
+        Cause::Conflict(by) => {
+            format!("its {kind} came with the start of {by}, which it conflicts with")
+        }
         Cause::Trigger(by) => format!("its {kind} was triggered by {by}"),
         Cause::Connection(socket) => format!("its {kind} is for a connection at {socket}"),
         Cause::OnFailure(by) => format!("its {kind} was wanted since {by} had failed"),
         Cause::OnSuccess(by) => format!("its {kind} was wanted since {by} had come to its end"),
-        Cause::Bound(by) => format!("its {kind} followed from {by} being down, which it is bound to"),
+        Cause::Bound(by) => {
+            format!("its {kind} followed from {by} being down, which it is bound to")
+        }
         Cause::Upheld(by) => format!("its {kind} was wanted since {by} upholds it"),
         Cause::Unneeded => format!("its {kind} was wanted since nothing needed it any more"),
-        Cause::Policy => format!("its {kind} was that of its own restart policy"),
+        Cause::Policy => format!("its {kind} is by its own restart policy"),
         Cause::Group(group) => format!("its {kind} came with its group {group}"),
     };
     if let Some((_, result)) = asked.ended {
@@ -447,9 +468,10 @@ fn about_asked(facts: &mut Facts<'_>, asked: &Asked, active: ActiveState) {
     }
     facts.add(Fact::Asked, Some(asked.at), text);
     if let Some(other) = &asked.blame {
-        facts.go_on_with(other);
+        facts.blame(other);
     }
     match &asked.cause {
+        Cause::Bound(by) if is_down(active) => facts.blame(by),
         Cause::PulledIn(by)
         | Cause::Conflict(by)
         | Cause::Trigger(by)
@@ -457,7 +479,7 @@ fn about_asked(facts: &mut Facts<'_>, asked: &Asked, active: ActiveState) {
         | Cause::OnFailure(by)
         | Cause::OnSuccess(by)
         | Cause::Bound(by)
-        | Cause::Upheld(by) => facts.go_on_with(by),
+        | Cause::Upheld(by) => facts.wanted_by = Some(by.clone()),
         Cause::Client(_)
         | Cause::Boot
         | Cause::Shutdown

@@ -22,6 +22,9 @@ use crate::terminal::Terminal;
 /// What a shell gives to a command that a signal ended, beside the signal's number.
 const SIGNALLED: i32 = 128;
 
+/// The same where that signal is SIGINT.
+const INTERRUPTED: u8 = 130;
+
 /// `run`
 pub(super) async fn run(client: &mut Client, terminal: &mut Terminal, args: &RunArgs) -> Outcome {
     let service = service_name(args)?;
@@ -187,7 +190,8 @@ fn service_properties(args: &RunArgs) -> Result<Vec<(String, Said)>, Failure> {
     if let Some(program) = command.first_mut() {
         *program = find_program(program)?;
     }
-    said.push(("ExecStart".to_owned(), Said::Command(command)));
+    // Who means a variable of the unit's environment lets a shell replace it.
+    said.push(("ExecStartEx".to_owned(), Said::Command(command)));
     Ok(said)
 }
 
@@ -263,7 +267,7 @@ async fn wait(client: &mut Client, terminal: &mut Terminal, unit: &str, piped: b
                 pressed?;
                 if stopping {
                     terminal.remark(&format!("{unit} is still being stopped"));
-                    return Err(Failure::Told(Exit::OfProgram(130)));
+                    return Err(Failure::Told(Exit::OfProgram(INTERRUPTED)));
                 }
                 stopping = true;
                 match client.enqueue(unit, "stop", "replace", "").await {
@@ -284,7 +288,12 @@ async fn wait(client: &mut Client, terminal: &mut Terminal, unit: &str, piped: b
             Err(error) => return Err(error.into()),
         }
     };
-    ended(client, terminal, unit, &end, piped).await
+    let exit = ended(client, terminal, unit, &end, piped).await;
+    if stopping {
+        // What a shell says of a command that ctrl-C ended.
+        return Ok(Exit::OfProgram(INTERRUPTED));
+    }
+    exit
 }
 
 async fn ended(

@@ -80,7 +80,9 @@ fn print(
     if let Some(ending) = ending {
         terminal.line("")?;
         let when = properties.number("ExecMainExitTimestamp");
-        let when = when.filter(|at| *at > 0).map(|at| format!(", {}", time::moment(at)));
+        let when = when
+            .filter(|at| *at > 0)
+            .map(|at| format!(", {}", time::moment(at)));
         let when = when.unwrap_or_default();
         terminal.line(&format!("last process: {ending}{when}"))?;
     }

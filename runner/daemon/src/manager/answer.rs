@@ -97,7 +97,6 @@ impl Manager {
 
     fn dependencies(&self, name: &UnitName) -> Vec<(Dependency, UnitName)> {
         self.engine
-            .definitions()
             .dependencies(name)
             .map(|(dependency, other)| (dependency, other.clone()))
             .collect()

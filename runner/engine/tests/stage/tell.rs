@@ -360,7 +360,12 @@ fn answer_word(answer: &engine::Answer) -> String {
         engine::Answer::Job(job) => format!("job {}", job.0),
         engine::Answer::Ended(result) => format!("ended {}", result.as_str()),
         engine::Answer::UnitEnded(end) => {
-            format!("unit ended: {} {:?} {}", end.result.as_str(), end.exit, end.failure)
+            format!(
+                "unit ended: {} {:?} {}",
+                end.result.as_str(),
+                end.exit,
+                end.failure
+            )
         }
         engine::Answer::Staged { groups, .. } => format!(
             "staged: added {:?}, changed {:?}, removed {:?}",
