@@ -89,7 +89,7 @@ fn what_a_person_meets() {
             "up",
             0,
             &[
-                "came with a job of multi-user.target",
+                "came with a job of default.target",
                 "part of the boot",
                 "next: nothing: it is up",
             ][..],

@@ -82,8 +82,11 @@ fn unknown(kind: UnitKind, key: &str, place: &Place) -> Diagnostic {
     let message = format!("`{key}` is no setting of a {kind}");
     let problem = Diagnostic::error(place.clone(), message);
     let rows = || settings::all().filter(|row| row.is_in_table_of(kind));
-    let near = nearest(key, rows().map(|row| row.key))
-        .or_else(|| nearest(key, rows().filter_map(|row| row.systemd)));
+    // Whoever writes systemd's names means one of those.
+    let near = match key.starts_with(|first: char| first.is_ascii_uppercase()) {
+        true => nearest(key, rows().filter_map(|row| row.systemd)),
+        false => nearest(key, rows().map(|row| row.key)),
+    };
     if let Some(near) = near {
         return problem.with_hint(format!("did you mean `{near}`?"));
     }

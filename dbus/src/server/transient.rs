@@ -108,10 +108,13 @@ fn assignments(name: &str, value: &Variant<'_>) -> Result<Vec<(String, String)>,
     })
 }
 
+/// Reads the fields of one structure of a property, whose name comes first, into an assignment.
+type ReadFields = fn(&str, &[Variant<'_>]) -> Option<(String, String)>;
+
 /// Settings whose properties are lists of structures: `None` for any other, an inner `None` where
 /// the type is another one.
 fn structured(key: &str, value: &Variant<'_>) -> Option<Option<Vec<(String, String)>>> {
-    let read: fn(&str, &[Variant<'_>]) -> Option<(String, String)> = match key {
+    let read: ReadFields = match key {
         _ if key.starts_with("Exec") && key.ends_with("Ex") => |key, fields| match fields {
             [Variant::Str(path), argv, flags] => {
                 let flags: Vec<String> = texts(flags)?;

@@ -163,7 +163,7 @@ pub enum Verb {
     /// stops the service, and the exit status is 130; a second one leaves it alone. A service that failed stays, to be looked at,
     /// until `reset-failed`, unless --collect is given. With one of the --on options a timer starts
     /// it. Only root, and who runnerd runs as, may do this.
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Show what daemon-reload would change, before it does
     ///
     /// Unit by unit: the settings that differ, from what and to what, and whether what runs follows

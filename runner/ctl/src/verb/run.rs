@@ -237,6 +237,11 @@ async fn start(
                 next_manager(client, cause).await?;
             }
             Err(error) if lost && error.kind() == Some(Kind::UnitExists) => return Ok(None),
+            // There is no file to correct.
+            Err(error) if error.kind() == Some(Kind::BadUnitSetting) => {
+                let text = format!("cannot start {unit}: {error}");
+                return Err(Failure::new(Exit::NotLoaded, text));
+            }
             Err(error) => return Err(refusal(unit, "start", &error)),
         }
     }
