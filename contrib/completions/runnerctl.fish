@@ -46,6 +46,7 @@ complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "try-reload-or-r
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "isolate" -d 'Start a unit, and stop everything that it does not need'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "cancel" -d 'Take queued and running jobs back, or all of them'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "kill" -d 'Send a signal to the processes of units'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "why" -d 'Say why a unit is as it is, and what to do next'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "show" -d 'Print properties of units, or of the manager'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "cat" -d 'Print the files that define units, with their drop-ins'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "logs" -d 'Print what units wrote'
@@ -56,6 +57,7 @@ complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "reset-failed" -
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "check" -d 'Check unit files without running anything'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "import" -d 'Turn a supervisord.conf, or unit files of systemd, into unit files that do the same'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "export" -d 'Write units as unit files of another system'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "run" -d 'Run a command as a unit of its own, which is gone when it has ended'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "plan" -d 'Show what daemon-reload would change, before it does'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "daemon-reload" -d 'Read all unit files again'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "show-environment" -d 'Print the variables every program\'s environment starts from'
@@ -225,6 +227,11 @@ complete -c runnerctl -n "__fish_runnerctl_using_subcommand kill" -l runtime-dir
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand kill" -l json -d 'Print one JSON value on standard output instead of text'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand kill" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand kill" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand why" -s n -l lines -d 'How many log lines to show' -r
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand why" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand why" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand why" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand why" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand show" -s p -l property -d 'Only these properties' -r
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand show" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand show" -l value -d 'Print the values without the names'
@@ -278,6 +285,28 @@ complete -c runnerctl -n "__fish_runnerctl_using_subcommand export" -l force -d 
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand export" -l json -d 'Print one JSON value on standard output instead of text'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand export" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand run" -s u -l unit -d 'The name of the unit, instead of one made up' -r
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand run" -l description -d 'What the unit is, instead of its command line' -r
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand run" -s p -l property -d 'Set a setting of the service, by systemd\'s name or ours, such as `MemoryMax=64M`' -r
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand run" -s E -l setenv -d 'Set a variable; without `=VALUE`, to what it is here' -r
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand run" -l uid -d 'Run as this user' -r
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand run" -l gid -d 'Run as this group' -r
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand run" -l working-directory -d 'Run in this directory' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand run" -l on-calendar -d 'Start it at these moments (systemd.time(7))' -r
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand run" -l on-active -d 'Start it so long from now' -r
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand run" -l on-boot -d 'Start it so long after the machine was booted' -r
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand run" -l on-startup -d 'Start it so long after runnerd was started' -r
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand run" -l on-unit-active -d 'Start it so long after it was last started' -r
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand run" -l on-unit-inactive -d 'Start it so long after it last ended' -r
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand run" -l timer-property -d 'Set a setting of the timer' -r
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand run" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand run" -l wait -d 'Wait until the service has ended, and end as it did'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand run" -s P -l pipe -d 'Give it our standard input, output and error, and wait as with --wait'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand run" -l no-block -d 'Do not even wait until it is started'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand run" -s G -l collect -d 'Forget the unit when it has ended, also if it failed'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand run" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand run" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand plan" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand plan" -l json -d 'Print one JSON value on standard output instead of text'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand plan" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
