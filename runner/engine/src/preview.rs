@@ -1,6 +1,5 @@
 //! What a reading of the unit files would change, before anything is changed: unit by unit, with
-//! what becomes of it. Pure, and by the same rules as [`reload`](crate::reload) and
-//! [`groups`](crate::groups) themselves.
+//! what becomes of it. Pure, and by the same rules as reloads and groups themselves.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
