@@ -83,10 +83,13 @@ fn unknown(kind: UnitKind, key: &str, place: &Place) -> Diagnostic {
     let problem = Diagnostic::error(place.clone(), message);
     let rows = || settings::all().filter(|row| row.is_in_table_of(kind));
     // Whoever writes systemd's names means one of those.
-    let near = match key.starts_with(|first: char| first.is_ascii_uppercase()) {
-        true => nearest(key, rows().filter_map(|row| row.systemd)),
-        false => nearest(key, rows().map(|row| row.key)),
+    let names: Vec<&str> = match key.starts_with(|first: char| first.is_ascii_uppercase()) {
+        true => rows().filter_map(|row| row.systemd).collect(),
+        false => rows().map(|row| row.key).collect(),
     };
+    let lower: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
+    let near = nearest(&key.to_ascii_lowercase(), lower.iter().map(String::as_str));
+    let near = near.and_then(|near| names.iter().find(|name| name.eq_ignore_ascii_case(near)));
     if let Some(near) = near {
         return problem.with_hint(format!("did you mean `{near}`?"));
     }
