@@ -55,12 +55,26 @@ impl Machine {
     /// until the default target is reached. Needs root.
     #[track_caller]
     pub fn boot(init: Init, units: &Path) -> Machine {
+        Machine::boot_with(init, units, None, &[])
+    }
+
+    /// The same with files in `layer` that hide those of this machine, and with more options for
+    /// runnerd.
+    #[track_caller]
+    pub fn boot_with(
+        init: Init,
+        units: &Path,
+        layer: Option<&Path>,
+        options: &[&str],
+    ) -> Machine {
         needs_root();
         let runnerd = program("runnerd");
         let binaries = runnerd.parent().expect("a program is in a directory");
         let mut outer = Command::new("bash")
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/src/machine/boot.sh"))
             .args([init.name().as_ref(), units, binaries])
+            .arg(layer.unwrap_or(Path::new("")))
+            .args(options)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -309,6 +309,12 @@ impl Findings<'_> {
             let message = "a `oneshot` ends with its commands, which exit-type = \"cgroup\" denies";
             self.error(SettingId::ExitType, message);
         }
+        if kind == ServiceType::Dbus && unit.bus_name().is_none() {
+            let message = "a `dbus` service has started when its name on the bus has an owner, and there is no `bus-name`";
+            self.error(SettingId::Type, message).hint =
+                Some("set bus-name = \"org.example.Service\", or another `type`".into());
+        }
+        let unit = self.definition;
         if unit.is_set(SettingId::RuntimeMaxSec) && kind == ServiceType::Oneshot {
             self.warn(
                 SettingId::RuntimeMaxSec,

@@ -487,6 +487,14 @@ impl Definition {
             ties.push((Dependency::Wants, socket.clone()));
             ties.push((Dependency::After, socket.clone()));
         }
+        if self.kind() == UnitKind::Service
+            && self.service_type() == ServiceType::Dbus
+            && let Ok(socket) = UnitName::build("dbus", None, UnitKind::Socket)
+        {
+            // Wanted, not required as by systemd: the bus may be another unit's, or nobody's here.
+            ties.push((Dependency::Wants, socket.clone()));
+            ties.push((Dependency::After, socket));
+        }
         if !self.accept()
             && let Some(triggered) = self.triggered_unit()
         {

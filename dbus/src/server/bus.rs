@@ -31,7 +31,7 @@ use crate::names::{BUS_NAME, ROOT, interface};
 const BUS_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// Pauses between two attempts to reach the bus: the first one and the longest.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(60));
+pub(super) const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(60));
 
 /// Which bus.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +59,7 @@ pub async fn own_name(handle: Handle, bus: Bus, mut tell: impl FnMut(News)) {
     let mut pause = PAUSES.0;
     let mut last = None;
     loop {
-        let lost = match attempt(&bus).await {
+        let lost = match take_name(&bus).await {
             Ok((connection, messages)) => {
                 pause = PAUSES.0;
                 last = None;
@@ -80,20 +80,29 @@ pub async fn own_name(handle: Handle, bus: Bus, mut tell: impl FnMut(News)) {
     }
 }
 
-async fn attempt(bus: &Bus) -> zbus::Result<(Connection, MessageStream)> {
+async fn take_name(bus: &Bus) -> zbus::Result<(Connection, MessageStream)> {
+    // The stream comes first: calls arrive from the moment the name is ours.
+    let (connection, messages) = connect(bus).await?;
+    match tokio::time::timeout(BUS_TIMEOUT, connection.request_name(BUS_NAME)).await {
+        Ok(taken) => taken?,
+        Err(_) => return Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+    };
+    Ok((connection, messages))
+}
+
+/// Connects, and is greeted.
+pub(super) async fn connect(bus: &Bus) -> zbus::Result<(Connection, MessageStream)> {
     let connecting = async {
         let builder = match bus {
             Bus::System => zbus::connection::Builder::system(),
             Bus::Session => zbus::connection::Builder::session(),
             Bus::Address(address) => zbus::connection::Builder::address(address.as_str()),
         };
-        // The stream comes first: calls arrive from the moment the name is ours.
         let messages = builder
             .method_timeout(BUS_TIMEOUT)
             .build_message_stream()
             .await?;
         let connection = Connection::from(&messages);
-        connection.request_name(BUS_NAME).await?;
         Ok((connection, messages))
     };
     match tokio::time::timeout(BUS_TIMEOUT, connecting).await {
@@ -301,7 +310,12 @@ async fn identify(connection: &Connection, name: &str) -> Result<Caller, Failure
     })
 }
 
-async fn bus_call(connection: &Connection, method: &str, argument: &str) -> zbus::Result<Message> {
+/// Asks the bus itself.
+pub(super) async fn bus_call(
+    connection: &Connection,
+    method: &str,
+    argument: &str,
+) -> zbus::Result<Message> {
     connection
         .call_method(
             Some("org.freedesktop.DBus"),

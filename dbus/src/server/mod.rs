@@ -17,6 +17,7 @@ pub mod introspection;
 mod limits;
 mod log_pipe;
 pub mod methods;
+pub mod name_watch;
 mod objects;
 mod peer;
 pub mod properties;

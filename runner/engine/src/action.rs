@@ -67,6 +67,23 @@ pub enum Action {
         /// Of the `Probe`.
         ticket: Ticket,
     },
+    /// Say who owns a name on the message bus, and every change of that, until `UnwatchName`.
+    /// Repeatable. Answered by `NameOwner` or `NameUnknown`.
+    WatchName {
+        /// For the answers.
+        ticket: Ticket,
+        /// The service.
+        unit: UnitName,
+        /// The well-known name.
+        name: String,
+        /// Also say which process the owner is.
+        with_pid: bool,
+    },
+    /// Nobody wants to know any more. Repeatable.
+    UnwatchName {
+        /// Of the `WatchName`.
+        ticket: Ticket,
+    },
     /// A run has ended: remove its credentials and its pid file, and its runtime directories too if
     /// `runtime`.
     /// Repeatable. Whatever is started for the unit afterwards waits until it is done.

@@ -48,6 +48,21 @@ impl Engine {
             Event::Probed { ticket, outcome } => {
                 self.answer(ticket, true, ServiceEvent::Probed { ticket, outcome });
             }
+            Event::NameOwner {
+                ticket,
+                owner,
+                first,
+            } => {
+                let event = ServiceEvent::NameOwner {
+                    ticket,
+                    owner,
+                    first,
+                };
+                self.answer(ticket, false, event);
+            }
+            Event::NameUnknown { ticket, message } => {
+                self.answer(ticket, false, ServiceEvent::NameUnknown { ticket, message });
+            }
             Event::OutOfMemory { unit } => self.service_step(&unit, ServiceEvent::OutOfMemory),
             Event::Lost { ticket } => self.answer(ticket, true, ServiceEvent::Lost(ticket)),
             Event::Listening { ticket } => {
@@ -295,13 +310,16 @@ impl Engine {
                 | Action::Signal { ticket, .. }
                 | Action::WatchEmpty { ticket, .. }
                 | Action::Probe { ticket, .. }
+                | Action::WatchName { ticket, .. }
                 | Action::Listen { ticket, .. }
                 | Action::ReadStamp { ticket, .. }
                 | Action::WatchPaths { ticket, .. }
                 | Action::SetTimer { ticket, .. } => {
                     self.routes.insert(*ticket, unit.clone());
                 }
-                Action::CancelTimer { ticket } | Action::EndProbe { ticket } => {
+                Action::CancelTimer { ticket }
+                | Action::EndProbe { ticket }
+                | Action::UnwatchName { ticket } => {
                     self.routes.remove(ticket);
                 }
                 Action::WriteStamp { .. }

@@ -74,6 +74,23 @@ pub enum Event {
         /// Ready, or why not in a few words: `connection refused`.
         outcome: Result<(), String>,
     },
+    /// Who owns the name of `WatchName{ticket}`: told when a connection to the bus was made, and at
+    /// each change from then on.
+    NameOwner {
+        /// Of the `WatchName`.
+        ticket: Ticket,
+        /// The owner; `None` for nobody.
+        owner: Option<NameOwner>,
+        /// It is no change, but what is so on a connection that is new.
+        first: bool,
+    },
+    /// The bus of `WatchName{ticket}` is not there. It is tried again until `UnwatchName`.
+    NameUnknown {
+        /// Of the `WatchName`.
+        ticket: Ticket,
+        /// What is in the way.
+        message: String,
+    },
     /// The kernel killed a process of the unit because its memory limit was reached.
     OutOfMemory {
         /// The unit.
@@ -200,6 +217,15 @@ pub enum Event {
         /// Of the action.
         ticket: Ticket,
     },
+}
+
+/// Who owns a name on a message bus.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NameOwner {
+    /// The connection: `:1.42`.
+    pub connection: String,
+    /// Its process, as far as it was asked for and the bus says.
+    pub pid: Option<u32>,
 }
 
 /// Why a `Spawn` ran no program.

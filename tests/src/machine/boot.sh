@@ -2,9 +2,10 @@
 # Boots an init as process 1 of namespaces of its own, over a throw-away overlay of this machine's
 # files: nothing outside changes. What a Machine runs; see ../machine.rs.
 #
-# usage: boot.sh systemd|runnerd UNITS BINARIES
+# usage: boot.sh systemd|runnerd UNITS BINARIES LAYER [WORD ...]
 #
-# UNITS is copied to /etc/systemd/system, the programs of BINARIES are in /run/bin. Prints one
+# UNITS is copied to /etc/systemd/system, the programs of BINARIES are in /run/bin, the files of
+# LAYER, if there is one, hide those of this machine. The words are options for runnerd. Prints one
 # line, the pid of the init as seen from out here, and lives until its standard input ends.
 set -euo pipefail
 
@@ -39,12 +40,14 @@ if [[ $1 != --inside ]]; then
     exit
 fi
 
-state=$2 init=$3 units=$4 binaries=$5
+state=$2 init=$3 units=$4 binaries=$5 above=$6
+options=("${@:7}")
 mount --make-rprivate /
 layer=$state/layer
 mkdir "$layer"
 mount -t tmpfs tmpfs "$layer"
 mkdir "$layer"/{upper,work,root}
+[[ -z $above ]] || cp -a "$above"/. "$layer/upper/"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$layer/upper,workdir=$layer/work" "$layer/root"
 root=$layer/root
 mount -t proc proc "$root/proc"
@@ -99,7 +102,7 @@ rmdir /.old 2>/dev/null || true
 hostname machine
 case $init in
 systemd) words=(/lib/systemd/systemd --system --log-target=console --log-level=info --show-status=no) ;;
-runnerd) words=(/run/bin/runnerd --log-target=console --bus=none /etc/systemd/system) ;;
+runnerd) words=(/run/bin/runnerd --log-target=console --bus=none "${options[@]}" /etc/systemd/system) ;;
 esac
 exec env -i container=machine PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     "${words[@]}" </dev/null >&3 2>&3 3>&-

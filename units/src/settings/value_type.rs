@@ -467,6 +467,14 @@ value_types! {
         },
         lend: { Value::Nothing => None, Value::Text(path) => Some(&**path) },
     }
+    BusName -> Option<&'a str> {
+        name: "name on a message bus",
+        grammar: "a well-known name such as `org.example.Service`",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: Text, list: false,
+        read: |items, expand| scalar(items, expand, parse_bus_name),
+        lend: { Value::Nothing => None, Value::Text(name) => Some(&**name) },
+    }
     LogPath -> Option<&'a LogFile> {
         name: "log file",
         grammar: "a path, `auto`, or `auto:DIR`",
@@ -615,6 +623,26 @@ fn parse_descriptor_name(text: &str) -> Result<Value, ValueProblem> {
         Err(
             ValueProblem::new(format!("{text:?} is no name for a descriptor"))
                 .with_hint("at most 255 printable ASCII characters without `:`"),
+        )
+    }
+}
+
+/// A well-known name, as the D-Bus specification has them.
+fn parse_bus_name(text: &str) -> Result<Value, ValueProblem> {
+    let is_element = |part: &str| {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+        part.bytes().all(plain) && !part.starts_with(|c: char| c.is_ascii_digit())
+    };
+    let parts: Vec<&str> = text.split('.').collect();
+    let well = text.len() <= 255
+        && parts.len() > 1
+        && parts.iter().all(|part| !part.is_empty() && is_element(part));
+    if well {
+        Ok(Value::Text(text.into()))
+    } else {
+        Err(
+            ValueProblem::new(format!("{text:?} is no name for a service on a message bus"))
+                .with_hint("parts of letters, digits, `_` and `-` with dots between: org.example.Service"),
         )
     }
 }

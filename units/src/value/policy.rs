@@ -15,6 +15,8 @@ super::words! {
         Oneshot = "oneshot",
         /// started when the program says `READY=1` (sd_notify(3))
         Notify = "notify",
+        /// started when its name on the message bus, `bus-name`, has an owner
+        Dbus = "dbus",
         /// as `notify`, and a signal makes it reload, of which it tells too
         NotifyReload = "notify-reload",
     }

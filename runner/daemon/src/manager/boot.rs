@@ -196,6 +196,7 @@ impl Manager {
         )?;
         let held = std::mem::take(&mut taken.servers);
         let http = http::Http::open(&settled, &runtime, handle, &link, held, first)?;
+        let bus_names = super::bus_names::BusNames::new(&options.bus, surroundings.is_root);
         let mut manager = Manager {
             unit_path: match &settled.conf {
                 Some(conf) => vec![PathBuf::from(&conf.file)],
@@ -255,6 +256,7 @@ impl Manager {
             poller: poller::Poller::new().map_err(told("cannot make an epoll descriptor"))?,
             timers: timers::Timers::default(),
             probes: super::probes::Probes::new(),
+            bus_names,
             offload: offload::Offload::new(),
             triggers,
             door,

@@ -11,6 +11,7 @@ mod adopt;
 mod answer;
 mod audit;
 mod boot;
+mod bus_names;
 mod delivery;
 mod given;
 mod happenings;
@@ -136,6 +137,7 @@ struct Manager {
     poller: poller::Poller,
     timers: timers::Timers,
     probes: probes::Probes,
+    bus_names: bus_names::BusNames,
     offload: offload::Offload<wake::Done>,
     triggers: triggers::Triggers,
 
@@ -164,6 +166,7 @@ enum Wake {
     Knock(Option<control::Knock>),
     Done(wake::Done),
     Probed(Ticket, Result<(), String>),
+    Named(Event),
     Log(Option<LogEvent>),
     Alive,
 }
@@ -184,6 +187,7 @@ impl Manager {
                 done = self.offload.next() => Wake::Done(done),
                 done = self.triggers.work.next() => Wake::Done(done),
                 (ticket, outcome) = self.probes.next() => Wake::Probed(ticket, outcome),
+                event = self.bus_names.next() => Wake::Named(event),
                 event = self.log_events.recv() => Wake::Log(event),
                 knock = self.door.next() => Wake::Knock(knock),
             };

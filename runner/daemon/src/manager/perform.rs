@@ -59,6 +59,13 @@ impl Manager {
                 probe,
             } => self.probes.begin(ticket, probe),
             Action::EndProbe { ticket } => self.probes.end(ticket),
+            Action::WatchName {
+                ticket,
+                unit: _,
+                name,
+                with_pid,
+            } => self.bus_names.watch(ticket, name, with_pid),
+            Action::UnwatchName { ticket } => self.bus_names.forget(ticket),
             Action::Release { unit } => self.release(&unit),
             Action::ClearAway { unit, runtime } => {
                 // What nobody defines any more stays where it is: nothing says what it was.

@@ -136,6 +136,7 @@ impl Manager {
             Wake::Probed(ticket, outcome) => {
                 self.events.push_back(Event::Probed { ticket, outcome })
             }
+            Wake::Named(event) => self.events.push_back(event),
             Wake::Log(Some(event)) => self.logged(event),
             Wake::Alive => self.tell_outer(&[sd_notify::NotifyState::Watchdog]),
             Wake::Log(None) => {}

@@ -4,9 +4,11 @@
 //! reload, stop, stop-sigterm, stop-sigkill, stop-post, final-sigterm, final-sigkill, then dead or
 //! failed, and from there perhaps auto-restart. `start.rs` has the way up, `stop.rs` the way down,
 //! `running.rs` what happens between, `readiness.rs` what the service says itself and which
-//! process is the main one, `probe.rs` what is tried from outside before it counts as started, `restart.rs` whether and when it comes back, `resume.rs` what is
-//! uttered again after a recovery.
+//! process is the main one, `probe.rs` what is tried from outside before it counts as started,
+//! `bus_name.rs` what the message bus says of it, `restart.rs` whether and when it comes back,
+//! `resume.rs` what is uttered again after a recovery.
 
+mod bus_name;
 mod probe;
 pub(crate) mod process;
 mod readiness;
@@ -19,6 +21,7 @@ mod stop;
 use serde::{Deserialize, Serialize};
 use units::value::{NotifyAccess, Span};
 
+pub(crate) use bus_name::NameWatch;
 pub(crate) use probe::Probing;
 pub(crate) use process::{Child, Process};
 pub(crate) use readiness::Adopting;
@@ -27,7 +30,7 @@ pub(crate) use stop::Kill;
 
 use crate::action::{Level, MessageId};
 use crate::clock::{Monotonic, Now};
-use crate::event::{AdoptFailure, ExitStatus, Sender, SpawnFailure};
+use crate::event::{AdoptFailure, ExitStatus, NameOwner, Sender, SpawnFailure};
 use crate::machine::{Closing, Context, Move, Wish};
 use crate::notify::Message;
 use crate::ticket::{BatchId, Ticket};
@@ -57,6 +60,9 @@ pub(crate) struct Service {
     /// The attempts at its readiness probe.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) probing: Option<Probing>,
+    /// What is known of the owner of its bus name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) name_watch: Option<NameWatch>,
     /// `WatchEmpty` that is not answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) watch_empty: Option<Ticket>,
@@ -275,6 +281,15 @@ pub(crate) enum ServiceEvent {
         ticket: Ticket,
         outcome: Result<(), String>,
     },
+    NameOwner {
+        ticket: Ticket,
+        owner: Option<NameOwner>,
+        first: bool,
+    },
+    NameUnknown {
+        ticket: Ticket,
+        message: String,
+    },
     OutOfMemory,
     /// No job is left to do.
     QueueIdle,
@@ -321,6 +336,12 @@ impl Run<'_> {
             ServiceEvent::Signalled(ticket) => self.signalled(ticket),
             ServiceEvent::Emptied(ticket) => self.emptied(ticket),
             ServiceEvent::Probed { ticket, outcome } => self.probed(ticket, outcome),
+            ServiceEvent::NameOwner {
+                ticket,
+                owner,
+                first,
+            } => self.name_owner(ticket, owner, first),
+            ServiceEvent::NameUnknown { ticket, message } => self.name_unknown(ticket, &message),
             ServiceEvent::OutOfMemory => self.out_of_memory(),
             ServiceEvent::QueueIdle => self.has_idled(),
             ServiceEvent::Redefined => self.redefined(),
@@ -452,6 +473,8 @@ impl Run<'_> {
             self.probe_due();
         } else if is(self.s.expiry) {
             self.expired();
+        } else if is(self.s.name_watch.as_ref().and_then(NameWatch::timer)) {
+            self.name_not_taken_again();
         } else if is(self.s.idling) {
             self.has_idled();
         } else {

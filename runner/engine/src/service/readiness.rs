@@ -411,6 +411,8 @@ impl Run<'_> {
             (Ready, Phase::Reload { .. } | Phase::ReloadNotify { .. })
                 if self.s.control.is_none() =>
             {
+                // Some say twice that they reload, as haproxy when it starts its workers anew.
+                self.s.told = None;
                 self.back_from_reload("the service says it is ready");
             }
             (Reloading, Phase::Running) => self.reload_begun_by_service(),

@@ -1,7 +1,7 @@
 //! What a service utters again after a recovery. Total: every state has an answer.
 
 use super::running::watchdog_span;
-use super::{Child, Phase, Probing, Process, Run, Service};
+use super::{Child, NameWatch, Phase, Probing, Process, Run, Service};
 use crate::action::{Action, Role};
 use crate::clock::Monotonic;
 use crate::event::ExitStatus;
@@ -52,6 +52,7 @@ impl Run<'_> {
             None => {}
         }
         self.resume_probing();
+        self.resume_name_watch();
         if let Some(ticket) = self.s.watch_empty.filter(|_| !planted!(EmptinessForgotten)) {
             let unit = self.cx.name.clone();
             self.cx.actions.push(Action::WatchEmpty { ticket, unit });
@@ -183,6 +184,7 @@ impl Service {
             .chain(self.idling.map(|timer| timer.ticket))
             .chain(self.expiry.map(|timer| timer.ticket))
             .chain(self.probing.iter().flat_map(Probing::tickets))
+            .chain(self.name_watch.iter().flat_map(NameWatch::tickets))
             .chain(
                 self.watchdog
                     .as_ref()

@@ -20,8 +20,11 @@ impl Run<'_> {
         if self.s.result != UnitResult::Success && !lives_on {
             return self.enter_signal(KillKind::StopSigterm, result);
         }
-        self.was_ready_now();
-        if self.has_main() {
+        let has_its_name = self.has_its_name();
+        if has_its_name {
+            self.was_ready_now();
+        }
+        if self.has_main() && has_its_name {
             self.go(Phase::Running, cause);
             self.limit_runtime();
             if self.s.main.is_none() {

@@ -90,6 +90,14 @@ impl Run<'_> {
             self.cx.wishes.push(Wish::AwaitIdle);
             return self.go(Phase::Start { timer: None }, "start");
         }
+        if self.cx.definition.bus_name().is_some() {
+            self.watch_name();
+        }
+        if self.cx.definition.service_type() == ServiceType::Dbus && self.s.name_watch.is_some() {
+            // Who owns the name before the service runs is somebody else.
+            let timer = self.arm(self.start_window());
+            return self.go(Phase::Start { timer }, "start");
+        }
         self.run_main();
     }
 
@@ -101,7 +109,7 @@ impl Run<'_> {
         }
     }
 
-    fn run_main(&mut self) {
+    pub(super) fn run_main(&mut self) {
         let child = self.spawn(Role::Main, 0, 0);
         if child.is_none() {
             // A one-shot with nothing but stop commands.
@@ -113,6 +121,7 @@ impl Run<'_> {
             | ServiceType::Idle
             | ServiceType::Exec
             | ServiceType::Oneshot
+            | ServiceType::Dbus
             | ServiceType::Notify
             | ServiceType::NotifyReload => {
                 self.s.main = child;
@@ -140,6 +149,7 @@ impl Run<'_> {
                 }
             }
             ServiceType::Oneshot
+            | ServiceType::Dbus
             | ServiceType::Notify
             | ServiceType::NotifyReload
             | ServiceType::Forking => {}

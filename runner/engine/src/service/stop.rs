@@ -483,6 +483,7 @@ impl Run<'_> {
         self.fail(result);
         self.stop_watchdog();
         self.drop_adopting();
+        self.unwatch_name();
         let main = self.s.main.take();
         let control = self.s.control.take();
         self.disown(main);

@@ -47,6 +47,7 @@ pub(crate) struct Stage {
     adopts: BTreeMap<UnitName, Ticket>,
     listens: BTreeMap<UnitName, Ticket>,
     probes: BTreeMap<UnitName, Ticket>,
+    names: BTreeMap<UnitName, Ticket>,
     readings: Vec<Ticket>,
     checks: BTreeMap<UnitName, Ticket>,
     /// Exits that were not told: the manager was dead.
@@ -78,6 +79,7 @@ impl Default for Stage {
             adopts: BTreeMap::new(),
             listens: BTreeMap::new(),
             probes: BTreeMap::new(),
+            names: BTreeMap::new(),
             readings: Vec::new(),
             checks: BTreeMap::new(),
             exits: Vec::new(),
@@ -110,6 +112,7 @@ impl Stage {
                 self.adopts.clear();
                 self.listens.clear();
                 self.probes.clear();
+                self.names.clear();
                 self.readings.clear();
                 self.checks.clear();
                 self.stamps.clear();
@@ -388,6 +391,31 @@ impl Stage {
                     ["ready"] => Ok(()),
                     words => Err(words.join(" ")),
                 },
+            },
+            // bus UNIT :1.7 [PID], or bus UNIT nobody; with `first` before it on a new connection
+            ["bus", unit, words @ ..] => {
+                let ticket = *self.names.get(*unit)?;
+                let (first, words) = match words {
+                    ["first", words @ ..] => (true, words),
+                    words => (false, words),
+                };
+                let owner = match words {
+                    ["nobody"] => None,
+                    [connection, pid @ ..] => Some(engine::event::NameOwner {
+                        connection: (*connection).to_owned(),
+                        pid: pid.first().map(|pid| pid.parse().unwrap()),
+                    }),
+                    [] => panic!("who?"),
+                };
+                Event::NameOwner {
+                    ticket,
+                    owner,
+                    first,
+                }
+            }
+            ["no-bus", unit, message @ ..] => Event::NameUnknown {
+                ticket: *self.names.get(*unit)?,
+                message: message.join(" "),
             },
             ["out-of-memory", unit] => Event::OutOfMemory { unit: name(unit) },
             ["listening", unit] => Event::Listening {

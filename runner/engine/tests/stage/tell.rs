@@ -125,6 +125,21 @@ impl Stage {
                 self.probes.retain(|_, asked| *asked != ticket);
                 "end probe".to_owned()
             }
+            Action::WatchName {
+                ticket,
+                unit,
+                name,
+                with_pid,
+            } => {
+                let pid = if with_pid { " with its process" } else { "" };
+                let line = format!("watch-name {unit} {name}{pid}");
+                self.names.insert(unit, ticket);
+                line
+            }
+            Action::UnwatchName { ticket } => {
+                self.names.retain(|_, watched| *watched != ticket);
+                "unwatch-name".to_owned()
+            }
             Action::Release { unit } => format!("release {unit}"),
             Action::ClearAway {
                 unit,

@@ -347,7 +347,14 @@ impl<'a> World<'a> {
                         .push_back(Event::Probed { ticket, outcome });
                 }
             }
-            Action::EndProbe { .. } => {}
+            Action::EndProbe { .. } | Action::UnwatchName { .. } => {}
+            Action::WatchName { ticket, .. } => {
+                self.manager.answers.push_back(Event::NameOwner {
+                    ticket,
+                    owner: None,
+                    first: true,
+                });
+            }
             // Nothing of these worlds is in a file system.
             Action::ClearAway { .. } => {}
             Action::Release { unit } => {

@@ -15,7 +15,7 @@ settings! {
     /// waiting, at the latest after 5 s, so that it does not talk into the others' messages. `exec`: when the program was executed. `notify`:
     /// when it says `READY=1` to the socket in `NOTIFY_SOCKET`. `notify-reload`: the same, and a
     /// reload is `reload-signal`, which it answers with `RELOADING=1`, `MONOTONIC_USEC=` and then
-    /// `READY=1`. `forking`: when it has put itself in the background. `oneshot`: when it has
+    /// `READY=1`. `dbus`: when somebody owns its `bus-name`. `forking`: when it has put itself in the background. `oneshot`: when it has
     /// finished, which is also the default where there is no `exec-start`.
     Type: Service "type" = "Type",
         pub(crate) written_type -> ServiceType as Type, default "simple";
@@ -263,6 +263,16 @@ settings! {
     /// of it only where the unit has a cgroup with a memory controller, as with `memory-max`.
     OomPolicy: Service "oom-policy" = "OOMPolicy",
         pub oom_policy -> OomPolicy as OomAnswer, default "stop";
+
+    /// The service's name on the message bus.
+    ///
+    /// A service of type `dbus` has started when the name has an owner, and is stopped when it has none
+    /// any more. Of other services whose main process nobody knows, the owner is it. The bus is the
+    /// system's (`DBUS_SYSTEM_BUS_ADDRESS`), without root's rights the session's, or what `--bus`
+    /// names; without one the start of a `dbus` service fails. When the bus is started anew, the
+    /// service has 10 s to take its name again.
+    BusName: Service "bus-name" = "BusName",
+        pub bus_name -> Option<&str> as BusName, default "";
 
     /// The file a `forking` service writes its main process number to.
     ///

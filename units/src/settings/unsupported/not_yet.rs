@@ -11,7 +11,7 @@ pub(super) const WORDS: &[Unsupported] = &[
     Unsupported {
         title: "Words of services",
         sections: SERVICE,
-        names: &["BusName", "PermissionsStartOnly"],
+        names: &["PermissionsStartOnly"],
         why: WHY,
         instead: INSTEAD,
         loss: Loss::Behaviour,
