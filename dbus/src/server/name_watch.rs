@@ -275,8 +275,8 @@ async fn look(connection: Connection, id: u64, name: String, with_pid: bool) -> 
         bus_call(&connection, "AddMatch", &rule(&name)).await?;
         let owner = match bus_call(&connection, "GetNameOwner", &name).await {
             Ok(reply) => reply.body().deserialize::<String>()?,
-            Err(zbus::Error::MethodError(error, ..))
-                if error.as_str() == "org.freedesktop.DBus.Error.NameHasNoOwner" =>
+            Err(zbus::Error::FDO(error))
+                if matches!(*error, zbus::fdo::Error::NameHasNoOwner(_)) =>
             {
                 return Ok(None);
             }
