@@ -61,12 +61,7 @@ impl Machine {
     /// The same with files in `layer` that hide those of this machine, and with more options for
     /// runnerd.
     #[track_caller]
-    pub fn boot_with(
-        init: Init,
-        units: &Path,
-        layer: Option<&Path>,
-        options: &[&str],
-    ) -> Machine {
+    pub fn boot_with(init: Init, units: &Path, layer: Option<&Path>, options: &[&str]) -> Machine {
         needs_root();
         let runnerd = program("runnerd");
         let binaries = runnerd.parent().expect("a program is in a directory");

@@ -89,7 +89,12 @@ impl Story {
 
     fn signal(&mut self, unit: &str, signal: &str) {
         let pid = self.property(unit, "MainPID");
-        assert_ne!(pid, "0", "{unit} has no process:\n{}", self.machine.console());
+        assert_ne!(
+            pid,
+            "0",
+            "{unit} has no process:\n{}",
+            self.machine.console()
+        );
         assert_eq!(self.machine.run(&["kill", "-s", signal, &pid]).code, 0);
     }
 

@@ -407,3 +407,37 @@ fn the_journal() {
     // The ring has it too.
     assert!(world.ctl(&["logs", "x"]).ok().contains("hello"));
 }
+
+/// Containers know users by number only: the number is who runs and who owns the file.
+#[test]
+fn a_user_who_is_only_a_number_has_a_log_file() {
+    tests::needs_root();
+    let mut world = World::new();
+    let log = world.path("numbered.log");
+    world.unit(
+        "a.toml",
+        &format!(
+            "[service]\ntype = \"oneshot\"\nautostart = false\nlog-file = {log:?}\n\
+             user = \"61234\"\ngroup = \"61235\"\nexec-start = \"/bin/sh -c 'id -u; id -g'\""
+        ),
+    );
+    world.unit(
+        "b.toml",
+        &format!(
+            "[service]\ntype = \"exec\"\nautostart = false\nlog-file = {log:?}\n\
+             user = \"61234\"\nexec-start = \"/bin/true\""
+        ),
+    );
+    world.start();
+    world.ctl(&["start", "a.service"]).ok();
+    world.until("both lines", || {
+        std::fs::read_to_string(&log).is_ok_and(|text| text == "61234\n61235\n")
+    });
+    let file = std::fs::metadata(&log).unwrap();
+    assert_eq!((file.uid(), file.gid()), (61234, 61235));
+    // Which group it would have nobody says: as systemd, and in a sentence.
+    assert_eq!(world.ctl(&["start", "b.service"]).code, 1);
+    assert_eq!(world.show("b.service", "ExecMainStatus"), "217");
+    let failure = world.show("b.service", "Failure");
+    assert!(failure.contains("no group is set"), "{failure}");
+}

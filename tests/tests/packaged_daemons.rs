@@ -261,11 +261,7 @@ fn memcached() {
 
 #[test]
 fn haproxy() {
-    runs_as_under_systemd(
-        "haproxy",
-        "hello\ntest OPEN",
-        Some("changed\ntest OPEN"),
-    );
+    runs_as_under_systemd("haproxy", "hello\ntest OPEN", Some("changed\ntest OPEN"));
 }
 
 #[test]
@@ -285,5 +281,9 @@ fn ssh() {
 
 #[test]
 fn chrony() {
-    runs_as_under_systemd("chrony", "Reference ID    : 7F7F0101 ()\nStratum         : 10", None);
+    runs_as_under_systemd(
+        "chrony",
+        "Reference ID    : 7F7F0101 ()\nStratum         : 10",
+        None,
+    );
 }

@@ -42,8 +42,7 @@ fn read(paths: &[PathBuf], named: bool, ignore: bool) -> (UnitSet, Vec<Diagnosti
 
 /// What makes some of them unloadable still: words of types and sockets that are to come, and what
 /// systemd would refuse to start as well.
-const KNOWN: [&str; 4] = [
-    "is no service type",
+const KNOWN: [&str; 3] = [
     "listens on nothing",
     "has no `exec-start`",
     "and there is no such unit",

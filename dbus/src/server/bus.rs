@@ -31,7 +31,8 @@ use crate::names::{BUS_NAME, ROOT, interface};
 const BUS_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// Pauses between two attempts to reach the bus: the first one and the longest.
-pub(super) const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(60));
+pub(super) const PAUSES: (Duration, Duration) =
+    (Duration::from_millis(100), Duration::from_secs(60));
 
 /// Which bus.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -45,6 +45,7 @@ words! {
     }
     SubState {
         Dead = "dead",
+        DeadResourcesPinned = "dead-resources-pinned",
         Condition = "condition",
         StartPre = "start-pre",
         Start = "start",

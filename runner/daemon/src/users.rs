@@ -112,18 +112,26 @@ impl Accounts {
         user: Option<&str>,
         group: Option<&str>,
     ) -> io::Result<(Option<u32>, Option<u32>)> {
-        let unknown = |what: &str, name: &str| io::Error::other(format!("no such {what}: {name}"));
-        let user = user
-            .map(|name| self.user(name)?.ok_or_else(|| unknown("user", name)))
-            .transpose()?;
-        let group = group
-            .map(|name| self.group(name)?.ok_or_else(|| unknown("group", name)))
-            .transpose()?;
-        let gid = group.map(|group| group.gid);
-        Ok((
-            user.as_ref().map(|user| user.uid),
-            gid.or(user.map(|user| user.gid)),
-        ))
+        // A number that nobody has can own files as well as run programs.
+        let number = |what: &str, name: &str| match name.parse() {
+            Ok(u32::MAX) | Err(_) => Err(io::Error::other(format!("no such {what}: {name}"))),
+            Ok(number) => Ok(number),
+        };
+        let user = match user {
+            None => None,
+            Some(name) => Some(match self.user(name)? {
+                Some(user) => (user.uid, Some(user.gid)),
+                None => (number("user", name)?, None),
+            }),
+        };
+        let gid = match group {
+            None => user.and_then(|(_, gid)| gid),
+            Some(name) => Some(match self.group(name)? {
+                Some(group) => group.gid,
+                None => number("group", name)?,
+            }),
+        };
+        Ok((user.map(|(uid, _)| uid), gid))
     }
 
     /// The numbers of all groups of `user`, `gid` (the one it will run with) first.
@@ -388,12 +396,19 @@ mod tests {
             (Some("www"), None, (Some(33), Some(34))),
             (Some("www"), Some("audio"), (Some(33), Some(29))),
             (None, Some("audio"), (None, Some(29))),
+            (Some("33"), None, (Some(33), Some(34))),
+            (Some("1234"), None, (Some(1234), None)),
+            (Some("1234"), Some("5678"), (Some(1234), Some(5678))),
         ] {
             assert_eq!(accounts.owner(user, group).unwrap(), owner);
         }
         let unknown = |user, group| accounts.owner(user, group).unwrap_err().to_string();
         assert_eq!(unknown(Some("you"), None), "no such user: you");
         assert_eq!(unknown(Some("www"), Some("us")), "no such group: us");
+        // It is no user, but "leave it as it is" to chown(2).
+        let nobody = u32::MAX.to_string();
+        let said = format!("no such user: {nobody}");
+        assert_eq!(unknown(Some(&nobody), None), said);
     }
 
     #[test]

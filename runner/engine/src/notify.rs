@@ -27,6 +27,11 @@ pub struct Message {
     pub restart_reset: bool,
     /// `MAINPID=`.
     pub main_pid: Option<u32>,
+    /// `MAINPIDFD=1`: the first descriptor that came along is the main process. Who reads the message
+    /// finds out which one that is, and takes it from the others.
+    pub main_pid_fd: bool,
+    /// `MAINPIDFDID=`: the number of the main process's pidfd, which no other process has.
+    pub main_pid_fd_id: Option<u64>,
     /// `WATCHDOG=`.
     pub watchdog: Option<Watchdog>,
     /// `WATCHDOG_USEC=`, microseconds.
@@ -122,6 +127,8 @@ impl Message {
                     .and_then(|n| u32::try_from(n).ok())
                     .filter(|pid| (2..=i32::MAX as u32).contains(pid));
             }
+            b"MAINPIDFD" if value == "1" => self.main_pid_fd = true,
+            b"MAINPIDFDID" => self.main_pid_fd_id = decimal(value).filter(|id| *id > 0),
             b"WATCHDOG" if value == "1" => self.watchdog = Some(Watchdog::Ping),
             b"WATCHDOG" if value == "trigger" => self.watchdog = Some(Watchdog::Trigger),
             b"WATCHDOG_USEC" => self.watchdog_usec = decimal(value),
@@ -174,6 +181,9 @@ mod tests {
             parse("READY=1\0").and_then(|message| message.phase),
             Some(Phase::Ready)
         );
+        let named = parse("MAINPIDFD=1\nMAINPIDFDID=77").expect("a message");
+        assert!(named.main_pid_fd && named.main_pid.is_none());
+        assert_eq!(named.main_pid_fd_id, Some(77));
         let stored = parse("FDSTORE=1\nFDNAME=db\nFDPOLL=0").expect("a message");
         assert!(stored.store && stored.keep_hung_up);
         assert_eq!(stored.fd_name.as_deref(), Some("db"));

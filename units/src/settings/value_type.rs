@@ -636,14 +636,16 @@ fn parse_bus_name(text: &str) -> Result<Value, ValueProblem> {
     let parts: Vec<&str> = text.split('.').collect();
     let well = text.len() <= 255
         && parts.len() > 1
-        && parts.iter().all(|part| !part.is_empty() && is_element(part));
+        && parts
+            .iter()
+            .all(|part| !part.is_empty() && is_element(part));
     if well {
         Ok(Value::Text(text.into()))
     } else {
-        Err(
-            ValueProblem::new(format!("{text:?} is no name for a service on a message bus"))
-                .with_hint("parts of letters, digits, `_` and `-` with dots between: org.example.Service"),
-        )
+        Err(ValueProblem::new(format!(
+            "{text:?} is no name for a service on a message bus"
+        ))
+        .with_hint("parts of letters, digits, `_` and `-` with dots between: org.example.Service"))
     }
 }
 

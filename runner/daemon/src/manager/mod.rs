@@ -22,6 +22,7 @@ mod log_files;
 mod log_follow;
 mod log_requests;
 mod log_text;
+mod main_process;
 mod notified;
 mod offload;
 mod outer;
@@ -275,12 +276,10 @@ impl Manager {
             .and_then(|definition| definition.user())
         {
             None => self.surroundings.uid,
-            Some(name) => self
-                .accounts
-                .user(name)
-                .ok()
-                .flatten()
-                .map_or(u32::MAX, |user| user.uid),
+            Some(name) => match self.accounts.user(name) {
+                Ok(Some(user)) => user.uid,
+                _ => name.parse().unwrap_or(u32::MAX),
+            },
         }
     }
 

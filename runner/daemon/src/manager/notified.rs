@@ -11,8 +11,8 @@ use engine::ticket::BatchId;
 use nix::sys::epoll::EpollFlags;
 use units::{UnitName, value::NotifyAccess};
 
-use super::Manager;
 use super::poller::Source;
+use super::{Manager, main_process};
 use crate::link::Key;
 use crate::notify::{self, Received};
 use crate::process::table::Membership;
@@ -127,9 +127,12 @@ impl Manager {
         let Received {
             pid,
             uid,
-            message,
-            descriptors,
+            mut message,
+            mut descriptors,
         } = received;
+        if let Err(why) = main_process::resolve(&mut message, &mut descriptors) {
+            tracing::warn!("{unit}: the main process it names is ignored: {why}");
+        }
         let sender = Sender {
             pid,
             uid,

@@ -45,7 +45,7 @@ impl Identity {
     /// Whom the unit's commands run as.
     pub(super) fn of(order: &Order, accounts: &Accounts) -> Result<Identity, SpawnFailure> {
         let definition = &order.definition;
-        let keep = match order.spawn.command.privileges {
+        let keep = match order.privileges() {
             Privileges::OfUnit | Privileges::NoSetuidWithoutAmbient => false,
             // Whose directories and environment it has the unit says all the same.
             Privileges::Full | Privileges::NoSetuid => true,

@@ -4,8 +4,9 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use engine::action::Spawn;
+use engine::action::{Role, Spawn};
 use units::Definition;
+use units::value::Privileges;
 
 /// Everything needed to start one process. The descriptors stay the manager's: the child gets copies.
 #[derive(Debug, Clone)]
@@ -30,6 +31,17 @@ pub struct Order {
     pub environment: Arc<[(String, String)]>,
     /// Where our first server for supervisord's clients is (`server-url = "auto"`), if there is one.
     pub server_url: Option<Arc<str>>,
+}
+
+impl Order {
+    /// What the program may keep of our privileges.
+    pub(super) fn privileges(&self) -> Privileges {
+        if self.spawn.role != Role::Main && self.definition.permissions_start_only() {
+            Privileges::Full
+        } else {
+            self.spawn.command.privileges
+        }
+    }
 }
 
 /// A descriptor with the name it has in `LISTEN_FDNAMES`.

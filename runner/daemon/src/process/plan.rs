@@ -120,7 +120,7 @@ impl Plan {
             (_, _, path) => path,
         };
         let ground = Ground {
-            privileges: command.privileges,
+            privileges: order.privileges(),
             identity: &identity,
             own,
             open_files: settings.limits.open_files,

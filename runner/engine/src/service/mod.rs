@@ -139,6 +139,9 @@ pub(crate) struct Service {
     /// How many descriptors it holds.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) stored: u32,
+    /// It is down, and what it stored is kept for its next start.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) pinned: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) main_start: Option<Now>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -353,6 +356,9 @@ impl Run<'_> {
             ServiceEvent::Stored(count) => {
                 self.s.stored = count;
                 self.s.uses_store |= count > 0;
+                let from = self.s.states();
+                self.s.pinned &= count > 0;
+                self.note_move(from, "nothing is stored any more", false);
                 self.cx.wishes.push(Wish::Refresh);
             }
             ServiceEvent::Lost(ticket) => self.lost(ticket),
@@ -387,6 +393,19 @@ impl Run<'_> {
         {
             timer.cancel(self.cx.actions);
         }
+        if !matches!(self.s.phase, Phase::Dead { .. }) {
+            self.s.pinned = false;
+        }
+        self.note_move(from, cause, will_restart);
+    }
+
+    /// Notes the change of state since `from`, if it is one.
+    fn note_move(
+        &mut self,
+        from: (ActiveState, SubState),
+        cause: impl Into<String>,
+        will_restart: bool,
+    ) {
         let to = self.s.states();
         if from != to {
             let process = supervisord::process_moved(self.cx.definition, &mut self.s, will_restart);
@@ -498,6 +517,9 @@ impl Service {
         match self.phase.states() {
             (ActiveState::Activating, sub) if self.idle && sub != SubState::AutoRestart => {
                 (ActiveState::Active, sub)
+            }
+            (ActiveState::Inactive, SubState::Dead) if self.pinned => {
+                (ActiveState::Inactive, SubState::DeadResourcesPinned)
             }
             states => states,
         }

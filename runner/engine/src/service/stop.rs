@@ -524,6 +524,11 @@ impl Run<'_> {
             } else {
                 Ended::ByItself
             };
+            let preserve = self.cx.definition.file_descriptor_store_preserve();
+            self.s.pinned = !will_restart
+                && self.s.stored > 0
+                && preserve == Preserve::Yes
+                && self.cx.definition.is_loaded();
             if !direct {
                 self.go_with(Phase::Dead { ended }, cause, will_restart);
             }

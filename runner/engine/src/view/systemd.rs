@@ -40,6 +40,7 @@ pub enum ActiveState {
 )]
 pub enum SubState {
     Dead,
+    DeadResourcesPinned,
     Condition,
     StartPre,
     Start,
@@ -258,6 +259,7 @@ impl SubState {
     pub const fn as_str(self) -> &'static str {
         match self {
             SubState::Dead => "dead",
+            SubState::DeadResourcesPinned => "dead-resources-pinned",
             SubState::Condition => "condition",
             SubState::StartPre => "start-pre",
             SubState::Start => "start",

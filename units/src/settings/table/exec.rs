@@ -31,6 +31,12 @@ settings! {
     RootDirectoryStartOnly: Service "root-directory-start-only" = "RootDirectoryStartOnly",
         pub root_directory_start_only -> bool as Flag, default "false";
 
+    /// Whether only `exec-start` runs with the rights of `user`.
+    ///
+    /// The other commands then run as if they all had `+` before the path, which says it of one alone.
+    PermissionsStartOnly: Service "permissions-start-only" = "PermissionsStartOnly",
+        pub permissions_start_only -> bool as Flag, default "false";
+
     /// The user the commands run as.
     ///
     /// By name or number; the default is the user runnerd runs as, and only root can choose another

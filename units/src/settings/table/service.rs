@@ -322,7 +322,8 @@ settings! {
     /// How long the descriptors are kept that the service left with us.
     ///
     /// `no`: until it has ended, so that only a service that is still running has any. `restart`: over
-    /// restarts, by itself or on request. `yes`: also while it is stopped.
+    /// restarts, by itself or on request. `yes`: also while it is stopped, and is said to be
+    /// `dead-resources-pinned` unless it has failed.
     FileDescriptorStorePreserve: Service "file-descriptor-store-preserve" = "FileDescriptorStorePreserve",
         pub file_descriptor_store_preserve -> Preserve as Preserved, default "restart";
 

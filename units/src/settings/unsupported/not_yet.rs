@@ -1,21 +1,13 @@
 //! Words of systemd that runner is to have. Who adds the row of one to the settings takes it out
 //! here; a test finds what stands in both.
 
-use super::{EXEC, Loss, SERVICE, SOCKET, TIMER, Unsupported};
+use super::{EXEC, Loss, SOCKET, TIMER, Unsupported};
 
 const WHY: &str = "runner does not have it yet";
 
 const INSTEAD: &str = "runner.unit(5) lists what there is";
 
 pub(super) const WORDS: &[Unsupported] = &[
-    Unsupported {
-        title: "Words of services",
-        sections: SERVICE,
-        names: &["PermissionsStartOnly"],
-        why: WHY,
-        instead: INSTEAD,
-        loss: Loss::Behaviour,
-    },
     Unsupported {
         title: "How commands are run",
         sections: EXEC,
