@@ -115,7 +115,7 @@ fn understand(datagram: Datagram) -> Option<Received> {
     let wanted = match (message.barrier, message.store) {
         (true, _) => 1,
         (_, true) => MOST_DESCRIPTORS,
-        (false, false) => 0,
+        (false, false) => usize::from(message.main_pid_fd),
     };
     let mut descriptors = datagram.descriptors;
     descriptors.truncate(wanted);
