@@ -38,6 +38,7 @@ files! {
     restart_matrix
     service_words
     socket_options
+    socket_units
     sockets
     start_limits
     stop

@@ -366,6 +366,17 @@ impl Definition {
             .unwrap_or(self.name.as_str())
     }
 
+    /// How long a command of a socket may take; [`Span::INFINITY`] where there is no limit.
+    pub fn timeout_sec(&self) -> Span {
+        self.written_timeout_sec().zero_is_infinite()
+    }
+
+    /// How often something may be there to be read within `poll-limit-interval-sec`; 0 is no limit.
+    pub fn poll_limit_burst(&self) -> u32 {
+        let default = if self.accept() { 150 } else { 15 };
+        self.written_poll_limit_burst().unwrap_or(default)
+    }
+
     /// How many activations are allowed within `trigger-limit-interval-sec`; 0 is no limit.
     pub fn trigger_limit_burst(&self) -> u32 {
         let many = self.kind() == UnitKind::Path || self.accept();

@@ -107,6 +107,11 @@ pub enum Action {
         /// Whether to look.
         on: bool,
     },
+    /// Throw away what waits at the listeners of a socket unit. Repeatable.
+    Flush {
+        /// The socket unit.
+        unit: UnitName,
+    },
     /// Close the listeners of a socket unit. Repeatable.
     Unlisten {
         /// The socket unit.
@@ -240,7 +245,8 @@ pub struct Spawn {
     pub environment: Vec<(String, String)>,
     /// The run this belongs to.
     pub invocation: Invocation,
-    /// Socket units whose listeners are handed over, in this order; only for the main process.
+    /// Socket units whose listeners are handed over, in this order: to the main process of a
+    /// service, and to commands of a socket that are to have its own.
     pub listen: Vec<UnitName>,
     /// The accepted connection that is handed over.
     pub connection: Option<ConnectionId>,
@@ -272,6 +278,8 @@ pub enum Role {
     Reload,
     /// exec-stop
     Stop,
+    /// exec-stop-pre, of sockets
+    StopPre,
     /// exec-stop-post
     StopPost,
     /// one attempt at a `ready-probe` that is a command
@@ -386,6 +394,7 @@ impl Role {
             Role::StartPost => "exec-start-post",
             Role::Reload => "exec-reload",
             Role::Stop => "exec-stop",
+            Role::StopPre => "exec-stop-pre",
             Role::StopPost => "exec-stop-post",
             Role::ReadyProbe => "ready-probe",
         }

@@ -2,7 +2,7 @@
 
 use units::{Effect, UnitKind, UnitName};
 
-use crate::action::{Action, Level, MessageId};
+use crate::action::{Action, Level, MessageId, Role};
 use crate::cause::Cause;
 use crate::change::Change;
 use crate::event::Peer;
@@ -71,6 +71,15 @@ impl Engine {
         sockets
     }
 
+    /// Whether a command of a socket is given the socket's own descriptors
+    /// (`pass-file-descriptors-to-exec`): those that are run while they are open.
+    pub(crate) fn passes_its_own(&self, socket: &UnitName, role: Role) -> bool {
+        let definition = self.definitions.get(socket);
+        socket.kind() == UnitKind::Socket
+            && matches!(role, Role::StartPost | Role::StopPre | Role::StopPost)
+            && definition.is_some_and(|socket| socket.pass_file_descriptors_to_exec())
+    }
+
     /// Why this socket cannot start now: its service runs without it.
     pub(crate) fn socket_start_refused(&self, unit: &UnitName) -> Option<String> {
         if unit.kind() != UnitKind::Socket
@@ -108,22 +117,39 @@ impl Engine {
             .state
             .unit(socket)
             .and_then(UnitState::socket)
-            .filter(|socket| socket.phase.is_open());
+            .filter(|socket| socket.phase.is_up());
         let template = self.definitions.get(socket).and_then(|definition| {
             Some((
                 definition.service().filter(UnitName::is_template)?,
                 definition.max_connections(),
+                definition.max_connections_per_source(),
             ))
         });
-        let (Some(open), Some((template, most)), Closing::No) =
+        let (Some(open), Some((template, most, most_of_one)), Closing::No) =
             (open, template, self.state.meta().closing)
         else {
             return self
                 .actions
                 .push(Action::CloseConnection { connection: id });
         };
-        if open.connections >= most {
-            let text = format!("a connection is refused: {most} are being served");
+        let (served, number) = (open.connections, open.accepted);
+        self.socket_step(socket, SocketEvent::Polled);
+        let is_stopping = self
+            .state
+            .job_of(socket)
+            .is_some_and(|(_, job)| job.kind == JobKind::Stop);
+        let source = source_of(peer);
+        let refused = if is_stopping {
+            Some(format!("{socket} is about to stop"))
+        } else if served >= most {
+            Some(format!("{most} are being served"))
+        } else if most_of_one > 0 && self.served_of(socket, &source) >= most_of_one {
+            Some(format!("{most_of_one} from {source} are being served"))
+        } else {
+            None
+        };
+        if let Some(why) = refused {
+            let text = format!("a connection is refused: {why}");
             self.log(Some(socket), Level::Warning, MessageId::Other, text);
             if let crate::state::Machine::Socket(state) = &mut self.state.unit_mut(socket).machine {
                 state.refused = state.refused.wrapping_add(1);
@@ -133,7 +159,7 @@ impl Engine {
                 .actions
                 .push(Action::CloseConnection { connection: id });
         }
-        let Some(instance) = instance_name(&template, open.accepted, peer) else {
+        let Some(instance) = instance_name(&template, number, peer) else {
             return self
                 .actions
                 .push(Action::CloseConnection { connection: id });
@@ -143,13 +169,14 @@ impl Engine {
             .state
             .unit(socket)
             .and_then(UnitState::socket)
-            .is_some_and(|socket| socket.phase.is_open());
+            .is_some_and(|socket| socket.phase.is_up());
         self.ensure(&instance);
         let state = self.state.unit_mut(&instance);
         state.connection = Some(Connection {
             socket: socket.clone(),
             id,
             environment: peer_variables(peer),
+            source,
             handed_over: false,
         });
         let cause = Cause::Connection(socket.clone());
@@ -165,6 +192,19 @@ impl Engine {
         }
         // Where nothing was started, this closes the connection.
         self.revisit.insert(instance);
+    }
+
+    /// How many connections of a socket come from one source and are being served.
+    fn served_of(&self, socket: &UnitName, source: &str) -> u32 {
+        if source.is_empty() {
+            return 0;
+        }
+        let of_it = |unit: &&Box<UnitState>| {
+            let connection = unit.connection.as_ref();
+            connection.is_some_and(|found| found.socket == *socket && found.source == source)
+        };
+        let served = self.state.units().values().filter(of_it).count();
+        u32::try_from(served).unwrap_or(u32::MAX)
     }
 
     /// The process that got the connection is there.
@@ -235,6 +275,16 @@ fn instance_name(template: &UnitName, number: u32, peer: &Peer) -> Option<UnitNa
         .instantiate(&legal)
         .ok()
         .or_else(|| template.instantiate(&format!("{number}-unknown")).ok())
+}
+
+/// Whom `max-connections-per-source` counts for one: an address without its port, or a user.
+fn source_of(peer: &Peer) -> String {
+    match peer {
+        Peer::Inet { remote, .. } => remote.clone(),
+        Peer::Unix { uid, .. } => format!("uid {uid}"),
+        Peer::Vsock { remote, .. } => format!("vsock:{remote}"),
+        Peer::Unknown => String::new(),
+    }
 }
 
 fn peer_variables(peer: &Peer) -> Vec<(String, String)> {

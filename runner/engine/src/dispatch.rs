@@ -140,7 +140,7 @@ impl Engine {
         }
     }
 
-    /// Hands an answer to the service that waits for it; `last`: no other answer will follow.
+    /// Hands an answer to the service or socket that waits for it; `last`: no other answer will follow.
     fn answer(&mut self, ticket: Ticket, last: bool, event: ServiceEvent) {
         let unit = if last {
             self.routes.remove(&ticket)
@@ -149,6 +149,9 @@ impl Engine {
         };
         // A unit that was removed, as a connection's instance is, waits for nothing any more.
         match unit.filter(|unit| self.state.unit(unit).is_some()) {
+            Some(unit) if unit.kind() == UnitKind::Socket => {
+                self.socket_step(&unit, SocketEvent::Answer(Box::new(event)));
+            }
             Some(unit) => self.service_step(&unit, event),
             // Stale: an answer to an action of an earlier life.
             None => self.log(
@@ -329,6 +332,7 @@ impl Engine {
                 | Action::Release { .. }
                 | Action::ClearAway { .. }
                 | Action::Watch { .. }
+                | Action::Flush { .. }
                 | Action::CloseConnection { .. }
                 | Action::Store { .. }
                 | Action::Unstore { .. }
@@ -348,6 +352,8 @@ impl Engine {
         spawn.stop.rank = self.rank(&spawn.unit);
         if spawn.role == Role::Main {
             spawn.listen = self.open_sockets_of(&spawn.unit);
+        } else if self.passes_its_own(&spawn.unit, spawn.role) {
+            spawn.listen = vec![spawn.unit.clone()];
         }
         let Some(unit) = self.state.unit(&spawn.unit) else {
             return;

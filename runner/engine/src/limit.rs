@@ -36,6 +36,13 @@ impl Limit {
         }
         false
     }
+
+    /// When the window that is being counted in is over.
+    pub(crate) fn end(&self, interval: Span) -> Monotonic {
+        // The window ends after this microsecond.
+        let after = interval.as_micros().saturating_add(1);
+        Monotonic(self.begin.0.saturating_add(after))
+    }
 }
 
 #[cfg(test)]
@@ -53,6 +60,8 @@ mod tests {
         }
         assert!(!limit.admits(at(0), interval, 5));
         assert!(!limit.admits(at(10), interval, 5), "the window is not over");
+        let mut other = limit;
+        assert!(other.admits(limit.end(interval), interval, 5));
         assert!(limit.admits(at(11), interval, 5));
     }
 

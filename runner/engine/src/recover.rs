@@ -187,7 +187,11 @@ impl Engine {
                         }
                     }
                 }
-                Machine::Socket(_) => self.socket_step(name, SocketEvent::Resume),
+                Machine::Socket(socket) => {
+                    let control = socket.control.as_ref().and_then(Child::ticket);
+                    let trace = control.map(trace);
+                    self.socket_step(name, SocketEvent::Resume(trace));
+                }
                 Machine::Timer(_) => self.timer_step(name, TimerEvent::Resume),
                 Machine::Path(_) => self.path_step(name, PathEvent::Resume),
                 Machine::Target(_) => {}
@@ -226,7 +230,7 @@ impl Engine {
         let mut tickets: Vec<Ticket> = Vec::new();
         match &state.machine {
             Machine::Service(service) => tickets.extend(service.tickets()),
-            Machine::Socket(socket) => tickets.extend(socket.phase.listen()),
+            Machine::Socket(socket) => tickets.extend(socket.tickets()),
             Machine::Timer(timer) => tickets.extend(timer.phase.tickets()),
             Machine::Path(path) => tickets.extend(path.phase.watch()),
             Machine::Target(_) => {}

@@ -15,6 +15,7 @@ use crate::job::{JobKind, JobMode};
 use crate::machine::Closing;
 use crate::reload::Reading;
 use crate::service::{Phase, ServiceEvent};
+use crate::socket::SocketEvent;
 use crate::ticket::RequestId;
 use crate::view::systemd::ActiveState;
 
@@ -117,8 +118,10 @@ impl Engine {
 
     fn hurry_all(&mut self) {
         for unit in self.units_in_the_way() {
-            if unit.kind() == UnitKind::Service {
-                self.service_step(&unit, ServiceEvent::Hurry);
+            match unit.kind() {
+                UnitKind::Service => self.service_step(&unit, ServiceEvent::Hurry),
+                UnitKind::Socket => self.socket_step(&unit, SocketEvent::Hurry),
+                _ => {}
             }
         }
     }

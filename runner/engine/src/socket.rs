@@ -1,13 +1,21 @@
 //! The socket machine: listens, and says when its service is wanted.
+//!
+//! The way of a run, as systemd's: start-pre, start, start-post, listening, running, stop-pre,
+//! stop-pre-sigterm, stop-pre-sigkill, stop-post, final-sigterm, final-sigkill, then dead or failed.
+//! `command.rs` has what is about commands and their ends.
+
+mod command;
 
 use serde::{Deserialize, Serialize};
 use units::UnitName;
 use units::value::Span;
 
-use crate::action::{Action, Level, MessageId};
+use crate::action::{Action, Level, MessageId, Role};
 use crate::limit::Limit;
 use crate::machine::{Context, Wish};
+use crate::service::{Child, Process, ServiceEvent, Trace};
 use crate::ticket::Ticket;
+use crate::timer::Timer;
 use crate::view::systemd::{ActiveState, SubState, UnitResult};
 
 /// All that is known of a socket unit and cannot be computed again.
@@ -26,6 +34,25 @@ pub(crate) struct Socket {
     pub(crate) refused: u32,
     /// Counts activations.
     pub(crate) triggers: Limit,
+    /// Counts how often something was there to be read.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) polls: Limit,
+    /// Nobody looks until then: too much came in too short a time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) paused: Option<Timer>,
+    /// The command that runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) control: Option<Child>,
+    /// Commands were run since the start: something may be left of them.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) has_run: bool,
+    /// `WatchEmpty` that is not answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) watch_empty: Option<Ticket>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Where a socket unit is.
@@ -35,9 +62,16 @@ pub(crate) enum Phase {
     #[default]
     Dead,
     Failed,
+    StartPre {
+        timer: Option<Timer>,
+    },
     /// `Listen` is not answered.
     Start {
         listen: Ticket,
+    },
+    StartPost {
+        listen: Ticket,
+        timer: Option<Timer>,
     },
     Listening {
         listen: Ticket,
@@ -46,6 +80,37 @@ pub(crate) enum Phase {
     Running {
         listen: Ticket,
     },
+    StopPre {
+        listen: Ticket,
+        timer: Option<Timer>,
+    },
+    /// A command of the start or of `exec-stop-pre` is told to end.
+    StopPreSigterm {
+        listen: Option<Ticket>,
+        kill: Kill,
+    },
+    StopPreSigkill {
+        listen: Option<Ticket>,
+        kill: Kill,
+    },
+    StopPost {
+        timer: Option<Timer>,
+    },
+    /// What is left of its commands is told to end.
+    FinalSigterm {
+        kill: Kill,
+    },
+    FinalSigkill {
+        kill: Kill,
+    },
+}
+
+/// A phase in which processes are killed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Kill {
+    pub(crate) timer: Option<Timer>,
+    /// The signal, while it is not known to be sent.
+    pub(crate) pending: Option<Ticket>,
 }
 
 /// What can happen to a socket unit.
@@ -63,7 +128,9 @@ pub(crate) enum SocketEvent {
     },
     /// A listener has something to read.
     Connected,
-    /// A connection was accepted; `true` if its service may be started.
+    /// A connection is there, whether it will be served or not (`accept = true`).
+    Polled,
+    /// It is to be served.
     Accepted,
     /// The service could not be asked to start.
     TriggerRefused(String),
@@ -75,34 +142,125 @@ pub(crate) enum SocketEvent {
     ServiceLimited,
     /// A connection is not served any more.
     ConnectionEnded,
-    /// After a recovery.
-    Resume,
+    /// What became of a command, a signal or a timer of its.
+    Answer(Box<ServiceEvent>),
+    /// Everything is being stopped and somebody is impatient.
+    Hurry,
+    /// After a recovery, with what is known of its command.
+    Resume(Option<Trace>),
 }
 
 impl Phase {
     pub(crate) fn listen(self) -> Option<Ticket> {
         match self {
-            Phase::Dead | Phase::Failed => None,
-            Phase::Start { listen } | Phase::Listening { listen } | Phase::Running { listen } => {
-                Some(listen)
-            }
+            Phase::Start { listen }
+            | Phase::StartPost { listen, .. }
+            | Phase::Listening { listen }
+            | Phase::Running { listen }
+            | Phase::StopPre { listen, .. } => Some(listen),
+            Phase::StopPreSigterm { listen, .. } | Phase::StopPreSigkill { listen, .. } => listen,
+            Phase::Dead
+            | Phase::Failed
+            | Phase::StartPre { .. }
+            | Phase::StopPost { .. }
+            | Phase::FinalSigterm { .. }
+            | Phase::FinalSigkill { .. } => None,
         }
     }
 
     /// Its descriptors are there to be handed over.
     pub(crate) fn is_open(self) -> bool {
+        !matches!(self, Phase::Start { .. }) && self.listen().is_some()
+    }
+
+    /// It takes connections.
+    pub(crate) fn is_up(self) -> bool {
         matches!(self, Phase::Listening { .. } | Phase::Running { .. })
     }
 
     /// systemd's words for it.
     pub(crate) fn states(self) -> (ActiveState, SubState) {
+        use ActiveState::{Activating, Active, Deactivating};
         match self {
             Phase::Dead => (ActiveState::Inactive, SubState::Dead),
             Phase::Failed => (ActiveState::Failed, SubState::Failed),
-            Phase::Start { .. } => (ActiveState::Activating, SubState::Start),
-            Phase::Listening { .. } => (ActiveState::Active, SubState::Listening),
-            Phase::Running { .. } => (ActiveState::Active, SubState::Running),
+            Phase::StartPre { .. } => (Activating, SubState::StartPre),
+            Phase::Start { .. } => (Activating, SubState::StartChown),
+            Phase::StartPost { .. } => (Activating, SubState::StartPost),
+            Phase::Listening { .. } => (Active, SubState::Listening),
+            Phase::Running { .. } => (Active, SubState::Running),
+            Phase::StopPre { .. } => (Deactivating, SubState::StopPre),
+            Phase::StopPreSigterm { .. } => (Deactivating, SubState::StopPreSigterm),
+            Phase::StopPreSigkill { .. } => (Deactivating, SubState::StopPreSigkill),
+            Phase::StopPost { .. } => (Deactivating, SubState::StopPost),
+            Phase::FinalSigterm { .. } => (Deactivating, SubState::FinalSigterm),
+            Phase::FinalSigkill { .. } => (Deactivating, SubState::FinalSigkill),
         }
+    }
+
+    fn kill(self) -> Option<Kill> {
+        match self {
+            Phase::StopPreSigterm { kill, .. }
+            | Phase::StopPreSigkill { kill, .. }
+            | Phase::FinalSigterm { kill }
+            | Phase::FinalSigkill { kill } => Some(kill),
+            _ => None,
+        }
+    }
+
+    fn timer(self) -> Option<Timer> {
+        match self {
+            Phase::StartPre { timer }
+            | Phase::StartPost { timer, .. }
+            | Phase::StopPre { timer, .. }
+            | Phase::StopPost { timer } => timer,
+            other => other.kill()?.timer,
+        }
+    }
+
+    /// Puts another timer in the place of its own; nothing where it has none.
+    fn set_timer(&mut self, new: Option<Timer>) {
+        match self {
+            Phase::StartPre { timer }
+            | Phase::StartPost { timer, .. }
+            | Phase::StopPre { timer, .. }
+            | Phase::StopPost { timer } => *timer = new,
+            Phase::StopPreSigterm { kill, .. }
+            | Phase::StopPreSigkill { kill, .. }
+            | Phase::FinalSigterm { kill }
+            | Phase::FinalSigkill { kill } => kill.timer = new,
+            Phase::Dead
+            | Phase::Failed
+            | Phase::Start { .. }
+            | Phase::Listening { .. }
+            | Phase::Running { .. } => {}
+        }
+    }
+
+    fn clear_pending(&mut self, sent: Ticket) {
+        if let Phase::StopPreSigterm { kill, .. }
+        | Phase::StopPreSigkill { kill, .. }
+        | Phase::FinalSigterm { kill }
+        | Phase::FinalSigkill { kill } = self
+        {
+            kill.pending.take_if(|ticket| *ticket == sent);
+        }
+    }
+}
+
+impl Socket {
+    /// Every ticket it waits for an answer to.
+    pub(crate) fn tickets(&self) -> impl Iterator<Item = Ticket> {
+        let control = self.control.iter().map(|child| match child.process {
+            Process::Waiting { retry, .. } => retry.ticket,
+            Process::Asked { ticket, .. } | Process::Live { ticket, .. } => ticket,
+        });
+        control
+            .chain(self.phase.listen())
+            .chain(self.phase.timer().map(|timer| timer.ticket))
+            .chain(self.phase.kill().and_then(|kill| kill.pending))
+            .chain(self.paused.map(|timer| timer.ticket))
+            .chain(self.watch_empty)
     }
 }
 
@@ -122,7 +280,7 @@ impl Run<'_> {
     fn take(&mut self, event: SocketEvent) {
         match event {
             SocketEvent::Start => self.start(),
-            SocketEvent::Stop => self.end(Phase::Dead, "stop"),
+            SocketEvent::Stop => self.stop(),
             SocketEvent::ResetFailed => {
                 if self.s.phase == Phase::Failed {
                     self.s.result = UnitResult::Success;
@@ -149,6 +307,11 @@ impl Run<'_> {
                 self.cx.wishes.push(Wish::Refresh);
                 self.count_trigger();
             }
+            SocketEvent::Polled => {
+                if !self.count_poll() {
+                    self.watch(false);
+                }
+            }
             SocketEvent::TriggerRefused(why) => self.fail(UnitResult::Resources, &why),
             SocketEvent::ServiceRuns => {
                 if let Phase::Listening { listen } = self.s.phase {
@@ -159,11 +322,13 @@ impl Run<'_> {
             SocketEvent::ServiceEnded => {
                 if let Phase::Running { listen } = self.s.phase {
                     self.go(Phase::Listening { listen }, "the service has ended");
-                    self.watch(!planted!(SocketDeaf));
+                    if !planted!(SocketDeaf) {
+                        self.look();
+                    }
                 }
             }
             SocketEvent::ServiceLimited => {
-                if self.s.phase.is_open() {
+                if self.s.phase.is_up() {
                     self.fail(
                         UnitResult::ServiceStartLimitHit,
                         "its service was started too often in too short a time",
@@ -174,12 +339,9 @@ impl Run<'_> {
                 self.s.connections = self.s.connections.saturating_sub(1);
                 self.cx.wishes.push(Wish::Refresh);
             }
-            SocketEvent::Resume => {
-                if let Some(ticket) = self.s.phase.listen() {
-                    let unit = self.cx.name.clone();
-                    self.cx.actions.push(Action::Listen { ticket, unit });
-                }
-            }
+            SocketEvent::Answer(answer) => self.answered(*answer),
+            SocketEvent::Hurry => self.hurry(),
+            SocketEvent::Resume(trace) => self.resume(trace),
         }
     }
 
@@ -193,35 +355,76 @@ impl Run<'_> {
             connections: self.s.connections,
             accepted: self.s.accepted,
             triggers: self.s.triggers,
+            polls: self.s.polls,
             ..Socket::default()
         };
+        if self.run(Role::StartPre, 0) {
+            let timer = self.arm();
+            self.go(Phase::StartPre { timer }, "start");
+        } else {
+            self.enter_start("start");
+        }
+    }
+
+    fn enter_start(&mut self, cause: &str) {
         let listen = self.cx.mint.ticket();
         let unit = self.cx.name.clone();
         self.cx.actions.push(Action::Listen {
             ticket: listen,
             unit,
         });
-        self.go(Phase::Start { listen }, "start");
+        self.go(Phase::Start { listen }, cause);
     }
 
     fn listening(&mut self, ticket: Ticket) {
         match self.s.phase {
             Phase::Start { listen } if listen == ticket => {
-                self.go(Phase::Listening { listen }, "all addresses are bound");
-                let addresses: Vec<String> = self
-                    .cx
-                    .definition
-                    .listen()
-                    .map(|(_, address)| address.to_string())
-                    .collect();
-                let text = format!("listening on {}", addresses.join(", "));
-                self.cx.log(Level::Info, MessageId::Started, text);
-                self.watch(true);
+                if self.run(Role::StartPost, 0) {
+                    let timer = self.arm();
+                    self.go(
+                        Phase::StartPost { listen, timer },
+                        "all addresses are bound",
+                    );
+                } else {
+                    self.enter_listening(listen, "all addresses are bound");
+                }
             }
             // The answer after a recovery, when the shell knows nothing yet of who is watched.
-            Phase::Listening { listen } if listen == ticket => self.watch(true),
+            Phase::Listening { listen } if listen == ticket => {
+                if self.s.paused.is_none() {
+                    self.watch(true);
+                }
+            }
             Phase::Running { listen } if listen == ticket => self.watch(false),
             _ => {}
+        }
+    }
+
+    fn enter_listening(&mut self, listen: Ticket, cause: &str) {
+        self.go(Phase::Listening { listen }, cause);
+        let addresses: Vec<String> = self
+            .cx
+            .definition
+            .listen()
+            .map(|(_, address)| address.to_string())
+            .collect();
+        let text = format!("listening on {}", addresses.join(", "));
+        self.cx.log(Level::Info, MessageId::Started, text);
+        self.look();
+    }
+
+    /// Looks for connections, those that wait already being thrown away with `flush-pending`.
+    fn look(&mut self) {
+        if self.cx.definition.flush_pending() {
+            self.flush();
+        }
+        self.watch(true);
+    }
+
+    fn flush(&mut self) {
+        if !self.cx.definition.accept() {
+            let unit = self.cx.name.clone();
+            self.cx.actions.push(Action::Flush { unit });
         }
     }
 
@@ -229,12 +432,36 @@ impl Run<'_> {
         let Phase::Listening { listen } = self.s.phase else {
             return;
         };
-        if !self.count_trigger() {
+        if self.cx.stop_pending {
+            // It is about to close: nobody is started for it any more.
+            self.flush();
+            return self.watch(true);
+        }
+        if !self.count_poll() || !self.count_trigger() {
             return;
         }
         // One report for each `Watch`: nobody looks now.
         self.go(Phase::Running { listen }, "a connection came in");
         self.cx.wishes.push(Wish::Trigger);
+    }
+
+    /// Counts that something is there to be read; false if that was one too many: then nobody looks
+    /// for a while.
+    fn count_poll(&mut self) -> bool {
+        let interval: Span = self.cx.definition.poll_limit_interval_sec();
+        let burst = self.cx.definition.poll_limit_burst();
+        if self.s.polls.admits(self.cx.now.monotonic, interval, burst) {
+            return true;
+        }
+        let at = self.s.polls.end(interval);
+        if self.s.paused.is_none() {
+            let text = format!(
+                "more than {burst} connections within {interval}: nobody looks for more before that is over"
+            );
+            self.cx.log(Level::Warning, MessageId::Other, text);
+            self.s.paused = Some(Timer::arm_at(self.cx.mint, self.cx.actions, at));
+        }
+        false
     }
 
     /// Counts an activation; false, and the unit has failed, if it was one too many.
@@ -263,29 +490,46 @@ impl Run<'_> {
         self.cx.actions.push(Action::Watch { unit, on });
     }
 
+    /// Ends because something went wrong.
     fn fail(&mut self, result: UnitResult, why: &str) {
-        self.s.result = result;
-        self.s.failure = why.to_owned();
-        self.cx.log_failure(why);
-        self.end(Phase::Failed, result.as_str());
+        self.note_failure(result, why);
+        match self.s.phase {
+            Phase::Dead | Phase::Failed => self.enter_dead(),
+            _ => self.enter_stop_pre(),
+        }
     }
 
-    fn end(&mut self, phase: Phase, cause: &str) {
+    /// The first failure of a run stays.
+    fn note_failure(&mut self, result: UnitResult, why: &str) {
+        if self.s.result == UnitResult::Success {
+            self.s.result = result;
+            self.s.failure = why.to_owned();
+        }
+        self.cx.log_failure(why);
+    }
+
+    /// Closes what is open.
+    fn unlisten(&mut self) {
         if self.s.phase.listen().is_some() {
             self.cx.actions.push(Action::Unlisten {
                 unit: self.cx.name.clone(),
                 remove_nodes: self.cx.definition.remove_on_stop(),
             });
         }
-        if phase == Phase::Failed || self.s.phase != Phase::Failed {
-            self.go(phase, cause);
-        }
     }
 
     fn go(&mut self, phase: Phase, cause: &str) {
-        let from = self.s.phase.states();
-        self.s.phase = phase;
-        let to = phase.states();
-        self.cx.went(from, to, cause);
+        if !matches!(phase, Phase::Listening { .. })
+            && let Some(timer) = self.s.paused.take()
+        {
+            timer.cancel(self.cx.actions);
+        }
+        let left = std::mem::replace(&mut self.s.phase, phase);
+        if let Some(timer) = left.timer()
+            && phase.timer().is_none_or(|kept| kept.ticket != timer.ticket)
+        {
+            timer.cancel(self.cx.actions);
+        }
+        self.cx.went(left.states(), phase.states(), cause);
     }
 }

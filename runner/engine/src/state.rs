@@ -141,6 +141,9 @@ pub(crate) struct Connection {
     pub(crate) socket: UnitName,
     pub(crate) id: ConnectionId,
     pub(crate) environment: Vec<(String, String)>,
+    /// Whom it comes from, as far as connections are counted; empty if nobody knows.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) source: String,
     /// It was handed to a process.
     #[serde(default)]
     pub(crate) handed_over: bool,

@@ -49,9 +49,8 @@ impl Section {
     pub const fn is_in_table_of(self, kind: UnitKind) -> bool {
         match self {
             Section::Unit => true,
-            Section::Service | Section::Exec | Section::Kill | Section::Resource => {
-                matches!(kind, UnitKind::Service)
-            }
+            Section::Service | Section::Resource => matches!(kind, UnitKind::Service),
+            Section::Exec | Section::Kill => matches!(kind, UnitKind::Service | UnitKind::Socket),
             Section::Socket => matches!(kind, UnitKind::Socket),
             Section::Timer => matches!(kind, UnitKind::Timer),
             Section::Path => matches!(kind, UnitKind::Path),

@@ -49,12 +49,12 @@ const EXEC: &[Section] = &[Section::Service, Section::Socket];
 /// The kinds that have a control group.
 const RESOURCE: &[Section] = &[Section::Service, Section::Socket, Section::Slice];
 
-/// What a socket would need for commands of its own.
-static COMMANDS_OF_SOCKETS: Unsupported = Unsupported {
-    title: "Commands of sockets",
+/// What a socket would need to have its commands held in.
+static LIMITS_OF_SOCKETS: Unsupported = Unsupported {
+    title: "Limits of sockets",
     sections: SOCKET,
     names: &[],
-    why: "a socket runs no commands of its own",
+    why: "the commands of a socket have no share of their own",
     instead: "set it for the service",
     loss: Loss::Nothing,
 };
@@ -83,17 +83,14 @@ pub fn named(section: Section, name: &str) -> Option<&'static Unsupported> {
     }
     // What the chapters about commands and resources say for services, systemd has for these too.
     let (kind, group) = match section {
-        Section::Socket => (UnitKind::Socket, &COMMANDS_OF_SOCKETS),
+        Section::Socket => (UnitKind::Socket, &LIMITS_OF_SOCKETS),
         Section::Slice => (UnitKind::Slice, &LIMITS_OF_SLICES),
         _ => return None,
     };
-    let shared = |chapter: &Section| match chapter {
-        Section::Resource => true,
-        Section::Exec | Section::Kill => section == Section::Socket,
-        _ => false,
-    };
     let here = |row: &Setting| {
-        row.systemd == Some(name) && row.sections.iter().any(shared) && !row.is_in_table_of(kind)
+        row.systemd == Some(name)
+            && row.sections.contains(&Section::Resource)
+            && !row.is_in_table_of(kind)
     };
     all().any(here).then_some(group)
 }

@@ -64,9 +64,15 @@ pub(super) fn add(table: &mut Vec<Property>) {
         |u| socket(u).map_or(0, |s| s.refused).into(),
     );
     add(
+        ("ControlPID", "u"),
+        Change,
+        "The process of an `exec-start-pre`, `exec-stop-pre`, … command; 0 for none",
+        |u| socket(u).and_then(|s| s.control_pid).unwrap_or(0).into(),
+    );
+    add(
         ("Result", "s"),
         Change,
-        "Why it is failed: `resources`, `trigger-limit-hit`, `service-start-limit-hit`, …; \
+        "Why it is failed: `resources`, `timeout`, `exit-code`, `trigger-limit-hit`, `service-start-limit-hit`, …; \
          otherwise `success`",
         |u| text(u.detail.view.result.word()),
     );
@@ -126,6 +132,11 @@ pub(super) fn add(table: &mut Vec<Property>) {
         ("MessageQueueMessageSize", "x"),
         "Setting `message-queue-message-size`",
         |u| i64::from(definition(u).map_or(0, |d| d.message_queue_message_size())).into(),
+    );
+    setting(
+        ("PollLimitBurst", "u"),
+        "How often something may be there to be read within `PollLimitIntervalUSec`",
+        |u| definition(u).map_or(0, |d| d.poll_limit_burst()).into(),
     );
     setting(
         ("TriggerLimitBurst", "u"),

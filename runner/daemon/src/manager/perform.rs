@@ -75,6 +75,7 @@ impl Manager {
             }
             Action::Listen { ticket, unit } => self.listen(ticket, unit),
             Action::Watch { unit, on } => self.watch(&unit, on),
+            Action::Flush { unit } => self.flush(&unit),
             Action::Unlisten { unit, remove_nodes } => self.unlisten(&unit, remove_nodes),
             Action::CloseConnection { connection } => self.drop_connection(connection),
             Action::Store {
@@ -289,6 +290,19 @@ impl Manager {
                     .add(source, listener.fd.as_fd(), EpollFlags::EPOLLIN)
             {
                 tracing::error!("{unit}: cannot watch {}: {error}", listener.address);
+            }
+        }
+    }
+
+    /// Throws away what waits at a socket unit's listeners.
+    fn flush(&mut self, unit: &UnitName) {
+        let Some(definition) = self.definition(unit) else {
+            return;
+        };
+        let listeners = self.sockets.of(unit).unwrap_or_default();
+        for ((kind, _), listener) in definition.listen().zip(&listeners) {
+            if let Err(error) = socket::flush(kind, listener.fd.as_fd()) {
+                tracing::warn!("{unit}: cannot flush {}: {error}", listener.address);
             }
         }
     }

@@ -112,6 +112,11 @@ impl Poller {
         Ok(())
     }
 
+    /// Whether `source` is watched.
+    pub(super) fn watches(&self, source: &Source) -> bool {
+        self.keys.contains_key(source)
+    }
+
     /// Stops to watch `source`; nothing if it is not watched.
     pub(super) fn remove(&mut self, source: &Source, fd: BorrowedFd<'_>) {
         if let Some(key) = self.keys.remove(source) {

@@ -65,12 +65,11 @@ impl Manager {
                 fd,
                 name: "connection".to_owned(),
             }],
-            None if main => spawn
+            None => spawn
                 .listen
                 .iter()
                 .flat_map(|socket| self.sockets.passed(socket))
                 .collect(),
-            None => Vec::new(),
         };
         let stored = if main {
             self.stored_for(&unit)

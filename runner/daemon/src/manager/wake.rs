@@ -384,6 +384,10 @@ impl Manager {
                         peer,
                     });
                     self.turn();
+                    // It was one too many for now.
+                    if !self.poller.watches(&Source::Listener(unit.clone(), index)) {
+                        return;
+                    }
                 }
                 Ok(Accepted::Nobody) => return,
                 Ok(Accepted::Shed) => {

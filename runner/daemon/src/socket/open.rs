@@ -192,10 +192,14 @@ fn open_with(
             )?;
             socket
         }
-        ListenAddress::Inet(bound) => bind_inet(listeners, address, *bound, make, troubles)?,
+        ListenAddress::Inet(bound) => {
+            let make = |family| make(family, listeners.options.protocol_of(kind));
+            bind_inet(listeners, address, *bound, make, troubles)?
+        }
         ListenAddress::InetOn(bound, interface) => {
             let mut bound = *bound;
             bound.set_scope_id(nix::net::if_::if_nametoindex(&**interface)?);
+            let make = |family| make(family, listeners.options.protocol_of(kind));
             bind_inet(listeners, address, bound.into(), make, troubles)?
         }
         ListenAddress::Vsock { cid, port } => {
@@ -228,7 +232,7 @@ fn bind_inet(
     listeners: &Listeners,
     address: &ListenAddress,
     to: SocketAddr,
-    make: impl Fn(AddressFamily, u32) -> rustix::io::Result<OwnedFd>,
+    make: impl Fn(AddressFamily) -> rustix::io::Result<OwnedFd>,
     troubles: &mut Vec<String>,
 ) -> io::Result<OwnedFd> {
     let any = to.ip().is_unspecified();
@@ -237,9 +241,6 @@ fn bind_inet(
     } else {
         AddressFamily::INET
     };
-    let protocol = listeners.options.protocol.map_or(0, |protocol| {
-        u32::try_from(protocol.number()).unwrap_or_default()
-    });
     let mut bind =
         |socket: OwnedFd, shown: &ListenAddress, to: SocketAddr| -> io::Result<OwnedFd> {
             listeners
@@ -249,7 +250,7 @@ fn bind_inet(
             rustix::net::bind(&socket, &to)?;
             Ok(socket)
         };
-    let bound = make(family, protocol)
+    let bound = make(family)
         .map_err(io::Error::from)
         .and_then(|socket| bind(socket, address, to));
     match bound {
@@ -263,11 +264,7 @@ fn bind_inet(
                 ) =>
         {
             let all = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), to.port());
-            bind(
-                make(AddressFamily::INET, protocol)?,
-                &ListenAddress::Inet(all),
-                all,
-            )
+            bind(make(AddressFamily::INET)?, &ListenAddress::Inet(all), all)
         }
         other => other,
     }
@@ -281,6 +278,7 @@ mod tests {
     use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 
     use rustix::fs::OFlags;
+    use units::value::SocketProtocol;
 
     use super::super::remove_nodes;
     use super::*;
@@ -366,6 +364,82 @@ mod tests {
         let opened = open_alone(&wanted).unwrap();
         TcpStream::connect(("127.0.0.1", free)).unwrap();
         assert_eq!(opened.len(), 2);
+    }
+
+    #[test]
+    fn each_kind_has_the_protocol_that_fits_it() {
+        for (protocol, kind, number) in [
+            (SocketProtocol::Mptcp, ListenKind::Stream, 262),
+            (SocketProtocol::Mptcp, ListenKind::Datagram, 17),
+            (SocketProtocol::UdpLite, ListenKind::Stream, 6),
+            (SocketProtocol::UdpLite, ListenKind::Datagram, 136),
+        ] {
+            let mut wanted = listeners(&[(kind, "127.0.0.1:1")]);
+            // Any port that is free.
+            wanted.addresses = vec![(kind, ListenAddress::Inet(([127, 0, 0, 1], 0).into()))];
+            wanted.options.protocol = Some(protocol);
+            let socket = open_alone(&wanted).unwrap().remove(0);
+            let found = rustix::net::sockopt::socket_protocol(&socket).unwrap();
+            let found = found.map(|found| found.as_raw().get());
+            assert_eq!(found, Some(number), "{protocol} {kind}");
+        }
+    }
+
+    #[test]
+    fn opens_queues_and_hears_the_kernel() {
+        let name = format!("/runner-test-{}", std::process::id());
+        let wanted = Listeners {
+            queue: (3, 77),
+            mode: 0o640,
+            ..listeners(&[
+                (ListenKind::MessageQueue, &name),
+                (ListenKind::Netlink, "kobject-uevent 0"),
+            ])
+        };
+        let opened = open_alone(&wanted).unwrap();
+        let found = rustix::fs::fstat(&opened[0]).unwrap();
+        assert_eq!(found.st_mode & 0o7777, 0o640);
+        // What read(2) tells of a queue (mq_overview(7)).
+        let mut told = [0; 100];
+        let read = rustix::io::read(&opened[0], &mut told).unwrap();
+        assert!(told[..read].starts_with(b"QSIZE:0"));
+        drop(open_alone(&wanted).unwrap());
+        remove_nodes(&wanted);
+        assert!(nix::mqueue::mq_unlink(name.as_str()).is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_waited_for_is_no_listener() {
+        let refused = open_alone(&listeners(&[(ListenKind::Special, "/dev/null")])).unwrap_err();
+        assert_eq!(
+            refused,
+            "cannot listen on /dev/null: nobody can wait for anything to come from it"
+        );
+        open_alone(&listeners(&[(ListenKind::Special, "/dev/ptmx")])).unwrap();
+    }
+
+    #[test]
+    fn links_lead_to_the_node_and_are_taken_from_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| format!("{}/{name}", dir.path().display());
+        std::fs::write(path("taken"), "text").unwrap();
+        let wanted = Listeners {
+            links: [path("deep/link"), path("taken")]
+                .map(String::into_boxed_str)
+                .to_vec(),
+            ..listeners(&[(ListenKind::Stream, &path("s"))])
+        };
+        let mut troubles = Vec::new();
+        let opened = open(&wanted, &mut Inherited::default(), &mut troubles).unwrap();
+        UnixStream::connect(path("deep/link")).unwrap();
+        let [trouble] = troubles.as_slice() else {
+            panic!("{troubles:?}");
+        };
+        assert!(trouble.ends_with("file exists"), "{trouble}");
+        drop(opened);
+        remove_nodes(&wanted);
+        assert!(std::fs::symlink_metadata(path("deep/link")).is_err());
+        assert_eq!(std::fs::read_to_string(path("taken")).unwrap(), "text");
     }
 
     #[test]

@@ -280,6 +280,19 @@ impl Options {
         }
     }
 
+    /// The protocol of an internet socket of this kind; 0 for the usual one, as where the one that is
+    /// asked for is of other kinds.
+    pub(super) fn protocol_of(&self, kind: ListenKind) -> u32 {
+        let fits = |protocol: &SocketProtocol| match protocol {
+            SocketProtocol::UdpLite => kind == ListenKind::Datagram,
+            SocketProtocol::Sctp | SocketProtocol::Mptcp => kind.has_connections(),
+        };
+        let protocol = self.protocol.filter(fits);
+        protocol.map_or(0, |protocol| {
+            u32::try_from(protocol.number()).unwrap_or_default()
+        })
+    }
+
     /// Sets what has to be set before a socket is bound. What the kernel refuses is a warning in
     /// `troubles`, unless the socket would then listen to more than it was to.
     ///

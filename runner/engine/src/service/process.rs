@@ -73,6 +73,8 @@ pub(crate) fn commands(definition: &Definition, role: Role) -> &[ExecLine] {
         Role::Reload => definition.exec_reload(),
         Role::Stop => definition.exec_stop(),
         Role::StopPost => definition.exec_stop_post(),
+        // Only sockets have such.
+        Role::StopPre => &[],
         Role::ReadyProbe => match definition.ready_probe() {
             Some(Probe::Exec(line)) => std::slice::from_ref(line),
             _ => &[],

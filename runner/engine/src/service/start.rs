@@ -282,7 +282,7 @@ impl Run<'_> {
             Role::Condition | Role::StartPre | Role::Main | Role::StartPost | Role::Reload => {
                 self.start_window()
             }
-            Role::Stop | Role::StopPost => self.stop_window(),
+            Role::Stop | Role::StopPre | Role::StopPost => self.stop_window(),
             // Its own timer limits an attempt, and there is no next command.
             Role::ReadyProbe => return true,
         };

@@ -147,5 +147,6 @@ fn view_of_socket(socket: &Socket) -> SocketView {
         accepted: socket.accepted,
         connections: socket.connections,
         refused: socket.refused,
+        control_pid: socket.control.as_ref().and_then(Child::pid),
     }
 }

@@ -44,6 +44,7 @@ pub enum SubState {
     Condition,
     StartPre,
     Start,
+    StartChown,
     StartPost,
     Running,
     Exited,
@@ -51,6 +52,9 @@ pub enum SubState {
     ReloadSignal,
     ReloadNotify,
     Stop,
+    StopPre,
+    StopPreSigterm,
+    StopPreSigkill,
     StopWatchdog,
     StopSigterm,
     StopSigkill,
@@ -189,6 +193,8 @@ pub struct SocketView {
     pub connections: u32,
     /// Connections refused because of max-connections.
     pub refused: u32,
+    /// Pid of the command that runs.
+    pub control_pid: Option<u32>,
 }
 
 /// What only timers have.
@@ -280,6 +286,10 @@ impl SubState {
             SubState::Failed => "failed",
             SubState::AutoRestart => "auto-restart",
             SubState::Listening => "listening",
+            SubState::StartChown => "start-chown",
+            SubState::StopPre => "stop-pre",
+            SubState::StopPreSigterm => "stop-pre-sigterm",
+            SubState::StopPreSigkill => "stop-pre-sigkill",
             SubState::Waiting => "waiting",
             SubState::Elapsed => "elapsed",
             SubState::Active => "active",

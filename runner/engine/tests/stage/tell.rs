@@ -152,6 +152,7 @@ impl Stage {
                 line
             }
             Action::Watch { unit, on } => format!("watch {unit} {}", if on { "on" } else { "off" }),
+            Action::Flush { unit } => format!("flush {unit}"),
             Action::Unlisten { unit, remove_nodes } => {
                 format!(
                     "unlisten {unit}{}",
@@ -400,6 +401,7 @@ pub(super) fn role_word(role: Role) -> &'static str {
         Role::StartPost => "start-post",
         Role::Reload => "reload",
         Role::Stop => "stop",
+        Role::StopPre => "stop-pre",
         Role::StopPost => "stop-post",
         Role::ReadyProbe => "ready-probe",
     }

@@ -11,6 +11,7 @@ use engine::event::{AdoptFailure, ExitStatus, SpawnFailure};
 use engine::job::{JobId, JobKind, JobResult};
 use engine::ticket::{ConnectionId, RequestId};
 use engine::view::systemd::SubState;
+use engine::view::systemd::SystemState;
 use engine::{Action, Answer, Change, Engine, Event, Found, Now, Ticket};
 use units::value::{KillMode, Signal};
 use units::{UnitName, UnitSet};
@@ -181,6 +182,10 @@ impl<'a> World<'a> {
             Arc::clone(&self.variant.diagnostics),
             found,
         );
+        if engine.system_state() == SystemState::Stopping {
+            // Perhaps the one before was killed just before it said so.
+            self.invariants.closing(false);
+        }
         self.engine = Some(engine);
         self.perform(actions);
         if generation != self.generation {
@@ -383,6 +388,10 @@ impl<'a> World<'a> {
             Action::Watch { unit, on: false } => {
                 self.manager.watched.remove(&unit);
             }
+            Action::Flush { unit } => assert!(
+                self.listeners.contains(&unit),
+                "flushes {unit}, which does not listen"
+            ),
             Action::Unlisten { unit, .. } => {
                 self.manager.watched.remove(&unit);
                 self.listeners.remove(&unit);

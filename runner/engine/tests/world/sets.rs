@@ -44,6 +44,27 @@ const RESTARTS: [&str; 7] = [
 const TYPES: [&str; 5] = ["simple", "exec", "oneshot", "notify", "forking"];
 const KILLS: [&str; 4] = ["control-group", "control-group", "mixed", "process"];
 
+/// Commands and limits for some sockets.
+fn socket(dice: &mut Dice, text: &mut String) {
+    for (chance, setting) in [
+        (30, "exec-start-pre = [['/bin/a'], ['-/bin/b']]"),
+        (30, "exec-start-post = '/bin/c'"),
+        (30, "exec-stop-pre = '/bin/d'"),
+        (30, "exec-stop-post = '/bin/e'"),
+        (20, "send-sigkill = false"),
+        (30, "kill-mode = 'mixed'"),
+        (20, "flush-pending = true"),
+        (20, "remove-on-stop = true"),
+        (20, "poll-limit-burst = 2"),
+        (20, "pass-file-descriptors-to-exec = true"),
+    ] {
+        if dice.percent(chance) {
+            writeln!(text, "{setting}").unwrap();
+        }
+    }
+    text.push_str("timeout-sec = '2s'\n");
+}
+
 /// A timer and a path for some services.
 fn triggers(dice: &mut Dice, text: &mut String, name: char) {
     if dice.percent(20) {
@@ -135,6 +156,7 @@ fn variant(seed: u64) -> Variant {
     let mut dice = Dice::new(seed ^ 0xabcd_ef01);
     // Of its own, so that what is added here leaves the rest of each set as it was.
     let mut words = Dice::new(seed ^ 0x5e4a_11ce);
+    let mut of_sockets = Dice::new(seed ^ 0x50c7);
     let mut texts: Vec<(String, String)> = Vec::new();
     let count = 1 + dice.below(5);
     let has_template = words.percent(35);
@@ -266,6 +288,7 @@ fn variant(seed: u64) -> Variant {
             text.push_str("[socket]\nlisten-stream = '/run/");
             text.push(name);
             text.push_str("'\n");
+            socket(&mut of_sockets, &mut text);
         }
         triggers(&mut dice, &mut text, name);
         texts.push((format!("{name}.toml"), text));

@@ -30,8 +30,9 @@ settings! {
 
     /// Commands to run before the service.
     ///
-    /// One after the other; if one fails (and has no `-` before it), the start has failed.
-    ExecStartPre: Service "exec-start-pre" = "ExecStartPre",
+    /// One after the other; if one fails (and has no `-` before it), the start has failed. Of a socket
+    /// unit: before its sockets are made.
+    ExecStartPre: Service | Socket "exec-start-pre" = "ExecStartPre",
         pub exec_start_pre -> &[ExecLine] as Commands, default "";
 
     /// The service itself.
@@ -47,8 +48,9 @@ settings! {
 
     /// Commands to run once the service has started.
     ///
-    /// If one fails (and has no `-` before it), the start has failed and the service is stopped.
-    ExecStartPost: Service "exec-start-post" = "ExecStartPost",
+    /// If one fails (and has no `-` before it), the start has failed and the service is stopped. Of a
+    /// socket unit: once it listens.
+    ExecStartPost: Service | Socket "exec-start-post" = "ExecStartPost",
         pub exec_start_post -> &[ExecLine] as Commands, default "";
 
     /// Commands that make the service read its configuration again.
@@ -76,7 +78,7 @@ settings! {
     ///
     /// `$SERVICE_RESULT`, `$EXIT_CODE` and `$EXIT_STATUS` say how. They also run after a start that
     /// failed.
-    ExecStopPost: Service "exec-stop-post" = "ExecStopPost",
+    ExecStopPost: Service | Socket "exec-stop-post" = "ExecStopPost",
         pub exec_stop_post -> &[ExecLine] as Commands, default "";
 
     /// After which ends the service is started again.

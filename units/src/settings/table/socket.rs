@@ -1,7 +1,9 @@
 //! `[socket]` (systemd.socket(5)).
 
 use crate::name::UnitName;
-use crate::value::{BindIpv6Only, ListenAddress, Mode, Size, SocketProtocol, Span, Timestamping};
+use crate::value::{
+    BindIpv6Only, ExecLine, ListenAddress, Mode, Size, SocketProtocol, Span, Timestamping,
+};
 
 settings! {
     after super::group::END;
@@ -290,6 +292,20 @@ settings! {
     FileDescriptorName: Socket "file-descriptor-name" = "FileDescriptorName",
         pub(crate) written_file_descriptor_name -> Option<&str> as DescriptorName, default "";
 
+    /// How many of them may come from one source.
+    ///
+    /// From one internet address, one user of this machine, or one virtual machine. `0`: no limit but
+    /// `max-connections`.
+    MaxConnectionsPerSource: Socket "max-connections-per-source" = "MaxConnectionsPerSource",
+        pub max_connections_per_source -> u32 as Count, default "0";
+
+    /// Whether connections and data that wait when the service has ended are thrown away.
+    ///
+    /// Instead of starting it again. Also what has come before the socket listens. Not with
+    /// `accept = true`.
+    FlushPending: Socket "flush-pending" = "FlushPending",
+        pub flush_pending -> bool as Flag, default "false";
+
     /// Whether sockets and pipes in the file system go when the unit stops.
     ///
     /// A socket left behind refuses connections; a pipe left behind keeps what was written to it.
@@ -309,6 +325,38 @@ settings! {
     /// limit off.
     TriggerLimitBurst: Socket | Path "trigger-limit-burst" = "TriggerLimitBurst",
         pub(crate) written_trigger_limit_burst -> Option<u32> as OptionalCount, default "";
+
+    /// The time over which it is counted how often something was there to be read.
+    ///
+    /// More than `poll-limit-burst` times within this time, and nobody looks again before it is over:
+    /// the unit goes on, only slower. `0` turns the limit off.
+    PollLimitIntervalSec: Socket "poll-limit-interval-sec" = "PollLimitIntervalSec",
+        pub poll_limit_interval_sec -> Span as Duration, default "2s";
+
+    /// How often something may be there to be read within `poll-limit-interval-sec`.
+    ///
+    /// The default is 150 with `accept = true`, else 15. `0` turns the limit off.
+    PollLimitBurst: Socket "poll-limit-burst" = "PollLimitBurst",
+        pub(crate) written_poll_limit_burst -> Option<u32> as OptionalCount, default "";
+
+    /// Commands to run before the sockets are closed.
+    ///
+    /// One after the other. Those before they are made are `exec-start-pre`, those when they listen
+    /// `exec-start-post`, those when they are closed `exec-stop-post`.
+    ExecStopPre: Socket "exec-stop-pre" = "ExecStopPre",
+        pub exec_stop_pre -> &[ExecLine] as Commands, default "";
+
+    /// How long each command may take.
+    ///
+    /// One that takes longer is ended, and the unit fails. `infinity` or `0` is no limit.
+    TimeoutSec: Socket "timeout-sec" = "TimeoutSec",
+        pub(crate) written_timeout_sec -> Span as Duration, default "90s";
+
+    /// Whether its commands are given the sockets.
+    ///
+    /// As a service gets them (`LISTEN_FDS`). Not those of `exec-start-pre`, when there are none yet.
+    PassFileDescriptorsToExec: Socket "pass-file-descriptors-to-exec" = "PassFileDescriptorsToExec",
+        pub pass_file_descriptors_to_exec -> bool as Flag, default "false";
 
     /// The service to start.
     ///

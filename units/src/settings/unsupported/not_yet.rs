@@ -1,7 +1,7 @@
 //! Words of systemd that runner is to have. Who adds the row of one to the settings takes it out
 //! here; a test finds what stands in both.
 
-use super::{EXEC, Loss, SOCKET, TIMER, Unsupported};
+use super::{EXEC, Loss, TIMER, Unsupported};
 
 const WHY: &str = "runner does not have it yet";
 
@@ -12,25 +12,6 @@ pub(super) const WORDS: &[Unsupported] = &[
         title: "How commands are run",
         sections: EXEC,
         names: &["SetLoginEnvironment"],
-        why: WHY,
-        instead: INSTEAD,
-        loss: Loss::Behaviour,
-    },
-    Unsupported {
-        title: "Words of sockets",
-        sections: SOCKET,
-        names: &[
-            "ExecStartPost",
-            "ExecStartPre",
-            "ExecStopPost",
-            "ExecStopPre",
-            "FlushPending",
-            "MaxConnectionsPerSource",
-            "PassFileDescriptorsToExec",
-            "PollLimitBurst",
-            "PollLimitIntervalSec",
-            "TimeoutSec",
-        ],
         why: WHY,
         instead: INSTEAD,
         loss: Loss::Behaviour,
