@@ -226,11 +226,23 @@ async fn start(
     beside: &[(&str, &[(&str, Property<'_>)])],
 ) -> Result<Option<u32>, Failure> {
     let mut lost = false;
+    let passes = |(_, value): &(&str, Property<'_>)| matches!(value, Property::Descriptor(_));
     loop {
-        match client
-            .start_transient(unit, "fail", properties, beside)
-            .await
-        {
+        // Whoever has answered once reads no greeting any more: descriptors that came together with
+        // the end of that would be lost.
+        let greeted = match properties.iter().any(passes) {
+            true => client.properties().await.map(drop),
+            false => Ok(()),
+        };
+        let started = match greeted {
+            Ok(()) => {
+                client
+                    .start_transient(unit, "fail", properties, beside)
+                    .await
+            }
+            Err(error) => Err(error),
+        };
+        match started {
             Ok(job) => return Ok(Some(job)),
             Err(Error::Lost(cause)) => {
                 lost = true;
