@@ -35,20 +35,29 @@ pub fn read(
     named: bool,
     around: &Surroundings,
 ) -> (Vec<Source>, Vec<Diagnostic>) {
+    let paths: Vec<(PathBuf, bool)> = paths.iter().map(|path| (path.clone(), named)).collect();
+    read_each(&paths, around)
+}
+
+/// As [`read`], where each path says itself whether somebody named it.
+pub fn read_each(
+    paths: &[(PathBuf, bool)],
+    around: &Surroundings,
+) -> (Vec<Source>, Vec<Diagnostic>) {
     let mut walk = Walk {
         around,
         trusted: None,
         roots: paths
             .iter()
-            .filter_map(|path| fs::canonicalize(path).ok())
+            .filter_map(|(path, _)| fs::canonicalize(path).ok())
             .collect(),
         sources: Vec::new(),
         diagnostics: Vec::new(),
     };
-    for (rank, path) in paths.iter().enumerate() {
+    for (rank, (path, named)) in paths.iter().enumerate() {
         // `%Y` and whoever shows a unit's file need a path that holds in every directory.
         let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-        walk.path(u32::try_from(rank).unwrap_or(u32::MAX - 1), &path, named);
+        walk.path(u32::try_from(rank).unwrap_or(u32::MAX - 1), &path, *named);
     }
     (walk.sources, walk.diagnostics)
 }

@@ -78,6 +78,24 @@ pub struct Why {
     pub advice: String,
 }
 
+/// What was done to unit files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Installed {
+    /// Whether the units say anything about their installation.
+    pub has_install_info: bool,
+    /// `symlink`, `unlink` or `write`, the path, and where a link leads.
+    pub changes: Vec<(String, String, String)>,
+}
+
+impl Installed {
+    fn of(changes: Vec<(String, String, String)>) -> Installed {
+        Installed {
+            has_install_info: true,
+            changes,
+        }
+    }
+}
+
 /// How a job ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
@@ -286,6 +304,129 @@ impl Client {
     /// As [`Client::list_units`].
     pub async fn cancel_job(&self, job: u32) -> Result<(), Error> {
         self.manager("CancelJob", &job).await
+    }
+
+    /// The state of a unit's file, as it is now (systemctl's words).
+    ///
+    /// # Errors
+    /// As [`Client::list_units`].
+    pub async fn unit_file_state(&self, unit: &str) -> Result<String, Error> {
+        self.manager("GetUnitFileState", &unit).await
+    }
+
+    /// Every unit that a file defines: its name, the file, and its state.
+    ///
+    /// # Errors
+    /// As [`Client::list_units`].
+    pub async fn unit_files(&self) -> Result<Vec<(String, String, String)>, Error> {
+        self.manager("DescribeUnitFiles", &()).await
+    }
+
+    /// Enables units (`EnableUnitFiles`), or enables them again (`ReenableUnitFiles`). Files are not
+    /// read again.
+    ///
+    /// # Errors
+    /// As [`Client::list_units`].
+    pub async fn enable(
+        &self,
+        again: bool,
+        units: &[String],
+        runtime: bool,
+        force: bool,
+    ) -> Result<Installed, Error> {
+        let method = match again {
+            true => "ReenableUnitFiles",
+            false => "EnableUnitFiles",
+        };
+        let (has_install_info, changes) = self.manager(method, &(units, runtime, force)).await?;
+        Ok(Installed {
+            has_install_info,
+            changes,
+        })
+    }
+
+    /// Undoes [`Client::enable`].
+    ///
+    /// # Errors
+    /// As [`Client::list_units`].
+    pub async fn disable(&self, units: &[String], runtime: bool) -> Result<Installed, Error> {
+        let method = "DisableUnitFilesWithFlagsAndInstallInfo";
+        let (has_install_info, changes) =
+            self.manager(method, &(units, u64::from(runtime))).await?;
+        Ok(Installed {
+            has_install_info,
+            changes,
+        })
+    }
+
+    /// Makes it impossible to start units.
+    ///
+    /// # Errors
+    /// As [`Client::list_units`].
+    pub async fn mask(
+        &self,
+        units: &[String],
+        runtime: bool,
+        force: bool,
+    ) -> Result<Installed, Error> {
+        let changes = self
+            .manager("MaskUnitFiles", &(units, runtime, force))
+            .await?;
+        Ok(Installed::of(changes))
+    }
+
+    /// Undoes [`Client::mask`].
+    ///
+    /// # Errors
+    /// As [`Client::list_units`].
+    pub async fn unmask(&self, units: &[String], runtime: bool) -> Result<Installed, Error> {
+        let changes = self.manager("UnmaskUnitFiles", &(units, runtime)).await?;
+        Ok(Installed::of(changes))
+    }
+
+    /// Takes away drop-ins, masks, and files that stand before those of a package.
+    ///
+    /// # Errors
+    /// As [`Client::list_units`].
+    pub async fn revert(&self, units: &[String]) -> Result<Installed, Error> {
+        let changes = self.manager("RevertUnitFiles", &units).await?;
+        Ok(Installed::of(changes))
+    }
+
+    /// Lets `target` need units: `word` is `Wants` or `Requires`.
+    ///
+    /// # Errors
+    /// As [`Client::list_units`].
+    pub async fn add_dependency(
+        &self,
+        units: &[String],
+        target: &str,
+        word: &str,
+        runtime: bool,
+        force: bool,
+    ) -> Result<Installed, Error> {
+        let body = (units, target, word, runtime, force);
+        let changes = self.manager("AddDependencyUnitFiles", &body).await?;
+        Ok(Installed::of(changes))
+    }
+
+    /// Sets settings of a unit: names and values as a unit file of systemd's has them, several of
+    /// one name for a list. Files are read again.
+    ///
+    /// # Errors
+    /// As [`Client::list_units`].
+    pub async fn set_properties(
+        &self,
+        unit: &str,
+        runtime: bool,
+        settings: &[(String, Vec<String>)],
+    ) -> Result<(), Error> {
+        let settings: Vec<(&str, zbus::Variant<'_>)> = settings
+            .iter()
+            .map(|(name, values)| (name.as_str(), zbus::Variant::new(values.clone())))
+            .collect();
+        self.manager("SetUnitProperties", &(unit, runtime, settings))
+            .await
     }
 
     /// Takes all jobs back that may be.

@@ -3,10 +3,11 @@
 //! | standing | may |
 //! |---|---|
 //! | owner: root, the uid we run as, and whoever an HTTP server of ours let in | everything |
-//! | administrator: group `runner-admin` | everything but shutdown and the environment of programs |
+//! | administrator: group `runner-admin` | everything but shutdown, and the settings and environment of programs |
 //! | observer: everybody else | see states; never environments, command lines, logs, stdin |
 
 use engine::{Command, Refusal};
+use units::install::Order;
 
 use crate::caller::{Caller, Via};
 use crate::request::Request;
@@ -65,7 +66,11 @@ pub fn required(request: &Request) -> Standing {
         | Request::Dependencies { .. }
         | Request::Sockets
         | Request::Processes(_)
+        | Request::UnitFiles
+        | Request::UnitFileState(_)
         | Request::Manager => Standing::Observer,
+        // Who sets a command line runs it; the others only choose among what is there.
+        Request::Install(Order::Set { .. }) => Standing::Owner,
         Request::Command(
             Command::Submit { .. }
             | Command::CancelJob { .. }
@@ -79,6 +84,7 @@ pub fn required(request: &Request) -> Standing {
         )
         | Request::Sets
         | Request::Why(_)
+        | Request::Install(_)
         | Request::Preview
         | Request::Program(_)
         | Request::Input { .. }
@@ -256,6 +262,23 @@ mod tests {
             (Request::Sets, Standing::Administrator),
             (Request::Preview, Standing::Administrator),
             (Request::Why(service.clone()), Standing::Administrator),
+            (Request::UnitFiles, Standing::Observer),
+            (
+                Request::UnitFileState(UnitName::parse("a.service").unwrap()),
+                Standing::Observer,
+            ),
+            (
+                Request::Install(Order::Revert { units: Vec::new() }),
+                Standing::Administrator,
+            ),
+            (
+                Request::Install(Order::Set {
+                    unit: UnitName::parse("a.service").unwrap(),
+                    settings: Vec::new(),
+                    runtime: false,
+                }),
+                Standing::Owner,
+            ),
             (Request::Program(service.clone()), Standing::Administrator),
             (
                 Request::Deliver {

@@ -29,9 +29,9 @@ pub use dependency::{Direction, Node};
 pub use door::{Answerer, Door, Handle, Knock, Subscription, open};
 pub use happening::Happening;
 pub use reply::{
-    Chunk, ChunkKind, LogLine, LogProblem, LogSource, LogStream, LogText, Manager, Process,
-    ProcessDetail, ProgramProblem, Reply, Restarting, Sets, SocketLine, UnitDetail, UnitFile,
-    Usage,
+    Chunk, ChunkKind, Installed, LogLine, LogProblem, LogSource, LogStream, LogText, Manager,
+    Process, ProcessDetail, ProgramProblem, Reply, Restarting, Sets, SocketLine, UnitDetail,
+    UnitFile, Usage,
 };
 pub use request::{Descriptors, LogName, LogRange, Request};
 pub use selection::{Selection, matches};

@@ -59,8 +59,23 @@ pub enum Reply {
     Recalled(Vec<(String, String)>),
     /// What reading the unit files again would change.
     Preview(Box<Preview>),
+    /// What was done to unit files.
+    Installed(Installed),
+    /// Unit files with their states, by kind and name.
+    UnitFiles(Vec<units::install::Line>),
+    /// The state of a unit file.
+    UnitFileState(units::install::State),
     /// Nothing more to say.
     Done,
+}
+
+/// What was done to unit files.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Installed {
+    /// Whether the units say anything about their installation.
+    pub has_install_info: bool,
+    /// What was done, in order: `symlink`, `unlink` or `write`, the path, and where a link leads.
+    pub changes: Vec<(&'static str, String, String)>,
 }
 
 /// A service as a process of a group: the engine's view, and where its logs are.

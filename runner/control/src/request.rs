@@ -144,6 +144,15 @@ pub enum Request {
     /// Read the unit files, or the supervisord.conf, and tell what a reload, or an update, would
     /// change, without changing anything; [`Reply::Preview`](crate::Reply::Preview).
     Preview,
+    /// Enable, mask or otherwise change unit files, without reading them again;
+    /// [`Reply::Installed`](crate::Reply::Installed).
+    Install(units::install::Order),
+    /// Every unit file with its state, as the files are now;
+    /// [`Reply::UnitFiles`](crate::Reply::UnitFiles).
+    UnitFiles,
+    /// The state of one, as the files are now;
+    /// [`Reply::UnitFileState`](crate::Reply::UnitFileState).
+    UnitFileState(UnitName),
     /// Replace the manager by a new process of the program on disk, keeping its state. Answered
     /// with [`Reply::Answer`](crate::Reply::Answer) before connections are lost.
     Reexec,

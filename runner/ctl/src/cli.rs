@@ -177,6 +177,53 @@ pub enum Verb {
     /// 1, and what runs keeps running on its old definition. A file that was broken before, and has
     /// not changed since, is only reported.
     DaemonReload(ReloadArgs),
+    /// List unit files, and whether what they define is enabled
+    ///
+    /// Other names of units and masks are listed too. Exit status: 1 if no file matches a PATTERN.
+    ListUnitFiles(ListUnitFilesArgs),
+    /// Tell whether units are started at boot, or with others
+    ///
+    /// Prints the state of each: enabled, enabled-runtime, linked, linked-runtime, alias, masked,
+    /// masked-runtime, static (nothing to enable), indirect (another unit is enabled with it, or
+    /// starts it), disabled, generated, transient or bad. Exit status: 0 if one is enabled,
+    /// enabled-runtime, static, alias, indirect or generated, else 1.
+    IsEnabled(UnitsArgs),
+    /// Let units be started at boot, or with the units they name
+    ///
+    /// One of systemd's unit files is linked from where its [Install] section says, by all of its
+    /// names. A unit of a TOML file starts at boot unless something says otherwise: what
+    /// `disable` said is taken back, and where the file itself says otherwise a drop-in goes over it.
+    /// Files are read again afterwards. Units named by `also` come along.
+    Enable(InstallArgs),
+    /// Undo `enable`
+    ///
+    /// Links to systemd's unit files go; for a unit of a TOML file a drop-in says that it does not
+    /// start by itself.
+    Disable(DisableArgs),
+    /// Undo `enable`, and do it again by what the files say now
+    Reenable(InstallArgs),
+    /// Make it impossible to start units
+    ///
+    /// By a link to /dev/null with the name of each; there need be no such unit yet.
+    Mask(InstallArgs),
+    /// Undo `mask`
+    Unmask(UnmaskArgs),
+    /// Take away drop-ins and masks of units, and files that stand before those of a package
+    ///
+    /// Whether they are enabled stays as it is.
+    Revert(NamedUnitsArgs),
+    /// Let a unit want others: they are started with it
+    AddWants(AddDependencyArgs),
+    /// Let a unit require others: it is not started without them
+    AddRequires(AddDependencyArgs),
+    /// Set settings of a unit
+    ///
+    /// Writes a drop-in for each and reads the unit files again; nothing is written if a value is
+    /// wrong. A name is that of a setting (`memory-max`) or systemd's (`MemoryMax`), a value is as in
+    /// a unit file of systemd's; the same name again adds to a list, an empty value starts it over.
+    /// What a process is given when it starts (environment, user, limits) is another one from the next
+    /// start on, everything else at once, `memory-max` among it. Undone by `revert`.
+    SetProperty(SetPropertyArgs),
     /// Print the variables every program's environment starts from
     ///
     /// A value that a shell would not take as it stands is quoted for one. Settings of a unit
@@ -307,6 +354,104 @@ pub struct JobArgs {
     /// What to do about other jobs that are in the way
     #[arg(long, value_enum, value_name = "MODE", default_value_t = JobMode::Replace)]
     pub job_mode: JobMode,
+}
+
+/// Of `list-unit-files`.
+#[derive(Debug, Args)]
+pub struct ListUnitFilesArgs {
+    /// Which, by the names of units.
+    #[command(flatten)]
+    pub patterns: PatternArgs,
+    /// Only those in one of these states
+    #[arg(long, value_name = "STATE", value_delimiter = ',')]
+    pub state: Vec<String>,
+    /// Only units of these kinds
+    #[arg(short = 't', long = "type", value_name = "KIND", value_delimiter = ',', value_parser = unit_kind())]
+    pub kind: Vec<UnitKind>,
+}
+
+/// One or more units by their names.
+#[derive(Debug, Args)]
+pub struct NamedUnitsArgs {
+    /// Names; without a suffix, services
+    #[arg(required = true, value_name = "UNIT")]
+    pub units: Vec<UnitArg>,
+    /// Do not read the unit files again afterwards
+    #[arg(long)]
+    pub no_reload: bool,
+}
+
+/// Of `enable`, `reenable` and `mask`.
+#[derive(Debug, Args)]
+pub struct InstallArgs {
+    /// Which units.
+    #[command(flatten)]
+    pub units: NamedUnitsArgs,
+    /// Until runnerd's runtime directory goes, at the next boot at the latest
+    #[arg(long)]
+    pub runtime: bool,
+    /// Replace links that lead elsewhere
+    #[arg(short, long)]
+    pub force: bool,
+    /// Start the units as well; with `mask`, stop them
+    #[arg(long)]
+    pub now: bool,
+}
+
+/// Of `disable`.
+#[derive(Debug, Args)]
+pub struct DisableArgs {
+    /// Which units.
+    #[command(flatten)]
+    pub units: NamedUnitsArgs,
+    /// What was enabled with --runtime
+    #[arg(long)]
+    pub runtime: bool,
+    /// Stop the units as well
+    #[arg(long)]
+    pub now: bool,
+}
+
+/// Of `unmask`.
+#[derive(Debug, Args)]
+pub struct UnmaskArgs {
+    /// Which units.
+    #[command(flatten)]
+    pub units: NamedUnitsArgs,
+    /// What was masked with --runtime
+    #[arg(long)]
+    pub runtime: bool,
+}
+
+/// Of `add-wants` and `add-requires`.
+#[derive(Debug, Args)]
+pub struct AddDependencyArgs {
+    /// The unit that is to need the others; without a suffix, a target
+    #[arg(value_name = "TARGET")]
+    pub target: String,
+    /// Which units.
+    #[command(flatten)]
+    pub units: NamedUnitsArgs,
+    /// Until runnerd's runtime directory goes, at the next boot at the latest
+    #[arg(long)]
+    pub runtime: bool,
+    /// Replace links that lead elsewhere
+    #[arg(short, long)]
+    pub force: bool,
+}
+
+/// Of `set-property`.
+#[derive(Debug, Args)]
+pub struct SetPropertyArgs {
+    /// The unit; without a suffix, a service
+    #[arg(value_name = "UNIT")]
+    pub unit: UnitArg,
+    /// Settings
+    #[arg(required = true, value_name = "NAME=VALUE")]
+    pub settings: Vec<String>,
+    /// Until runnerd's runtime directory goes, at the next boot at the latest
+    #[arg(long)]
+    pub runtime: bool,
 }
 
 /// Of `isolate`.

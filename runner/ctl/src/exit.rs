@@ -35,11 +35,12 @@ pub enum Exit {
 pub const TABLE: &[(Exit, &str)] = &[
     (
         Exit::Done,
-        "done; status, why, is-active: active; is-failed: failed; wait: reached",
+        "done; status, why, is-active: active; is-enabled: enabled; is-failed: failed; wait: reached",
     ),
     (
         Exit::Failed,
-        "a job failed, a file has errors, no runnerd answered, or any other failure",
+        "a job failed, a file has errors, no runnerd answered, is-enabled: not enabled, or any other \
+         failure",
     ),
     (
         Exit::Usage,

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use units::install::Places;
 use units::supervisord::Refused;
 use units::{Diagnostic, Source, Surroundings, UnitSet, disk};
 
@@ -11,39 +12,83 @@ use crate::options::Options;
 use crate::supervisord::reading;
 use crate::supervisord::settled::{Conf, Settled};
 
-/// The paths that are read: those of the command line, else the search path.
+/// The paths that are read, the strongest first, and which of them somebody named: those of the
+/// command line, else the search path; then what was written until the end only, and systemd's own
+/// directories where they are asked for.
 #[must_use]
-pub fn unit_path(paths: &[PathBuf], around: &Surroundings) -> Vec<PathBuf> {
-    if !paths.is_empty() {
-        return paths.to_vec();
-    }
-    let data_home = match std::env::var("XDG_DATA_HOME") {
-        Ok(path) if !path.is_empty() => path,
-        _ => format!("{}/.local/share", around.home),
+pub fn unit_path(options: &Options, around: &Surroundings) -> Vec<(PathBuf, bool)> {
+    let mut paths: Vec<(PathBuf, bool)> = match options.paths.as_slice() {
+        [] => {
+            let data_home = match std::env::var("XDG_DATA_HOME") {
+                Ok(path) if !path.is_empty() => path,
+                _ => format!("{}/.local/share", around.home),
+            };
+            let path = disk::search_path(around, &data_home).into_iter();
+            path.map(|path| (path, false)).collect()
+        }
+        named => named.iter().map(|path| (path.clone(), true)).collect(),
     };
-    disk::search_path(around, &data_home)
+    let runtime = runtime_units(options, around);
+    if !paths.iter().any(|(path, _)| *path == runtime) {
+        // Where nothing is named it stands where it stands otherwise: below what stays.
+        let at = if options.paths.is_empty() {
+            1
+        } else {
+            paths.len()
+        };
+        paths.insert(at.min(paths.len()), (runtime, false));
+    }
+    if options.systemd_units {
+        // What is runner's own goes before what is systemd's.
+        paths.extend(disk::systemd_path().into_iter().map(|path| (path, false)));
+    }
+    paths
+}
+
+/// Where units are kept until the end only.
+fn runtime_units(options: &Options, around: &Surroundings) -> PathBuf {
+    match &options.runtime_dir {
+        Some(directory) => directory.join("units"),
+        None => PathBuf::from(&around.runtime_directory).join("runner/units"),
+    }
+}
+
+/// Where `enable` and the like write. Blocks as [`read`].
+#[must_use]
+pub fn places(options: &Options, around: &Surroundings) -> Places {
+    let mut lasting: Vec<PathBuf> = match options.paths.as_slice() {
+        [] => unit_path(options, around)
+            .into_iter()
+            .take(1)
+            .map(|(path, _)| path)
+            .collect(),
+        named => named.iter().filter(|path| path.is_dir()).cloned().collect(),
+    };
+    let mut runtime = vec![runtime_units(options, around)];
+    if options.systemd_units {
+        lasting.push("/etc/systemd/system".into());
+        runtime.push("/run/systemd/system".into());
+    }
+    Places { lasting, runtime }
 }
 
 /// Reads and resolves every unit. Blocks on the file system: not for the loop's thread.
 #[must_use]
 pub fn read(options: &Options, around: &Surroundings) -> (UnitSet, Vec<Diagnostic>) {
-    let paths = &options.paths;
-    let (mut sources, mut diagnostics) =
-        disk::read(&unit_path(paths, around), !paths.is_empty(), around);
-    if options.systemd_units {
-        let (more, found) = disk::read(&disk::systemd_path(), false, around);
-        // What is runner's own goes before what is systemd's.
-        let lowest = sources.iter().map(|source| source.rank).max();
-        let below = lowest.map_or(0, |rank| rank + 1);
-        sources.extend(more.into_iter().map(|source| Source {
-            rank: source.rank + below,
-            ..source
-        }));
-        diagnostics.extend(found);
-    }
+    let (_, units, diagnostics) = read_files(options, around);
+    (units, diagnostics)
+}
+
+/// As [`read`], with the files themselves.
+#[must_use]
+pub fn read_files(
+    options: &Options,
+    around: &Surroundings,
+) -> (Vec<Source>, UnitSet, Vec<Diagnostic>) {
+    let (sources, mut diagnostics) = disk::read_each(&unit_path(options, around), around);
     let (units, found) = units::load(&sources, around);
     diagnostics.extend(found);
-    (units, diagnostics)
+    (sources, units, diagnostics)
 }
 
 /// Reads a supervisord.conf, and what it settles for the daemon as a whole. Blocks as [`read`].

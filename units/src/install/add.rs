@@ -483,11 +483,6 @@ impl Files<'_> {
     }
 
     fn mask(&self, plan: &mut Plan, name: &UnitName, how: How) -> Result<(), Problem> {
-        if self.units.resolve(name).is_none() && self.file_named(name).is_none() {
-            plan.remarks.push(format!(
-                "there is no unit {name}; it is masked all the same"
-            ));
-        }
         const NOTHING: &str = "/dev/null";
         let change = Change {
             base: self.places.to_write(how.runtime)?.to_owned(),
@@ -498,18 +493,7 @@ impl Files<'_> {
                 replace: how.force,
             },
         };
-        self.push_link(plan, change, NOTHING, how.force)?;
-        let triggers = self.units.dependencies(name).filter(|(word, other)| {
-            *word == crate::dependency::Dependency::TriggeredBy && self.mask_of(other).is_none()
-        });
-        let triggers: Vec<String> = triggers.map(|(_, other)| other.to_string()).collect();
-        if !triggers.is_empty() {
-            plan.remarks.push(format!(
-                "{name} is still asked for by {}, in vain",
-                triggers.join(", ")
-            ));
-        }
-        Ok(())
+        self.push_link(plan, change, NOTHING, how.force)
     }
 
     fn unmask(&self, plan: &mut Plan, units: &[UnitName], runtime: bool) {

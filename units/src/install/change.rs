@@ -10,8 +10,6 @@ pub struct Plan {
     /// Whether the units say anything about their installation: where they do not, enabling them
     /// does nothing.
     pub has_install_info: bool,
-    /// What whoever asked should know beside it, a sentence each.
-    pub remarks: Vec<String>,
 }
 
 impl Plan {

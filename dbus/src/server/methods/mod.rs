@@ -1,6 +1,7 @@
 //! The method table: one row per method, and everything about it. Dispatch, introspection and the
 //! man page come from it.
 
+mod install;
 mod jobs;
 mod manager;
 mod transient;
@@ -229,6 +230,47 @@ methods! {
          written and what, whether something is written and what, file and line, and whether it \
          counts from the next start only. With a supervisord.conf the way is update instead of \
          reload: what supervisord's update would do, and units also starts, stops or restarts";
+    MANAGER."GetUnitFileState"("file": "s") -> ("state": "s") = ask!(install::unit_file_state);
+        "Whether a unit is enabled: enabled, enabled-runtime, linked, linked-runtime, alias, masked, \
+         masked-runtime, static, indirect, disabled, generated, transient or bad, as its files are now";
+    MANAGER."ListUnitFiles"() -> ("files": "a(ss)") = ask!(install::list_unit_files);
+        "Every unit that a file defines: a path that ends in its name, and its state";
+    MANAGER."ListUnitFilesByPatterns"("states": "as", "patterns": "as") -> ("files": "a(ss)")
+        = ask!(install::list_unit_files_by_patterns);
+        "As ListUnitFiles, for units in one of the states whose name matches one of the patterns; an \
+         empty list takes all";
+    MANAGER."DescribeUnitFiles"() -> ("files": "a(sss)") = ask!(install::describe_unit_files);
+        "Every unit that a file defines: its name, the file, and its state";
+    MANAGER."EnableUnitFiles"("files": "as", "runtime": "b", "force": "b")
+        -> ("carries_install_info": "b", "changes": "a(sss)") = ask!(install::enable);
+        "Lets units be started at boot, or with the units they name. Tells what was done: symlink, \
+         unlink or write, the path, and where a link leads. Files are not read again: call Reload";
+    MANAGER."DisableUnitFiles"("files": "as", "runtime": "b") -> ("changes": "a(sss)")
+        = ask!(install::disable);
+        "Undoes EnableUnitFiles";
+    MANAGER."DisableUnitFilesWithFlagsAndInstallInfo"("files": "as", "flags": "t")
+        -> ("carries_install_info": "b", "changes": "a(sss)") = ask!(install::disable_with_flags);
+        "The same; flag 1 is what was enabled until the end only";
+    MANAGER."ReenableUnitFiles"("files": "as", "runtime": "b", "force": "b")
+        -> ("carries_install_info": "b", "changes": "a(sss)") = ask!(install::reenable);
+        "Undoes EnableUnitFiles and does it again, by what the files say now";
+    MANAGER."MaskUnitFiles"("files": "as", "runtime": "b", "force": "b") -> ("changes": "a(sss)")
+        = ask!(install::mask);
+        "Makes it impossible to start units";
+    MANAGER."UnmaskUnitFiles"("files": "as", "runtime": "b") -> ("changes": "a(sss)")
+        = ask!(install::unmask);
+        "Undoes MaskUnitFiles";
+    MANAGER."RevertUnitFiles"("files": "as") -> ("changes": "a(sss)") = ask!(install::revert);
+        "Takes away drop-ins, masks, and files that stand before those of a package";
+    MANAGER."AddDependencyUnitFiles"("files": "as", "target": "s", "type": "s", "runtime": "b",
+            "force": "b") -> ("changes": "a(sss)") = ask!(install::add_dependency);
+        "Lets a unit need these: Wants or Requires";
+    MANAGER."SetUnitProperties"("name": "s", "runtime": "b", "properties": "a(sv)") -> ()
+        = ask!(install::set_properties);
+        "Sets settings of a unit, for good or until the end, by a drop-in for each. A text, or an \
+         array of texts, is taken as a unit file of systemd's would have it; other types as systemd \
+         has them for its properties. Files are read again, and what can be changed in a unit that \
+         runs is";
     MANAGER."SetEnvironment"("assignments": "as") -> () = ask!(manager::set_environment);
         "Sets variables (NAME=value) of the environment that every program starts from: those that \
          are started from now on";

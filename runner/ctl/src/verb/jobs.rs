@@ -101,12 +101,8 @@ pub(super) async fn isolate(
     terminal: &mut Terminal,
     args: &IsolateArgs,
 ) -> Outcome {
-    let unit = match UnitName::parse(&args.unit) {
-        Ok(_) => args.unit.clone(),
-        Err(_) => format!("{}.target", args.unit),
-    };
     // Any text can be a name, and none is a pattern: what is isolated is one unit.
-    let Ok(unit) = unit.parse::<UnitArg>();
+    let Ok(unit) = target_name(&args.unit).parse::<UnitArg>();
     if unit.is_pattern() {
         let message = format!("{unit} may stand for several units, and only one can be isolated");
         return Err(Failure::new(Exit::Usage, message));
@@ -117,6 +113,14 @@ pub(super) async fn isolate(
         job_mode: JobMode::Isolate,
     };
     queue(client, terminal, "start", &args).await
+}
+
+/// The name of a target, where nothing says that it is another kind of unit.
+pub(super) fn target_name(text: &str) -> String {
+    match UnitName::parse(text) {
+        Ok(_) => text.to_owned(),
+        Err(_) => format!("{text}.target"),
+    }
 }
 
 /// `cancel`

@@ -6,6 +6,7 @@ mod environment;
 mod escape;
 mod export;
 mod import;
+mod install;
 mod jobs;
 mod lists;
 mod logs;
@@ -88,6 +89,17 @@ async fn dispatch(verb: Verb, place: &Place, terminal: &mut Terminal) -> Outcome
         }
         Verb::Isolate(args) => jobs::isolate(&client().await?, terminal, &args).await,
         Verb::Cancel(args) => jobs::cancel(&client().await?, terminal, &args).await,
+        Verb::ListUnitFiles(args) => ask!(install::list, args),
+        Verb::IsEnabled(args) => ask!(install::is_enabled, args),
+        Verb::Enable(args) => ask!(install::enable, args),
+        Verb::Disable(args) => ask!(install::disable, args),
+        Verb::Reenable(args) => ask!(install::reenable, args),
+        Verb::Mask(args) => ask!(install::mask, args),
+        Verb::Unmask(args) => ask!(install::unmask, args),
+        Verb::Revert(args) => ask!(install::revert, args),
+        Verb::AddWants(args) => ask!(install::add_wants, args),
+        Verb::AddRequires(args) => ask!(install::add_requires, args),
+        Verb::SetProperty(args) => ask!(install::set_property, args),
         Verb::ShowEnvironment => ask!(environment::show, ()),
         Verb::SetEnvironment(args) => ask!(environment::set, args),
         Verb::UnsetEnvironment(args) => ask!(environment::unset, args),

@@ -72,6 +72,9 @@ impl Manager {
             }
             // By [`Manager::answer_later`].
             Request::Preview
+            | Request::Install(_)
+            | Request::UnitFiles
+            | Request::UnitFileState(_)
             | Request::Program(_)
             | Request::Input { .. }
             | Request::Deliver { .. }

@@ -2,6 +2,8 @@
 
 use control::Request;
 use engine::Command;
+use units::UnitName;
+use units::install::Order;
 
 /// A command in the words of an audit record.
 pub(super) fn command(command: &Command) -> String {
@@ -36,6 +38,32 @@ pub(super) fn command(command: &Command) -> String {
     }
 }
 
+/// An order about unit files.
+fn install(order: &Order) -> String {
+    let list = |verb: &str, units: &[UnitName]| {
+        let names: Vec<&str> = units.iter().map(UnitName::as_str).collect();
+        format!("{verb} {}", names.join(" "))
+    };
+    match order {
+        Order::Enable { units, .. } => list("enable", units),
+        Order::Disable { units, .. } => list("disable", units),
+        Order::Reenable { units, .. } => list("reenable", units),
+        Order::Mask { units, .. } => list("mask", units),
+        Order::Unmask { units, .. } => list("unmask", units),
+        Order::Revert { units } => list("revert", units),
+        Order::Depend {
+            units,
+            on_behalf_of,
+            ..
+        } => list(&format!("add to what {on_behalf_of} needs:"), units),
+        // Values may be secrets.
+        Order::Set { unit, settings, .. } => {
+            let keys: Vec<&str> = settings.iter().map(|(key, _)| key.as_str()).collect();
+            format!("set {} of {unit}", keys.join(", "))
+        }
+    }
+}
+
 /// A request in those words.
 pub(super) fn request(request: &Request) -> String {
     match request {
@@ -51,6 +79,7 @@ pub(super) fn request(request: &Request) -> String {
         }
         Request::LogClear(_) => "clear logs".to_owned(),
         Request::LogReopen => "reopen logs".to_owned(),
+        Request::Install(order) => install(order),
         Request::Units(_)
         | Request::Unit(_)
         | Request::Jobs
@@ -60,6 +89,8 @@ pub(super) fn request(request: &Request) -> String {
         | Request::Sets
         | Request::Why(_)
         | Request::Preview
+        | Request::UnitFiles
+        | Request::UnitFileState(_)
         | Request::Program(_)
         | Request::Drain(_)
         | Request::Happened { .. }

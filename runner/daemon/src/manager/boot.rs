@@ -200,7 +200,10 @@ impl Manager {
         let mut manager = Manager {
             unit_path: match &settled.conf {
                 Some(conf) => vec![PathBuf::from(&conf.file)],
-                None => load::unit_path(&options.paths, &surroundings),
+                None => load::unit_path(&options, &surroundings)
+                    .into_iter()
+                    .map(|(path, _)| path)
+                    .collect(),
             },
             server_url: http::server_url(&settled, &runtime),
             settled,

@@ -38,6 +38,9 @@ impl Manager {
                 answerer.answer(answer.map(|()| Reply::Done));
             }
             Request::Preview => self.read_for_preview(answerer),
+            request @ (Request::Install(_) | Request::UnitFiles | Request::UnitFileState(_)) => {
+                self.about_files(request, answerer);
+            }
             Request::Program(unit) => self.look_for_program(unit, answerer),
             Request::LogText { log, range } => match self.log_path(&log) {
                 Ok(Some(path)) => self.offload.submit(move || Done::Answer {

@@ -18,6 +18,7 @@ mod happenings;
 mod held;
 mod http;
 mod input;
+mod install;
 mod log_files;
 mod log_follow;
 mod log_requests;
@@ -230,6 +231,7 @@ impl Manager {
         }
         if self.engine.take_definitions_changed() {
             self.write_definitions();
+            self.renew_limits();
             // Only what was to be started anew comes back from there.
             if was_closing && self.engine.closing().is_none() {
                 anew = Some(actions.iter().position(is_new_job).unwrap_or_default());

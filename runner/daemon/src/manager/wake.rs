@@ -413,6 +413,9 @@ impl Manager {
                     answerer.answer(answer);
                     return;
                 }
+                if matches!(request, Request::Install(_)) {
+                    tracing::info!(audit = true, "{caller}: {}", audit::request(&request));
+                }
                 let Some((request, answerer)) = self.answer_later(request, answerer) else {
                     return;
                 };
