@@ -16,6 +16,12 @@ _runnerctl() {
             ",$1")
                 cmd="runnerctl"
                 ;;
+            runnerctl,add-requires)
+                cmd="runnerctl__subcmd__add__subcmd__requires"
+                ;;
+            runnerctl,add-wants)
+                cmd="runnerctl__subcmd__add__subcmd__wants"
+                ;;
             runnerctl,calendar)
                 cmd="runnerctl__subcmd__calendar"
                 ;;
@@ -34,6 +40,12 @@ _runnerctl() {
             runnerctl,daemon-reload)
                 cmd="runnerctl__subcmd__daemon__subcmd__reload"
                 ;;
+            runnerctl,disable)
+                cmd="runnerctl__subcmd__disable"
+                ;;
+            runnerctl,enable)
+                cmd="runnerctl__subcmd__enable"
+                ;;
             runnerctl,escape)
                 cmd="runnerctl__subcmd__escape"
                 ;;
@@ -48,6 +60,9 @@ _runnerctl() {
                 ;;
             runnerctl,is-active)
                 cmd="runnerctl__subcmd__is__subcmd__active"
+                ;;
+            runnerctl,is-enabled)
+                cmd="runnerctl__subcmd__is__subcmd__enabled"
                 ;;
             runnerctl,is-failed)
                 cmd="runnerctl__subcmd__is__subcmd__failed"
@@ -73,17 +88,26 @@ _runnerctl() {
             runnerctl,list-timers)
                 cmd="runnerctl__subcmd__list__subcmd__timers"
                 ;;
+            runnerctl,list-unit-files)
+                cmd="runnerctl__subcmd__list__subcmd__unit__subcmd__files"
+                ;;
             runnerctl,list-units)
                 cmd="runnerctl__subcmd__list__subcmd__units"
                 ;;
             runnerctl,logs)
                 cmd="runnerctl__subcmd__logs"
                 ;;
+            runnerctl,mask)
+                cmd="runnerctl__subcmd__mask"
+                ;;
             runnerctl,passwd)
                 cmd="runnerctl__subcmd__passwd"
                 ;;
             runnerctl,plan)
                 cmd="runnerctl__subcmd__plan"
+                ;;
+            runnerctl,reenable)
+                cmd="runnerctl__subcmd__reenable"
                 ;;
             runnerctl,reload)
                 cmd="runnerctl__subcmd__reload"
@@ -97,11 +121,17 @@ _runnerctl() {
             runnerctl,restart)
                 cmd="runnerctl__subcmd__restart"
                 ;;
+            runnerctl,revert)
+                cmd="runnerctl__subcmd__revert"
+                ;;
             runnerctl,run)
                 cmd="runnerctl__subcmd__run"
                 ;;
             runnerctl,set-environment)
                 cmd="runnerctl__subcmd__set__subcmd__environment"
+                ;;
+            runnerctl,set-property)
+                cmd="runnerctl__subcmd__set__subcmd__property"
                 ;;
             runnerctl,show)
                 cmd="runnerctl__subcmd__show"
@@ -130,6 +160,9 @@ _runnerctl() {
             runnerctl,try-restart)
                 cmd="runnerctl__subcmd__try__subcmd__restart"
                 ;;
+            runnerctl,unmask)
+                cmd="runnerctl__subcmd__unmask"
+                ;;
             runnerctl,unset-environment)
                 cmd="runnerctl__subcmd__unset__subcmd__environment"
                 ;;
@@ -149,8 +182,50 @@ _runnerctl() {
 
     case "${cmd}" in
         runnerctl)
-            opts="-q -h -V --runtime-dir --json --quiet --help --version status list-units list-sockets list-timers list-paths list-jobs list-dependencies start stop restart try-restart reload reload-or-restart try-reload-or-restart isolate cancel kill why show cat logs is-active is-failed wait reset-failed check import export run plan daemon-reload show-environment set-environment unset-environment import-environment passwd calendar timespan escape daemon-reexec shutdown version"
+            opts="-q -h -V --runtime-dir --json --quiet --help --version status list-units list-sockets list-timers list-paths list-jobs list-dependencies start stop restart try-restart reload reload-or-restart try-reload-or-restart isolate cancel kill why show cat logs is-active is-failed wait reset-failed check import export run plan daemon-reload list-unit-files is-enabled enable disable reenable mask unmask revert add-wants add-requires set-property show-environment set-environment unset-environment import-environment passwd calendar timespan escape daemon-reexec shutdown version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --runtime-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        runnerctl__subcmd__add__subcmd__requires)
+            opts="-f -q -h --no-reload --runtime --force --runtime-dir --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --runtime-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        runnerctl__subcmd__add__subcmd__wants)
+            opts="-f -q -h --no-reload --runtime --force --runtime-dir --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -303,6 +378,48 @@ _runnerctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        runnerctl__subcmd__disable)
+            opts="-q -h --no-reload --runtime --now --runtime-dir --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --runtime-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        runnerctl__subcmd__enable)
+            opts="-f -q -h --no-reload --runtime --force --now --runtime-dir --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --runtime-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         runnerctl__subcmd__escape)
             opts="-p -u -m -q -h --suffix --template --instance --path --unescape --mangle --runtime-dir --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -432,6 +549,27 @@ _runnerctl() {
             return 0
             ;;
         runnerctl__subcmd__is__subcmd__active)
+            opts="-q -h --runtime-dir --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --runtime-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        runnerctl__subcmd__is__subcmd__enabled)
             opts="-q -h --runtime-dir --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -632,6 +770,39 @@ _runnerctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        runnerctl__subcmd__list__subcmd__unit__subcmd__files)
+            opts="-t -q -h --state --type --runtime-dir --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --type)
+                    COMPREPLY=($(compgen -W "service socket target timer path slice" -- "${cur}"))
+                    return 0
+                    ;;
+                -t)
+                    COMPREPLY=($(compgen -W "service socket target timer path slice" -- "${cur}"))
+                    return 0
+                    ;;
+                --runtime-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         runnerctl__subcmd__list__subcmd__units)
             opts="-a -t -q -h --all --state --type --failed --runtime-dir --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -694,6 +865,27 @@ _runnerctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        runnerctl__subcmd__mask)
+            opts="-f -q -h --no-reload --runtime --force --now --runtime-dir --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --runtime-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         runnerctl__subcmd__passwd)
             opts="-q -h --sha1 --runtime-dir --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -717,6 +909,27 @@ _runnerctl() {
             ;;
         runnerctl__subcmd__plan)
             opts="-q -h --runtime-dir --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --runtime-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        runnerctl__subcmd__reenable)
+            opts="-f -q -h --no-reload --runtime --force --now --runtime-dir --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -832,6 +1045,27 @@ _runnerctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        runnerctl__subcmd__revert)
+            opts="-q -h --no-reload --runtime-dir --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --runtime-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         runnerctl__subcmd__run)
             opts="-u -p -E -P -G -q -h --unit --description --property --setenv --uid --gid --working-directory --wait --pipe --no-block --collect --on-calendar --on-active --on-boot --on-startup --on-unit-active --on-unit-inactive --timer-property --runtime-dir --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -926,6 +1160,27 @@ _runnerctl() {
             ;;
         runnerctl__subcmd__set__subcmd__environment)
             opts="-q -h --runtime-dir --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --runtime-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        runnerctl__subcmd__set__subcmd__property)
+            opts="-q -h --runtime --runtime-dir --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1156,6 +1411,27 @@ _runnerctl() {
                     COMPREPLY=($(compgen -W "replace fail replace-irreversibly ignore-dependencies ignore-requirements isolate flush triggering restart-dependencies" -- "${cur}"))
                     return 0
                     ;;
+                --runtime-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        runnerctl__subcmd__unmask)
+            opts="-q -h --no-reload --runtime --runtime-dir --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --runtime-dir)
                     COMPREPLY=()
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
