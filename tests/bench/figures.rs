@@ -19,6 +19,7 @@ pub(crate) const ALL: &[(&str, fn())] = &[
     ("idle", idle),
     ("stop", stop),
     ("load", load),
+    ("order", order),
     ("killed", killed),
     ("supervisord-programs", crate::supervisord::programs),
     ("supervisord-loaded", crate::supervisord::loaded),
@@ -369,19 +370,75 @@ fn load() {
             &format!("[service]\ndescription = \"Number {number}\"\nautostart = false\nexec-start = \"/bin/sleep {number}\"\nrestart = \"on-failure\"\n"),
         );
     }
+    let reading = read_all(&world.path("units"));
     let begun = Instant::now();
     world.start();
-    alone(
+    beside(
         "10,000 units until ready",
-        format!("{:.1?}", begun.elapsed()),
-        "< 1 s",
+        begun.elapsed(),
+        reading,
+        "< 1 s, beside reading the files",
     );
+    for words in [&["list-units", "--all"][..], &["status"], &["show", "*"]] {
+        let begun = Instant::now();
+        world.ctl(words).ok();
+        let what = format!("  runnerctl {}", words.join(" "));
+        alone(&what, format!("{:.1?}", begun.elapsed()), "");
+    }
     let [rss, _, private] = kilobytes(world.manager().expect("a manager").pid);
     alone(
         "  memory of the manager",
         format!("{rss}/{private}"),
         "kB RSS/private, <= 4 KiB a unit",
     );
+}
+
+/// How long reading all files of a directory takes, which no reader of unit files is faster than.
+fn read_all(directory: &std::path::Path) -> Duration {
+    let begun = Instant::now();
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(directory).expect("unit files").flatten() {
+        bytes += std::fs::read(entry.path()).map_or(0, |text| text.len());
+    }
+    assert!(bytes > 0, "no unit file was read");
+    begun.elapsed()
+}
+
+/// 10,000 targets, each after the one before: what a transaction, its jobs and their order cost
+/// where no process does anything.
+fn order() {
+    const COUNT: usize = 10_000;
+    let mut world = World::new();
+    let mut wants = Vec::new();
+    for number in 0..COUNT {
+        let after = number.saturating_sub(1);
+        world.unit(
+            &format!("t{number}.toml"),
+            &format!("[target]\nafter = [\"t{after}.target\"]\ndefault-dependencies = false\n"),
+        );
+        wants.push(format!("\"t{number}.target\""));
+    }
+    world.unit("t0.toml", "[target]\ndefault-dependencies = false\n");
+    let wants = wants.join(", ");
+    world.unit(
+        "all.toml",
+        &format!("[target]\nrequires = [{wants}]\ndefault-dependencies = false\n"),
+    );
+    world.start();
+    let begun = Instant::now();
+    world.ctl(&["start", "all.target"]).ok();
+    alone(
+        "start of 10,000 targets, one after the other",
+        format!("{:.1?}", begun.elapsed()),
+        "",
+    );
+    let begun = Instant::now();
+    let listed = world.ctl(&["list-units", "--all"]);
+    listed.ok();
+    alone("  list-units --all", format!("{:.1?}", begun.elapsed()), "");
+    let begun = Instant::now();
+    world.ctl(&["stop", "t0.target", "all.target"]).ok();
+    alone("  stop", format!("{:.1?}", begun.elapsed()), "");
 }
 
 fn killed() {

@@ -245,7 +245,7 @@ impl Reader<'_> {
             return self.complain(Diagnostic::error(self.place(key), message));
         }
         let is_unit = |(key, value): &(&Key<'_>, &Val<'_>)| {
-            let known = settings::of_kind(kind).any(|row| row.key == text_of(key));
+            let known = settings::in_table_of(kind, text_of(key)).is_some();
             value.get_ref().is_table() && !known && text_of(key) != "install"
         };
         let (units, own): (Vec<_>, Vec<_>) = in_order(table).into_iter().partition(is_unit);
@@ -312,7 +312,7 @@ impl Reader<'_> {
             if text_of(key) == "install" {
                 self.read_install(&mut unit, key, value);
             } else {
-                let row = settings::of_kind(kind).find(|row| row.key == text_of(key));
+                let row = settings::in_table_of(kind, text_of(key));
                 self.read_setting(&mut unit, row, &format!("[{kind}]"), key, value);
             }
         }

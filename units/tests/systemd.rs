@@ -585,7 +585,7 @@ fn the_moments_of_a_timer_are_one_list() {
     let sources = |more: &[Source]| [&[service.clone(), base.clone()], more].concat();
     assert_eq!(moments(&sources(&[])), (1, 1, 1));
     let adds = timer("/0/a.timer.d/1.conf", "OnActiveSec=3\n");
-    assert_eq!(moments(&sources(&[adds.clone()])), (2, 1, 1));
+    assert_eq!(moments(&sources(std::slice::from_ref(&adds))), (2, 1, 1));
     let over = timer(
         "/0/a.timer.d/2.conf",
         "OnBootSec=7\nOnCalendar=\nOnActiveSec=4\n",

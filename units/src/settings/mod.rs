@@ -184,12 +184,25 @@ pub fn of_install() -> impl Iterator<Item = &'static Setting> {
 
 /// The setting that `key` is for a unit of `kind`, in its own table or in its `[install]`.
 pub fn by_key(kind: UnitKind, key: &str) -> Option<&'static Setting> {
-    all().find(|row| row.key == key && (row.is_in_table_of(kind) || row.is_install()))
+    named(key).find(|row| row.is_in_table_of(kind) || row.is_install())
+}
+
+/// The setting that `key` is in the own table of a unit of `kind`.
+pub fn in_table_of(kind: UnitKind, key: &str) -> Option<&'static Setting> {
+    named(key).find(|row| row.is_in_table_of(kind))
 }
 
 /// Every setting of this key, whatever the kind of unit.
 pub fn named(key: &str) -> impl Iterator<Item = &'static Setting> {
-    all().filter(move |row| row.key == key)
+    /// Sorted by key; those of one key in the order they are documented.
+    static BY_KEY: LazyLock<Box<[&'static Setting]>> = LazyLock::new(|| {
+        let mut rows: Box<[&'static Setting]> = all().collect();
+        rows.sort_by_key(|row| row.key);
+        rows
+    });
+    let begin = BY_KEY.partition_point(|row| row.key < key);
+    let found = BY_KEY.get(begin..).unwrap_or_default().iter();
+    found.copied().take_while(move |row| row.key == key)
 }
 
 impl SettingId {
@@ -254,6 +267,25 @@ mod tests {
             );
             let read = row.value.read_literally(row.default);
             assert!(read.is_ok(), "default of {}: {read:?}", row.key);
+        }
+    }
+
+    #[test]
+    fn a_key_is_found_as_by_looking_at_all() {
+        for row in all() {
+            let same: Vec<SettingId> = all()
+                .filter(|other| other.key == row.key)
+                .map(|other| other.id)
+                .collect();
+            assert_eq!(named(row.key).map(|row| row.id).collect::<Vec<_>>(), same);
+            for kind in [UnitKind::Service, UnitKind::Socket, UnitKind::Target] {
+                let found = in_table_of(kind, row.key).map(|row| row.id);
+                let first = of_kind(kind).find(|other| other.key == row.key);
+                assert_eq!(found, first.map(|row| row.id), "{} of {kind}", row.key);
+            }
+        }
+        for none in ["", "exec", "exec-start-", "zzz"] {
+            assert!(named(none).next().is_none(), "{none:?}");
         }
     }
 
