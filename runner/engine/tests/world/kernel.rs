@@ -18,6 +18,7 @@ use units::{UnitName, UnitSet};
 
 use super::dice::Dice;
 use super::invariants::Invariants;
+use super::schedule::noted_processes;
 use super::sets::{Sets, Variant};
 
 /// A process that lives.
@@ -327,9 +328,12 @@ impl<'a> World<'a> {
                 unit,
                 target,
                 signal,
-                ..
+                wake,
             } => {
-                self.heard(&unit, target, signal);
+                // What a client sends may meet whom it will.
+                if wake {
+                    self.heard(&unit, target);
+                }
                 self.signal(&unit, target, signal);
                 self.manager.answers.push_back(Event::Signalled { ticket });
             }
@@ -600,21 +604,26 @@ impl<'a> World<'a> {
 
     /// S1: what asks for something is only sent to programs, not to what is about to become one and
     /// would not hear it.
-    fn heard(&self, unit: &UnitName, target: Target, signal: Signal) {
+    fn heard(&self, unit: &UnitName, target: Target) {
         let service = self.engine.as_ref().unwrap().unit(unit).unwrap().sub;
-        let asks = signal != Signal::KILL && service == SubState::StopSigterm;
+        let asks = service == SubState::StopSigterm;
+        // Who was given up may still be on its way.
+        let record = self.records.get(&format!("unit:{unit}"));
+        let record = record.and_then(|text| serde_json::from_str(text).ok());
+        let former = record.as_ref().map(noted_processes).unwrap_or_default();
         let unborn = self.processes.iter().find(|process| {
             let hit = match target {
                 Target::All => process.unit == *unit,
                 Target::Process(ticket) => process.ticket == ticket,
             };
             // An attempt at a probe that was given up is killed as soon as it is there.
-            let waited_for = process.role != Role::ReadyProbe;
+            let waited_for =
+                process.role != Role::ReadyProbe && !former.contains(&process.ticket.0);
             hit && waited_for && !process.spared && !process.known
         });
         assert!(
             !asks || unborn.is_none(),
-            "S1: {signal} for {unit} before {unborn:?} is there"
+            "S1: {unit} is told to go before {unborn:?} is there"
         );
     }
 

@@ -269,7 +269,7 @@ impl World<'_> {
 }
 
 /// The tickets in every list `former` of a record.
-fn noted_processes(record: &serde_json::Value) -> Vec<u64> {
+pub(super) fn noted_processes(record: &serde_json::Value) -> Vec<u64> {
     match record {
         serde_json::Value::Object(fields) => {
             let former = fields.get("former").and_then(|list| list.as_array());
