@@ -11,7 +11,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use crate::reason::reason;
 
 /// `PID_FS_MAGIC`: pidfds have inodes of their own since Linux 6.9.
-const PID_FS: i64 = 0x5049_4446;
+const PID_FS: rustix::fs::FsWord = 0x5049_4446;
 /// An entry of `/proc/self/fdinfo` is shorter than that.
 const LONGEST_INFO: u64 = 4096;
 
@@ -70,7 +70,7 @@ fn pid_of(pidfd: BorrowedFd<'_>) -> Result<u32, String> {
 /// The number of a pidfd, where the kernel gives each process its own.
 fn id_of(pidfd: BorrowedFd<'_>) -> Option<u64> {
     let system = rustix::fs::fstatfs(pidfd).ok()?;
-    if system.f_type as i64 != PID_FS {
+    if system.f_type != PID_FS {
         return None;
     }
     Some(rustix::fs::fstat(pidfd).ok()?.st_ino)
