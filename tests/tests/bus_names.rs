@@ -1,6 +1,11 @@
 //! Services that count as started when their name on the message bus has an owner, with the bus as
 //! a unit of the same machine: under runnerd, and under the real systemd, which has to say the same.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
 
 use std::path::Path;
 use std::time::{Duration, Instant};

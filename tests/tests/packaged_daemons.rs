@@ -4,7 +4,12 @@
 //! What is left of the protections that a unit asks for is said when it is loaded
 //! (`--ignore-unsupported`). `packaged_daemons/NAME.sh` has what the packages' own scripts would
 //! have prepared, and how somebody who needs the daemon asks it for something.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
