@@ -54,7 +54,7 @@ impl World<'_> {
         assert!(left.is_empty(), "leftovers after the end: {left:?}");
     }
 
-    /// A1: at rest, who listens for others is looked at.
+    /// A1: at rest, who listens for others is looked at, or will be when its pause is over.
     fn sockets_are_watched(&self) {
         let engine = self.engine.as_ref().unwrap();
         for unit in self.invariants.seen() {
@@ -63,10 +63,19 @@ impl World<'_> {
             assert!(
                 view.sub != SubState::Listening
                     || !activates
-                    || self.manager.watched.contains(unit),
+                    || self.manager.watched.contains(unit)
+                    || self.pauses(unit),
                 "A1: {unit} listens and nobody looks"
             );
         }
+    }
+
+    /// Whether an alarm is set for the end of a socket's pause.
+    fn pauses(&self, unit: &UnitName) -> bool {
+        let record = self.records.get(&format!("unit:{unit}"));
+        let record = record.and_then(|text| serde_json::from_str(text).ok());
+        let alarm = record.as_ref().and_then(end_of_pause);
+        alarm.is_some_and(|alarm| self.manager.timers.keys().any(|set| set.0 == alarm))
     }
 
     /// M1: nothing is noted of processes that are gone, or records would grow with every run.
@@ -266,6 +275,14 @@ impl World<'_> {
         }
         self.now += u64::try_from(self.dice.below(200_000)).unwrap();
     }
+}
+
+/// The ticket of the alarm `paused` in a record.
+fn end_of_pause(record: &serde_json::Value) -> Option<u64> {
+    let fields = record.as_object()?;
+    let own = fields.get("paused").and_then(|alarm| alarm.get("ticket"));
+    own.and_then(serde_json::Value::as_u64)
+        .or_else(|| fields.values().find_map(end_of_pause))
 }
 
 /// The tickets in every list `former` of a record.
