@@ -199,11 +199,13 @@ impl Engine {
         if source.is_empty() {
             return 0;
         }
-        let of_it = |unit: &&Box<UnitState>| {
-            let connection = unit.connection.as_ref();
-            connection.is_some_and(|found| found.socket == *socket && found.source == source)
-        };
-        let served = self.state.units().values().filter(of_it).count();
+        let connections = self
+            .state
+            .units()
+            .values()
+            .filter_map(|unit| unit.connection.as_ref());
+        let of_it = |found: &&Connection| found.socket == *socket && found.source == source;
+        let served = connections.filter(of_it).count();
         u32::try_from(served).unwrap_or(u32::MAX)
     }
 

@@ -390,10 +390,8 @@ impl Run<'_> {
                 }
             }
             // The answer after a recovery, when the shell knows nothing yet of who is watched.
-            Phase::Listening { listen } if listen == ticket => {
-                if self.s.paused.is_none() {
-                    self.watch(true);
-                }
+            Phase::Listening { listen } if listen == ticket && self.s.paused.is_none() => {
+                self.watch(true);
             }
             Phase::Running { listen } if listen == ticket => self.watch(false),
             _ => {}

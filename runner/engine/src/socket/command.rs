@@ -289,29 +289,25 @@ impl Run<'_> {
         match answer {
             ServiceEvent::Spawned { ticket, pid } => self.spawned(ticket, pid),
             ServiceEvent::SpawnFailed { ticket, failure } => self.spawn_failed(ticket, failure),
-            ServiceEvent::Exited { ticket, status, .. } => {
-                if self.is_control(ticket) {
-                    self.exited(Some(status));
-                }
+            ServiceEvent::Exited { ticket, status, .. } if self.is_control(ticket) => {
+                self.exited(Some(status));
             }
             ServiceEvent::Timer(ticket) => self.timer_fired(ticket),
             ServiceEvent::Signalled(ticket) | ServiceEvent::Lost(ticket) => {
                 self.s.phase.clear_pending(ticket);
             }
-            ServiceEvent::Emptied(ticket) => {
-                if self
-                    .s
-                    .watch_empty
-                    .take_if(|asked| *asked == ticket)
-                    .is_some()
-                    && self.s.control.is_none()
-                    && Stage::of(self.s.phase).is_some_and(Stage::is_final)
-                {
-                    self.enter_dead();
-                }
-            }
+            ServiceEvent::Emptied(ticket) => self.emptied(ticket),
             // The rest is of services only.
             _ => {}
+        }
+    }
+
+    /// No process of the unit is left.
+    fn emptied(&mut self, ticket: Ticket) {
+        let asked = self.s.watch_empty.take_if(|asked| *asked == ticket);
+        let is_final = Stage::of(self.s.phase).is_some_and(Stage::is_final);
+        if asked.is_some() && is_final && self.s.control.is_none() {
+            self.enter_dead();
         }
     }
 
@@ -444,12 +440,8 @@ impl Run<'_> {
                 self.enter_stop_post();
             }
             Phase::StopPost { .. } => self.enter_dead(),
-            Phase::FinalSigterm { .. } | Phase::FinalSigkill { .. } => {
-                // Others may be left.
-                if self.s.watch_empty.is_none() {
-                    self.wait_until_empty();
-                }
-            }
+            // Others may be left.
+            Phase::FinalSigterm { .. } | Phase::FinalSigkill { .. } => self.wait_until_empty(),
             _ => {}
         }
     }
