@@ -7,14 +7,14 @@ use std::time::{Duration, SystemTime};
 use tests::World;
 
 fn kill_manager(world: &World) {
-    let manager = world.manager().unwrap();
+    let manager = world.manager().expect("a manager");
     manager.signal(libc::SIGKILL);
     assert!(manager.gone_within(Duration::from_secs(10)));
 }
 
 /// What `runnerctl show` says in microseconds.
 fn micros(world: &World, unit: &str, property: &str) -> u64 {
-    world.show(unit, property).parse().unwrap()
+    world.show(unit, property).parse().expect("a number")
 }
 
 #[test]

@@ -86,6 +86,7 @@ After=basic.target
 AllowIsolate=yes
 UNIT
 echo 0123456789abcdef0123456789abcdef >"$root/etc/machine-id"
+echo machine >"$root/etc/hostname"
 : >"$root/etc/fstab"
 
 # /proc is still the outer one here, and a redirection is opened by this shell itself: the first

@@ -23,4 +23,16 @@ pub const RUNNING_DEVIATIONS: &[Deviation] = &[
         here: "limits and LANG are those runnerd was started with, and no signal is ignored but SIGPIPE",
         why: "in a container they are chosen by whoever starts it",
     },
+    Deviation {
+        name: "directories of credentials",
+        original: "`%d` and CREDENTIALS_DIRECTORY are below /run/credentials",
+        here: "they are below the runtime directory: /run/runner/credentials",
+        why: "several managers run on one machine, beside systemd too",
+    },
+    Deviation {
+        name: "bytes that are no text",
+        original: "an escape such as `\\351` puts any byte into a command line",
+        here: "what is no UTF-8 is an error of that line",
+        why: "everything a unit says can be shown, sent and stored as text",
+    },
 ];
