@@ -35,6 +35,7 @@ files! {
     jobs
     notify
     order
+    paths
     restart_matrix
     service_words
     socket_options
@@ -43,6 +44,7 @@ files! {
     start_limits
     stop
     timeouts
+    timers
     triggers
     types
 }

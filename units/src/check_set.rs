@@ -38,8 +38,9 @@ fn place(unit: &Definition, id: SettingId) -> Place {
     unit.place(id).cloned().unwrap_or_else(fragment)
 }
 
-/// No two sockets can listen on one address: the later one, by name, is wrong.
-pub(crate) fn addresses(units: &mut Units) -> Vec<Diagnostic> {
+/// No two sockets can listen on one address at a time: whoever starts later will fail. Which one is
+/// wanted nobody knows before.
+pub(crate) fn addresses(units: &Units) -> Vec<Diagnostic> {
     let mut taken: HashMap<(Option<ListenKind>, ListenAddress), (UnitName, Place)> = HashMap::new();
     let mut found = Vec::new();
     for unit in units
@@ -69,14 +70,15 @@ pub(crate) fn addresses(units: &mut Units) -> Vec<Diagnostic> {
             let here = address_place(unit, id, address);
             let key = (space, address.clone());
             if let Some((other, there)) = taken.get(&key) {
-                let message = format!("{address} is already listened on by {other} at {there}");
-                found.push(Diagnostic::error(here, message).about(unit.name()));
+                let message = format!("{address} is also listened on by {other} at {there}");
+                let hint = "only one of the two can be started at a time";
+                let warning = Diagnostic::warning(here, message).with_hint(hint);
+                found.push(warning.about(unit.name()));
             } else {
                 taken.insert(key, (unit.name().clone(), here));
             }
         }
     }
-    mark(units, &found);
     found
 }
 

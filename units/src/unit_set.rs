@@ -88,7 +88,7 @@ impl UnitSet {
     ) -> (UnitSet, Vec<Diagnostic>) {
         let mut diagnostics = add_named_instances(&mut units, around);
         let aliases = aliases_of(&mut units);
-        diagnostics.extend(check_set::addresses(&mut units));
+        diagnostics.extend(check_set::addresses(&units));
         diagnostics.extend(check_set::triggers(&mut units, &aliases));
         let mut links = Links::new();
         for unit in units.values() {

@@ -372,7 +372,8 @@ impl Engine {
             );
             return self.finish_job(id, JobResult::Invalid);
         };
-        if let Some(why) = self.socket_start_refused(unit) {
+        let refused = self.trigger_start_refused(unit);
+        if let Some(why) = refused.or_else(|| self.socket_start_refused(unit)) {
             self.log(Some(unit), Level::Error, MessageId::JobFailed, why);
             return self.finish_job(id, JobResult::Failed);
         }

@@ -33,6 +33,20 @@ impl Engine {
         }
     }
 
+    /// Why this socket, timer or path cannot start now: there is nothing that it could start
+    /// (systemd: "not loaded, refusing").
+    pub(crate) fn trigger_start_refused(&self, unit: &UnitName) -> Option<String> {
+        let units = self.definitions.related(unit, Effect::Trigger);
+        let cannot_start = |unit: &UnitName| {
+            let definition = self.definitions.get(unit);
+            !unit.is_template() && !definition.is_some_and(|unit| unit.is_loaded())
+        };
+        let unusable = units.into_iter().find(cannot_start)?;
+        Some(format!(
+            "{unit} cannot start: {unusable}, which it starts, is masked or has an error"
+        ))
+    }
+
     /// Whether the unit that a path starts is on its way or up.
     pub(crate) fn unit_of_path_runs(&self, path: &UnitName) -> bool {
         let units = self.definitions.related(path, Effect::Trigger);

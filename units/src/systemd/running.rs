@@ -35,4 +35,28 @@ pub const RUNNING_DEVIATIONS: &[Deviation] = &[
         here: "what is no UTF-8 is an error of that line",
         why: "everything a unit says can be shown, sent and stored as text",
     },
+    Deviation {
+        name: "main processes of somebody else",
+        original: "`MAINPID=` may name a process whose parent lives; how it ends is then not known",
+        here: "it becomes the main process when its parent has ended, and until then the one before it stays",
+        why: "how the main process ended is always known, also where the manager was killed meanwhile",
+    },
+    Deviation {
+        name: "variables for conditions",
+        original: "`ConditionEnvironment=` looks into a block that begins with PATH and the locale alone",
+        here: "it looks into the environment runnerd was started with",
+        why: "in a container that is where its user says things",
+    },
+    Deviation {
+        name: "triggers without a unit",
+        original: "a socket, timer or path whose unit does not exist is loaded, and fails when it is started",
+        here: "it has an error, which is said when files are read",
+        why: "who mistyped a name learns of it at once",
+    },
+    Deviation {
+        name: "isolating a missing unit",
+        original: "systemctl ends with 4, as for a unit that may not be isolated",
+        here: "runnerctl ends with 5 and says that there is no such unit",
+        why: "it is what is wrong",
+    },
 ];

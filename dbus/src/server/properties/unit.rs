@@ -40,6 +40,19 @@ pub(super) fn add(table: &mut Vec<Property>) {
         },
     );
     add(
+        ("Description", "s"),
+        State,
+        Silent,
+        "Setting `description`; its name where it has none",
+        |u| {
+            let description = definition(u).map_or("", units::Definition::description);
+            match description {
+                "" => text(&u.detail.view.name),
+                some => text(some),
+            }
+        },
+    );
+    add(
         ("LoadState", "s"),
         State,
         Silent,

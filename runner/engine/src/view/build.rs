@@ -112,8 +112,12 @@ fn tests_of(state: &UnitState, definition: Option<&Definition>, asserts: bool) -
         Some(known) => known.verdict,
         None => state.times.inactive_exit.map(|at| (at, true)),
     };
+    // systemd calls `ExecCondition=` a condition too.
+    let said_no = state
+        .service()
+        .is_some_and(|service| !asserts && service.result == UnitResult::ExecCondition);
     TestsView {
-        result: verdict.is_some_and(|(_, fine)| fine),
+        result: !said_no && verdict.is_some_and(|(_, fine)| fine),
         at: verdict.map(|(at, _)| at),
         tests,
     }
