@@ -214,7 +214,8 @@ impl Engine {
                 None => format!("{unit} is not started: none of its conditions with | holds"),
             };
             self.log(Some(&unit), Level::Info, MessageId::Other, text);
-            return self.finish_job(id, JobResult::Done);
+            self.finish_job(id, JobResult::Done);
+            return self.forget_starts(&unit);
         }
         if let Some(test) = unmet_assert {
             let text = match test {

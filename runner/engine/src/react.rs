@@ -322,7 +322,7 @@ impl Engine {
 
     /// systemd unloads a unit that came to a good end and that no other unit refers to, and with
     /// it its count of starts: a job run by hand again and again meets no start limit.
-    fn forget_starts(&mut self, unit: &UnitName) {
+    pub(crate) fn forget_starts(&mut self, unit: &UnitName) {
         let Some(state) = self.state.unit(unit) else {
             return;
         };
