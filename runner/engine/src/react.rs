@@ -326,9 +326,11 @@ impl Engine {
         let Some(state) = self.state.unit(unit) else {
             return;
         };
-        let ended_well = state.service().is_some_and(|service| {
-            matches!(service.phase, Phase::Dead { .. }) && !service.result.is_failure()
-        });
+        // One that never ran has no state of a service yet.
+        let ended_well = unit.kind() == UnitKind::Service
+            && state.service().is_none_or(|service| {
+                matches!(service.phase, Phase::Dead { .. }) && !service.result.is_failure()
+            });
         if !ended_well || state.starts == Limit::default() || self.is_held(unit) {
             return;
         }
