@@ -3,6 +3,7 @@
 //!
 //! Each init is booted once, and every service of `exec_beside_systemd/units.txt` and every line of
 //! `lines.txt` is run under both.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

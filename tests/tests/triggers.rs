@@ -1,4 +1,5 @@
 //! Timers and paths: what starts their services, with real time, real files and killed managers.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::fs::{File, create_dir, read_to_string, rename, write};
 use std::io::Write as _;
@@ -7,14 +8,14 @@ use std::time::{Duration, SystemTime};
 use tests::World;
 
 fn kill_manager(world: &World) {
-    let manager = world.manager().expect("a manager");
+    let manager = world.manager().unwrap();
     manager.signal(libc::SIGKILL);
     assert!(manager.gone_within(Duration::from_secs(10)));
 }
 
 /// What `runnerctl show` says in microseconds.
 fn micros(world: &World, unit: &str, property: &str) -> u64 {
-    world.show(unit, property).parse().expect("a number")
+    world.show(unit, property).parse().unwrap()
 }
 
 #[test]

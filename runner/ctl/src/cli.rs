@@ -199,7 +199,7 @@ pub enum Verb {
     IsEnabled(UnitsArgs),
     /// Let units be started at boot, or with the units they name
     ///
-    /// One of systemd's unit files is linked from where its [Install] section says, by all of its
+    /// One of systemd's unit files is linked from where its `[Install]` section says, by all of its
     /// names. A unit of a TOML file starts at boot unless something says otherwise: what
     /// `disable` said is taken back, and where the file itself says otherwise a drop-in goes over it.
     /// Files are read again afterwards. Units named by `also` come along.
