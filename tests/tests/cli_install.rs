@@ -187,7 +187,7 @@ fn settings_are_set_and_reverted() {
         assert!(refused.stderr.contains(said), "{}", refused.stderr);
     }
     world.ctl(&["revert", "c", "s"]).ok();
-    assert_eq!(world.show("c.service", "Description"), "");
+    assert_eq!(world.show("c.service", "Description"), "c.service");
     assert!(!units(&world).join("c.toml.d").exists());
 }
 

@@ -88,18 +88,19 @@ fn unknown(kind: UnitKind, key: &str, place: &Place) -> Diagnostic {
         false => rows().map(|row| row.key).collect(),
     };
     let lower: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
+    if settings::of_install().any(|row| row.key == key || row.systemd == Some(key)) {
+        return problem.with_hint("a transient unit is not installed");
+    }
     let near = nearest(&key.to_ascii_lowercase(), lower.iter().map(String::as_str));
     let near = near.and_then(|near| names.iter().find(|name| name.eq_ignore_ascii_case(near)));
     if let Some(near) = near {
         return problem.with_hint(format!("did you mean `{near}`?"));
     }
-    let install = settings::of_install().any(|row| row.key == key || row.systemd == Some(key));
     let elsewhere = settings::all().any(|row| row.key == key || row.systemd == Some(key));
-    match (install, elsewhere) {
-        (true, _) => problem.with_hint("a transient unit is not installed"),
-        (_, true) => problem.with_hint("it belongs to another kind of unit"),
-        _ => problem.with_hint("runner.unit(5) lists the settings"),
-    }
+    problem.with_hint(match elsewhere {
+        true => "it belongs to another kind of unit",
+        false => "runner.unit(5) lists the settings",
+    })
 }
 
 #[cfg(test)]

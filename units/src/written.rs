@@ -389,15 +389,6 @@ impl Reader<'_> {
     fn unknown_setting(&self, kind: UnitKind, table: &str, key: &Key<'_>) -> Diagnostic {
         let word = text_of(key);
         let place = self.place(key);
-        if let Some(row) = settings::named(word).next() {
-            let homes: Vec<String> = tables(row).iter().map(|t| format!("[{t}]")).collect();
-            return Diagnostic::error(place, format!("`{word}` is no setting of {table}"))
-                .with_hint(format!("it belongs in {}", homes.join(" or ")));
-        }
-        let problem = Diagnostic::error(place, format!("unknown setting `{word}` in {table}"));
-        if let Some(row) = settings::all().find(|row| row.systemd == Some(word)) {
-            return problem.with_hint(format!("it is written `{}` here", row.key));
-        }
         let in_install = table == "[install]";
         let sections = match Section::of_kind(kind) {
             _ if in_install => vec![Section::Install],
@@ -412,7 +403,17 @@ impl Reader<'_> {
                     format!("`{}`", row.map_or(*name, |row| row.key))
                 })
                 .collect();
+            let problem = Diagnostic::error(place, format!("unknown setting `{word}` in {table}"));
             return problem.with_hint(format!("it is written {} here", names.join(" and ")));
+        }
+        if let Some(row) = settings::named(word).next() {
+            let homes: Vec<String> = tables(row).iter().map(|t| format!("[{t}]")).collect();
+            return Diagnostic::error(place, format!("`{word}` is no setting of {table}"))
+                .with_hint(format!("it belongs in {}", homes.join(" or ")));
+        }
+        let problem = Diagnostic::error(place, format!("unknown setting `{word}` in {table}"));
+        if let Some(row) = settings::all().find(|row| row.systemd == Some(word)) {
+            return problem.with_hint(format!("it is written `{}` here", row.key));
         }
         let here = settings::all().filter(|row| match in_install {
             true => row.is_install(),

@@ -469,6 +469,7 @@ impl World {
                 Some(result) => Answer::Ended(*result),
                 None => return Err(Refusal::NoSuchJob(job)),
             },
+            Command::CancelAllJobs => Answer::Done,
             Command::CancelJob { job } => {
                 if !self.jobs.contains_key(&job.0) {
                     return Err(Refusal::NoSuchJob(job));

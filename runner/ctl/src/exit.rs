@@ -39,8 +39,7 @@ pub const TABLE: &[(Exit, &str)] = &[
     ),
     (
         Exit::Failed,
-        "a job failed, a file has errors, no runnerd answered, is-enabled: not enabled, or any other \
-         failure",
+        "a job failed, a file has errors, no runnerd answered, is-enabled: no, or any other failure",
     ),
     (
         Exit::Usage,

@@ -214,8 +214,7 @@ impl Engine {
                 None => format!("{unit} is not started: none of its conditions with | holds"),
             };
             self.log(Some(&unit), Level::Info, MessageId::Other, text);
-            self.finish_job(id, JobResult::Done);
-            return self.forget_starts(&unit);
+            return self.finish_job(id, JobResult::Done);
         }
         if let Some(test) = unmet_assert {
             let text = match test {

@@ -322,15 +322,13 @@ impl Engine {
 
     /// systemd unloads a unit that came to a good end and that no other unit refers to, and with
     /// it its count of starts: a job run by hand again and again meets no start limit.
-    pub(crate) fn forget_starts(&mut self, unit: &UnitName) {
+    fn forget_starts(&mut self, unit: &UnitName) {
         let Some(state) = self.state.unit(unit) else {
             return;
         };
-        // One that never ran has no state of a service yet.
-        let ended_well = unit.kind() == UnitKind::Service
-            && state.service().is_none_or(|service| {
-                matches!(service.phase, Phase::Dead { .. }) && !service.result.is_failure()
-            });
+        let ended_well = state.service().is_some_and(|service| {
+            matches!(service.phase, Phase::Dead { .. }) && !service.result.is_failure()
+        });
         if !ended_well || state.starts == Limit::default() || self.is_held(unit) {
             return;
         }

@@ -144,6 +144,8 @@ impl Engine {
         for (name, difference) in old.diff(&units) {
             match difference {
                 Difference::Added => {
+                    // Its file may be back, and say something else than what it went on with.
+                    redefined.push(name.clone());
                     self.actions.push(Action::Publish(Change::UnitNew(name)));
                 }
                 Difference::Removed if kept.contains_key(&name) => {}

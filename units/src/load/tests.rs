@@ -577,7 +577,9 @@ fn one_address_twice_names_both_places() {
     ]);
     assert_eq!(
         found,
-        ["b.toml:4:16: warning: [::]:80 is also listened on by a.socket at a.toml:4:16"]
+        [
+            "b.toml:4:16: warning: [::]:80 is also listened on by a.socket at a.toml:4:16\n  hint: only one of the two can be started at a time"
+        ]
     );
     // Which of the two is wanted is seen when they are started.
     assert!(unit(&set, "a.socket").is_loaded() && unit(&set, "b.socket").is_loaded());
