@@ -437,6 +437,15 @@ impl Run<'_> {
             }
             return;
         }
+        // It was taken for the main process, and the manager was killed before it was told.
+        let taken = self
+            .s
+            .adopting
+            .as_ref()
+            .is_some_and(|adopting| adopting.ticket == ticket && adopting.retry.is_none());
+        if taken {
+            self.adopted(ticket, 0);
+        }
         if self.child_mut(ticket).is_none() {
             return self.unexpected("the end of a process");
         }
