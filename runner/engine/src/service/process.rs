@@ -444,7 +444,11 @@ impl Run<'_> {
             .as_ref()
             .is_some_and(|adopting| adopting.ticket == ticket && adopting.retry.is_none());
         if taken {
-            self.adopted(ticket, 0);
+            self.take_over(ticket, 0);
+            // Who is probed was never ready.
+            if self.cx.definition.ready_probe().is_none() {
+                self.main_is_known();
+            }
         }
         if self.child_mut(ticket).is_none() {
             return self.unexpected("the end of a process");

@@ -102,6 +102,13 @@ impl Run<'_> {
         {
             return self.unexpected("a process found");
         }
+        self.take_over(ticket, pid);
+        self.main_is_known();
+        self.read_early_messages();
+    }
+
+    /// The process that was looked for is the main one from now on.
+    pub(super) fn take_over(&mut self, ticket: Ticket, pid: u32) {
         self.s.adopting = None;
         self.s.heir = None;
         self.s.known_empty = false;
@@ -115,12 +122,15 @@ impl Run<'_> {
         });
         self.s.main_start = Some(self.cx.now);
         self.cx.wishes.push(Wish::Refresh);
+    }
+
+    /// A daemon that went to the background is up now.
+    pub(super) fn main_is_known(&mut self) {
         if matches!(self.s.phase, Phase::Start { .. })
             && matches!(self.cx.definition.service_type(), ServiceType::Forking)
         {
             self.up_by_its_type("the main process is known");
         }
-        self.read_early_messages();
     }
 
     pub(super) fn adopt_failed(&mut self, ticket: Ticket, reason: AdoptFailure) {
