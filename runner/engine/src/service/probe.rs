@@ -7,7 +7,7 @@ use units::Definition;
 use units::value::{Probe, Span};
 
 use super::stop::KillKind;
-use super::{Child, Process, Run, Service};
+use super::{Child, Phase, Process, Run, Service};
 use crate::action::{Action, Level, MessageId, Role};
 use crate::event::ExitStatus;
 use crate::machine::Wish;
@@ -138,6 +138,11 @@ impl Run<'_> {
             return self.send_deferred_signals();
         }
         if self.s.probing.is_none() {
+            // What it was to find out has become known meanwhile. That nobody is left was not
+            // believed while it was there.
+            if matches!(self.s.phase, Phase::Running) && self.s.main.is_none() {
+                return self.watch_empty();
+            }
             return self.unexpected("the end of a probe");
         }
         match status {
