@@ -164,11 +164,11 @@ fn files_that_come_change_and_are_written_to() {
     changed.write_all(b"x").unwrap();
     drop(changed);
     world.event("changed", "ran");
-    let mut modified = File::create(world.path("at/modified")).unwrap();
+    let modified = File::create(world.path("at/modified")).unwrap();
     world.event("modified", "ran");
     // Its service has ended, and it may still be on its way back to the file.
     world.until("a write is seen", || {
-        modified.write_all(b"x").unwrap();
+        (&modified).write_all(b"x").unwrap();
         world.heard().iter().any(|event| event.tag == "modified")
     });
     for name in ["exists", "glob", "changed", "modified", "full"] {
