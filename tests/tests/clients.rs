@@ -386,6 +386,41 @@ fn dbus_send() {
     }
 }
 
+/// The bus is a unit of ours: it comes later than the daemon, and goes and comes back.
+#[test]
+fn our_name_on_a_message_bus() {
+    let mut world = World::new();
+    world.arguments(&["--bus=unix:path=@dir@/message-bus"]);
+    world.unit(
+        "message-bus.toml",
+        "[service]\nexec-start = \"dbus-daemon --session --nofork --nopidfile --address=unix:path=@dir@/message-bus\"\n",
+    );
+    world.start();
+    let address = world.fill("--address=unix:path=@dir@/message-bus");
+    let manager = format!("{NAME}.Manager");
+    let ask = [
+        "call",
+        NAME,
+        MANAGER,
+        &manager,
+        "GetUnit",
+        "s",
+        "message-bus.service",
+    ];
+    let answers = || {
+        let mut words = vec![address.as_str()];
+        words.extend(ask);
+        world.tool("busctl", &words).code == 0
+    };
+    world.until("the name is ours", answers);
+    world.ctl(&["restart", "message-bus"]).ok();
+    world.until("it is ours again", answers);
+    let killed = world.manager().unwrap();
+    killed.signal(libc::SIGKILL);
+    world.until("it is the next manager's", || killed.is_gone() && answers());
+    world.stop();
+}
+
 #[test]
 fn the_examples_pass_their_own_check() {
     let examples = repository().join("contrib/examples");

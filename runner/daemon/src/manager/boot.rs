@@ -195,8 +195,9 @@ impl Manager {
             definitions,
         )?;
         let held = std::mem::take(&mut taken.servers);
+        let bus_names =
+            super::bus_names::BusNames::new(&options.bus, surroundings.is_root, handle.clone());
         let http = http::Http::open(&settled, &runtime, handle, &link, held, first)?;
-        let bus_names = super::bus_names::BusNames::new(&options.bus, surroundings.is_root);
         let mut manager = Manager {
             unit_path: match &settled.conf {
                 Some(conf) => vec![PathBuf::from(&conf.file)],

@@ -1,7 +1,9 @@
-//! Names on the message bus whose owners services live by: a task of its own on the loop, made when
-//! the first one is watched.
+//! Names on the message bus: our own, where one was asked for, and those whose owners services live
+//! by. Each of the two has a task of its own on the loop, the latter from the first watched name on.
 
-use dbus::server::bus::Bus as Address;
+use control::Handle;
+use dbus::names::BUS_NAME;
+use dbus::server::bus::{Bus as Address, News as OwnNews, own_name};
 use dbus::server::name_watch::{News, Wanted, watch_names};
 use engine::event::NameOwner;
 use engine::{Event, Ticket};
@@ -9,9 +11,11 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::options::Bus;
 
-/// The watched names.
+/// Our name and the watched ones.
 pub(super) struct BusNames {
     address: Address,
+    /// What is to be served under our own name, until that begins.
+    own: Option<Handle>,
     /// To the task, once there is one.
     wanted: Option<UnboundedSender<Wanted>>,
     news: UnboundedReceiver<News>,
@@ -20,7 +24,7 @@ pub(super) struct BusNames {
 
 impl BusNames {
     /// On the bus that was chosen for our own name; where none was, the one of our user.
-    pub(super) fn new(bus: &Bus, is_root: bool) -> BusNames {
+    pub(super) fn new(bus: &Bus, is_root: bool, handle: Handle) -> BusNames {
         let address = match bus {
             Bus::Address(address) => Address::Address(address.clone()),
             Bus::System => Address::System,
@@ -28,13 +32,28 @@ impl BusNames {
             Bus::None if is_root => Address::System,
             Bus::None => Address::Session,
         };
+        let own = Some(handle).filter(|_| *bus != Bus::None);
         let (teller, news) = unbounded_channel();
         BusNames {
             address,
+            own,
             wanted: None,
             news,
             teller,
         }
+    }
+
+    /// Takes our own name, if one was asked for, whenever the bus is there.
+    pub(super) fn begin(&mut self) {
+        let Some(handle) = self.own.take() else {
+            return;
+        };
+        tokio::spawn(own_name(handle, self.address.clone(), |news| match news {
+            OwnNews::Owned => tracing::info!("{BUS_NAME} on the message bus is ours"),
+            OwnNews::Lost(why) => {
+                tracing::warn!("{BUS_NAME} on the message bus is not ours: {why}")
+            }
+        }));
     }
 
     /// Watches a name for this ticket.

@@ -176,6 +176,7 @@ enum Wake {
 impl Manager {
     /// Turns until the program halts; gives the exit status of this process.
     async fn serve(mut self) -> u8 {
+        self.bus_names.begin();
         self.turn();
         while self.halted.is_none() && !self.replaced {
             let woken = tokio::select! {
