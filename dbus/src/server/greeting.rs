@@ -5,7 +5,10 @@
 //! would let anybody who can connect end the manager.
 
 use std::io;
+use std::os::fd::AsFd;
 
+use rustix::net::{RecvFlags, recv};
+use tokio::io::Interest;
 use tokio::net::UnixStream;
 
 /// How much a client may say before `BEGIN`, in bytes.
@@ -17,8 +20,6 @@ const MOST_LINES: usize = 32;
 /// What came of a greeting.
 #[derive(Debug)]
 pub(super) struct Greeted {
-    /// Bytes of messages that came along with the last line.
-    pub(super) early: Vec<u8>,
     /// Whether the client takes file descriptors.
     pub(super) passes_fds: bool,
 }
@@ -33,7 +34,7 @@ pub(super) async fn greet(stream: &UnixStream, uid: u32, guid: &str) -> io::Resu
     loop {
         let mut chunk = [0; 1024];
         stream.readable().await?;
-        match stream.try_read(&mut chunk) {
+        match take_line(stream, &mut chunk) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(read) => received.extend_from_slice(&chunk[..read]),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
@@ -45,7 +46,6 @@ pub(super) async fn greet(stream: &UnixStream, uid: u32, guid: &str) -> io::Resu
                 Some(answer) => write(stream, answer.as_bytes()).await?,
                 None => {
                     return Ok(Greeted {
-                        early: received,
                         passes_fds: dialogue.passes_fds,
                     });
                 }
@@ -55,6 +55,18 @@ pub(super) async fn greet(stream: &UnixStream, uid: u32, guid: &str) -> io::Resu
             return Err(broken("line too long"));
         }
     }
+}
+
+/// Takes bytes up to the end of a line and none beyond it: what follows `BEGIN` is a message, and
+/// descriptors that come with its first byte are lost to who reads that without asking for them.
+fn take_line(stream: &UnixStream, chunk: &mut [u8]) -> io::Result<usize> {
+    stream.try_io(Interest::READABLE, || {
+        let (seen, _) = recv(stream.as_fd(), &mut *chunk, RecvFlags::PEEK)?;
+        let end = chunk[..seen].iter().position(|byte| *byte == b'\n');
+        let take = end.map_or(seen, |end| end + 1);
+        let (taken, _) = recv(stream.as_fd(), &mut chunk[..take], RecvFlags::empty())?;
+        Ok(taken)
+    })
 }
 
 async fn write(stream: &UnixStream, mut bytes: &[u8]) -> io::Result<()> {
@@ -176,6 +188,24 @@ fn unhex(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn what_follows_the_greeting_is_left_where_it_is() {
+        use std::io::{Read, Write};
+        let (mut client, server) = std::os::unix::net::UnixStream::pair().unwrap();
+        server.set_nonblocking(true).unwrap();
+        let server = UnixStream::from_std(server).unwrap();
+        let said = b"\0AUTH EXTERNAL 31303030\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\nl and the rest";
+        client.write_all(said).unwrap();
+        let greeted = greet(&server, 1000, "0123").await.unwrap();
+        assert!(greeted.passes_fds);
+        let mut rest = String::new();
+        let mut server = server.into_std().unwrap();
+        client.shutdown(std::net::Shutdown::Write).unwrap();
+        server.set_nonblocking(false).unwrap();
+        server.read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, "l and the rest");
+    }
 
     /// Says `lines` as uid 1000; gives the answers, `BEGIN` for the end, `hang up` for an error.
     fn say(lines: &[&[u8]]) -> Vec<String> {

@@ -55,12 +55,11 @@ impl Socket for Transport {
         let Transport {
             stream,
             uid,
-            greeted: Greeted { early, passes_fds },
+            greeted: Greeted { passes_fds },
         } = self;
         let reader = Reader {
             stream: Arc::clone(&stream),
             uid,
-            early,
             passes_fds,
             takes_fds: passes_fds && (uid == 0 || uid == rustix::process::geteuid().as_raw()),
             framing: Framing::default(),
@@ -82,8 +81,6 @@ impl Socket for Transport {
 pub(crate) struct Reader {
     stream: Arc<UnixStream>,
     uid: u32,
-    /// Bytes that were read with the greeting and come first.
-    early: Vec<u8>,
     passes_fds: bool,
     /// Whether descriptors are taken.
     takes_fds: bool,
@@ -101,13 +98,6 @@ pub(crate) struct Writer {
 #[async_trait]
 impl ReadHalf for Reader {
     async fn recvmsg(&mut self, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
-        if !self.early.is_empty() {
-            let take = buffer.len().min(self.early.len());
-            buffer[..take].copy_from_slice(&self.early[..take]);
-            self.early.drain(..take);
-            self.framing.pass(&buffer[..take])?;
-            return Ok((take, Vec::new()));
-        }
         let stream = Arc::clone(&self.stream);
         let takes_fds = self.takes_fds;
         let (read, fds) = stream

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use control::{Command, Descriptors, Reply, Request, Word};
+use control::{Command, Descriptors, Reply, Request, Standing, Word};
 use engine::clock::Now;
 use engine::command::{Answer, Transient};
 use zbus::{OwnedVariant, Variant};
@@ -60,6 +60,11 @@ pub(super) async fn await_end(call: Call) -> Outcome {
         other => return Err(strange(&other)),
     };
     let (code, status) = exit_code_and_status(end.exit);
+    // It may name commands, as the property of this name.
+    let failure = match call.standing() >= Standing::Administrator {
+        true => end.failure.as_str(),
+        false => "",
+    };
     let micros = |at: Option<Now>| at.map_or(0, |at| at.realtime.0);
     call.reply(&(
         end.result.word(),
@@ -67,6 +72,6 @@ pub(super) async fn await_end(call: Call) -> Outcome {
         status,
         micros(end.began),
         micros(end.ended),
-        end.failure,
+        failure,
     ))
 }
