@@ -1,9 +1,11 @@
 //! What every machine is handed besides its own state, and what it gives back besides it.
 
+use units::value::{ExecLine, Signal, Span};
 use units::{Definition, UnitName};
 
-use crate::action::{Action, Entry, Level, MessageId};
+use crate::action::{Action, Entry, Level, MessageId, Role, Spawn, StopHint, Target};
 use crate::clock::Now;
+use crate::ticket::{Invocation, Ticket};
 use crate::timer::Mint;
 use crate::view::systemd::{ActiveState, SubState};
 
@@ -32,6 +34,57 @@ impl Context<'_> {
             id,
             text: text.into(),
         }));
+    }
+
+    /// Asks for the process of a command, which gets `stop` to end when everything is stopped
+    /// without a manager. The engine fills in what concerns other units.
+    pub(crate) fn spawn(
+        &mut self,
+        role: Role,
+        command: ExecLine,
+        environment: Vec<(String, String)>,
+        stop: Span,
+    ) -> Ticket {
+        let ticket = self.mint.ticket();
+        self.actions.push(Action::Spawn(Box::new(Spawn {
+            ticket,
+            unit: self.name.clone(),
+            role,
+            command,
+            environment,
+            invocation: Invocation::default(),
+            listen: Vec::new(),
+            connection: None,
+            stop: StopHint {
+                rank: 0,
+                signal: self.definition.kill_signal(),
+                timeout: stop,
+            },
+        })));
+        ticket
+    }
+
+    /// Sends a signal that is to be obeyed: who is stopped is woken for it.
+    pub(crate) fn signal(&mut self, ticket: Ticket, target: Target, signal: Signal) {
+        self.actions.push(Action::Signal {
+            ticket,
+            unit: self.name.clone(),
+            target,
+            signal,
+            wake: signal != Signal::KILL,
+        });
+    }
+
+    /// SIGKILL for one process.
+    pub(crate) fn kill_at_once(&mut self, process: Ticket) {
+        let ticket = self.mint.ticket();
+        self.signal(ticket, Target::Process(process), Signal::KILL);
+    }
+
+    /// Asks to be told when no process of the unit is left.
+    pub(crate) fn watch_empty(&mut self, ticket: Ticket) {
+        let unit = self.name.clone();
+        self.actions.push(Action::WatchEmpty { ticket, unit });
     }
 
     /// Says that the unit has failed.

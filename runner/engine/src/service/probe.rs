@@ -214,7 +214,7 @@ impl Run<'_> {
                 process: Process::Live { ticket, .. },
                 ..
             }) => {
-                self.kill_at_once(ticket);
+                self.cx.kill_at_once(ticket);
                 self.s.former.push(ticket);
             }
             // It is not there yet: when it comes it finds nobody waiting, and is killed.

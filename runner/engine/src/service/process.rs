@@ -5,12 +5,12 @@ use units::Definition;
 use units::value::{ExecLine, ExitSet, Probe, RestartMode, ServiceType, Signal, Span};
 
 use super::{Phase, Run};
-use crate::action::{Action, Level, MessageId, Role, Spawn, StopHint};
+use crate::action::{Action, Level, MessageId, Role};
 use crate::change::Change;
 use crate::clock::Monotonic;
 use crate::event::{ExitStatus, SpawnFailure};
 use crate::machine::Wish;
-use crate::ticket::{Invocation, Ticket};
+use crate::ticket::Ticket;
 use crate::timer::Timer;
 use crate::view::systemd::{ActiveState, UnitResult};
 
@@ -172,26 +172,10 @@ impl Run<'_> {
     /// Asks for the process of a command. `None` when the role has no such command.
     pub(super) fn spawn(&mut self, role: Role, index: u16, attempt: u32) -> Option<Child> {
         let command = self.command(role, index)?.clone();
-        let ticket = self.cx.mint.ticket();
         let environment = self.environment(role);
-        let definition = self.cx.definition;
         self.s.known_empty = false;
-        // The engine fills in what concerns other units: listeners, connection, rank.
-        self.cx.actions.push(Action::Spawn(Box::new(Spawn {
-            ticket,
-            unit: self.cx.name.clone(),
-            role,
-            command,
-            environment,
-            invocation: Invocation::default(),
-            listen: Vec::new(),
-            connection: None,
-            stop: StopHint {
-                rank: 0,
-                signal: definition.kill_signal(),
-                timeout: definition.timeout_stop_sec(),
-            },
-        })));
+        let stop = self.cx.definition.timeout_stop_sec();
+        let ticket = self.cx.spawn(role, command, environment, stop);
         Some(Child {
             role,
             index,
@@ -262,7 +246,7 @@ impl Run<'_> {
             if !self.s.former.contains(&ticket) {
                 self.s.former.push(ticket);
             }
-            return self.kill_at_once(ticket);
+            return self.cx.kill_at_once(ticket);
         };
         child.process = Process::Live { ticket, pid };
         let (role, is_main) = (child.role, self.is_main(ticket));

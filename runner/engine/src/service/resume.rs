@@ -54,18 +54,12 @@ impl Run<'_> {
         self.resume_probing();
         self.resume_name_watch();
         if let Some(ticket) = self.s.watch_empty.filter(|_| !planted!(EmptinessForgotten)) {
-            let unit = self.cx.name.clone();
-            self.cx.actions.push(Action::WatchEmpty { ticket, unit });
+            self.cx.watch_empty(ticket);
         }
         if let Some(kill) = self.kill_mut() {
             for pending in kill.pending.clone() {
-                self.cx.actions.push(Action::Signal {
-                    ticket: pending.ticket,
-                    unit: self.cx.name.clone(),
-                    target: pending.target,
-                    signal: pending.signal,
-                    wake: pending.signal != units::value::Signal::KILL,
-                });
+                self.cx
+                    .signal(pending.ticket, pending.target, pending.signal);
             }
         }
         if matches!(self.s.phase, Phase::Dead { .. } | Phase::Failed { .. }) {

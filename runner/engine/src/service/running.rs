@@ -1,6 +1,6 @@
 //! What happens between the way up and the way down: the main process ends, a reload, the watchdog.
 
-use units::value::{ExitType, OomPolicy, ServiceType, Signal, Span, TimeoutFailureMode};
+use units::value::{ExitType, OomPolicy, ServiceType, Span, TimeoutFailureMode};
 
 use super::stop::KillKind;
 use super::{Phase, Run, Watchdog};
@@ -179,13 +179,8 @@ impl Run<'_> {
             self.s.reload_signal = None;
             return;
         };
-        self.cx.actions.push(Action::Signal {
-            ticket,
-            unit: self.cx.name.clone(),
-            target: Target::Process(process),
-            signal: self.cx.definition.reload_signal(),
-            wake: true,
-        });
+        let signal = self.cx.definition.reload_signal();
+        self.cx.signal(ticket, Target::Process(process), signal);
     }
 
     /// The reload commands are done: the service goes on whatever they said.
@@ -305,7 +300,7 @@ impl Run<'_> {
     fn reload_timed_out(&mut self) {
         let control = self.s.control.take();
         if let Some(ticket) = control.as_ref().and_then(super::Child::ticket) {
-            self.kill_at_once(ticket);
+            self.cx.kill_at_once(ticket);
         }
         self.disown(control);
         self.reloaded(UnitResult::Timeout);
@@ -340,18 +335,6 @@ impl Run<'_> {
             Phase::Running | Phase::Exited => self.enter_stop(oom, oom.as_str()),
             _ => self.enter_signal(KillKind::StopSigterm, oom),
         }
-    }
-
-    /// SIGKILL for one process.
-    pub(super) fn kill_at_once(&mut self, process: crate::Ticket) {
-        let ticket = self.cx.mint.ticket();
-        self.cx.actions.push(Action::Signal {
-            ticket,
-            unit: self.cx.name.clone(),
-            target: Target::Process(process),
-            signal: Signal::KILL,
-            wake: false,
-        });
     }
 
     // The watchdog.

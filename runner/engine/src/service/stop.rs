@@ -329,13 +329,7 @@ impl Run<'_> {
                 .map(move |signal| (target, *signal))
         }) {
             let ticket = self.cx.mint.ticket();
-            self.cx.actions.push(Action::Signal {
-                ticket,
-                unit: self.cx.name.clone(),
-                target,
-                signal,
-                wake: signal != Signal::KILL,
-            });
+            self.cx.signal(ticket, target, signal);
             if let Some(kill) = self.kill_mut() {
                 kill.pending.push(Pending {
                     ticket,
@@ -387,8 +381,7 @@ impl Run<'_> {
         if self.s.watch_empty.is_none() {
             let ticket = self.cx.mint.ticket();
             self.s.watch_empty = Some(ticket);
-            let unit = self.cx.name.clone();
-            self.cx.actions.push(Action::WatchEmpty { ticket, unit });
+            self.cx.watch_empty(ticket);
         }
     }
 

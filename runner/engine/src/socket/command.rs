@@ -2,16 +2,16 @@
 //! ended.
 
 use units::Definition;
-use units::value::{ExecLine, KillMode, Signal, Span};
+use units::value::{ExecLine, KillMode, Span};
 
 use super::{Kill, Phase, Run};
-use crate::action::{Action, Level, MessageId, Role, Spawn, StopHint, Target};
+use crate::action::{Action, Level, MessageId, Role, Target};
 use crate::clock::Monotonic;
 use crate::event::{ExitStatus, SpawnFailure};
 use crate::machine::{Closing, Wish};
 use crate::service::process::describe;
 use crate::service::{Child, Process, ServiceEvent, Trace};
-use crate::ticket::{Invocation, Ticket};
+use crate::ticket::Ticket;
 use crate::timer::Timer;
 use crate::view::systemd::UnitResult;
 
@@ -81,25 +81,10 @@ impl Run<'_> {
         let Some(command) = commands(definition, role).get(usize::from(index)) else {
             return false;
         };
-        let ticket = self.cx.mint.ticket();
         self.s.has_run = true;
         self.s.watch_empty = None;
-        // The engine fills in what concerns other units, and the listeners where they are wanted.
-        self.cx.actions.push(Action::Spawn(Box::new(Spawn {
-            ticket,
-            unit: self.cx.name.clone(),
-            role,
-            command: command.clone(),
-            environment: Vec::new(),
-            invocation: Invocation::default(),
-            listen: Vec::new(),
-            connection: None,
-            stop: StopHint {
-                rank: 0,
-                signal: definition.kill_signal(),
-                timeout: definition.timeout_sec(),
-            },
-        })));
+        let (command, stop) = (command.clone(), definition.timeout_sec());
+        let ticket = self.cx.spawn(role, command, Vec::new(), stop);
         self.s.control = Some(Child {
             role,
             index,
@@ -220,13 +205,7 @@ impl Run<'_> {
             true => definition.final_kill_signal(),
             false => definition.kill_signal(),
         };
-        self.cx.actions.push(Action::Signal {
-            ticket,
-            unit: self.cx.name.clone(),
-            target,
-            signal,
-            wake: signal != Signal::KILL,
-        });
+        self.cx.signal(ticket, target, signal);
     }
 
     fn wait_until_empty(&mut self) {
@@ -241,8 +220,7 @@ impl Run<'_> {
         } else if self.s.watch_empty.is_none() {
             let ticket = self.cx.mint.ticket();
             self.s.watch_empty = Some(ticket);
-            let unit = self.cx.name.clone();
-            self.cx.actions.push(Action::WatchEmpty { ticket, unit });
+            self.cx.watch_empty(ticket);
         }
     }
 
@@ -318,15 +296,7 @@ impl Run<'_> {
     fn spawned(&mut self, ticket: Ticket, pid: u32) {
         if !self.is_control(ticket) {
             // The run it belongs to is over.
-            let (unit, answer) = (self.cx.name.clone(), self.cx.mint.ticket());
-            self.cx.actions.push(Action::Signal {
-                ticket: answer,
-                unit,
-                target: Target::Process(ticket),
-                signal: Signal::KILL,
-                wake: false,
-            });
-            return;
+            return self.cx.kill_at_once(ticket);
         }
         if let Some(child) = &mut self.s.control {
             child.process = Process::Live { ticket, pid };
@@ -535,8 +505,7 @@ impl Run<'_> {
             self.utter_signal(ticket, target, stage);
         }
         if let Some(ticket) = self.s.watch_empty {
-            let unit = self.cx.name.clone();
-            self.cx.actions.push(Action::WatchEmpty { ticket, unit });
+            self.cx.watch_empty(ticket);
         }
         let Some(child) = self.s.control.clone() else {
             return;
