@@ -34,15 +34,7 @@ pub(super) fn for_stdio(path: &Path, mode: FileMode) -> io::Result<OwnedFd> {
         FileMode::Append => OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND,
         FileMode::Truncate => OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC,
     };
-    let fd = match open_trusted(path, flags) {
-        // A FIFO nobody reads yet, or a socket in the file system.
-        Err(error) if error.raw_os_error() == Some(libc::ENXIO) => open_special(path)?,
-        opened => opened?,
-    };
-    // The program expects a descriptor that waits.
-    let flags = rustix::fs::fcntl_getfl(&fd)?;
-    rustix::fs::fcntl_setfl(&fd, flags - OFlags::NONBLOCK)?;
-    Ok(fd)
+    for_program(path, flags)
 }
 
 /// Opens a file that the service is to find among its descriptors. It is not made.
@@ -54,12 +46,16 @@ pub(super) fn for_service(file: &OpenFile) -> io::Result<OwnedFd> {
         OpenMode::Append => OFlags::RDWR | OFlags::APPEND,
         OpenMode::Truncate => OFlags::RDWR | OFlags::TRUNC,
     };
+    for_program(path, flags)
+}
+
+/// Opens what a program is to have, which expects a descriptor that waits.
+fn for_program(path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
     let fd = match open_trusted(path, flags) {
-        // A socket in the file system.
+        // A FIFO nobody reads yet, or a socket in the file system.
         Err(error) if error.raw_os_error() == Some(libc::ENXIO) => open_special(path)?,
         opened => opened?,
     };
-    // The program expects a descriptor that waits.
     let flags = rustix::fs::fcntl_getfl(&fd)?;
     rustix::fs::fcntl_setfl(&fd, flags - OFlags::NONBLOCK)?;
     Ok(fd)
