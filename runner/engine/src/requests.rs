@@ -131,11 +131,8 @@ impl Engine {
         token: Option<String>,
         by: Option<&str>,
     ) -> Result<JobId, Refusal> {
-        if let Some(known) = token.as_ref().and_then(|token| self.tokens.get(token)) {
-            return Ok(*known);
-        }
-        if self.state.meta().closing != Closing::No && verb != Verb::Stop {
-            return Err(Refusal::ShuttingDown);
+        if let Some(known) = self.admit(verb, token.as_deref())? {
+            return Ok(known);
         }
         let unit = &self.definitions.own_name(unit);
         self.ensure(unit);
@@ -160,6 +157,17 @@ impl Engine {
             return Err(Refusal::OnlyByDependency(unit.clone()));
         }
         self.submit_by_hand(unit, kind, mode, token, by)
+    }
+
+    /// The job that a client asked for with this token before, or `None` where it may have a new one:
+    /// while everything is being stopped it may only stop more.
+    pub(crate) fn admit(&self, verb: Verb, token: Option<&str>) -> Result<Option<JobId>, Refusal> {
+        let known = token.and_then(|token| self.tokens.get(token)).copied();
+        let refused = self.state.meta().closing != Closing::No && verb != Verb::Stop;
+        match known {
+            None if refused => Err(Refusal::ShuttingDown),
+            known => Ok(known),
+        }
     }
 
     /// Queues the job of a client, which may ask for it again by its token.

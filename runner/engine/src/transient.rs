@@ -12,10 +12,9 @@ use crate::Engine;
 use crate::action::Action;
 use crate::change::Change;
 use crate::clock::Now;
-use crate::command::{Answer, Refusal, Transient};
+use crate::command::{Answer, Refusal, Transient, Verb};
 use crate::event::ExitStatus;
 use crate::job::{JobId, JobKind, JobMode};
-use crate::machine::Closing;
 use crate::state::{EndedRun, UnitState};
 use crate::ticket::RequestId;
 use crate::view::systemd::{ActiveState, UnitResult};
@@ -58,11 +57,8 @@ impl Engine {
         token: Option<String>,
         by: Option<&str>,
     ) -> Result<JobId, Refusal> {
-        if let Some(known) = token.as_ref().and_then(|token| self.tokens.get(token)) {
-            return Ok(*known);
-        }
-        if self.state.meta().closing != Closing::No {
-            return Err(Refusal::ShuttingDown);
+        if let Some(known) = self.admit(Verb::Start, token.as_deref())? {
+            return Ok(known);
         }
         let Some(first) = units.first().map(|unit| unit.name.clone()) else {
             return Err(Refusal::Invalid("no unit is defined".to_owned()));
