@@ -14,9 +14,11 @@
 
 mod stage;
 mod world {
+    pub(crate) mod deeds;
     pub(crate) mod dice;
     pub(crate) mod invariants;
     pub(crate) mod kernel;
+    pub(crate) mod processes;
     pub(crate) mod schedule;
     pub(crate) mod sets;
     pub(crate) mod talkers;

@@ -12,7 +12,7 @@ use engine::view::systemd::{ActiveState, SubState};
 use units::value::{EmergencyAction, ExitType, ServiceType};
 use units::{Dependency, Effect, UnitKind, UnitName, UnitSet};
 
-use super::kernel::{Process, spares};
+use super::processes::{Process, spares};
 
 #[derive(Debug, Default)]
 pub(crate) struct Invariants {

@@ -8,7 +8,8 @@ use engine::view::systemd::{ActiveState, SubState};
 use units::UnitName;
 use units::value::ServiceType;
 
-use super::kernel::{CLEAN, Process, World, spares};
+use super::kernel::{CLEAN, World};
+use super::processes::{Process, spares};
 
 impl World<'_> {
     /// One schedule: some turmoil, then calm, then the end.
