@@ -666,7 +666,7 @@ _runnerctl() {
             return 0
             ;;
         runnerctl__subcmd__list__subcmd__dependencies)
-            opts="-q -h --reverse --after --before --runtime-dir --json --quiet --help"
+            opts="-a -q -h --reverse --after --before --all --plain --runtime-dir --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1201,7 +1201,7 @@ _runnerctl() {
             return 0
             ;;
         runnerctl__subcmd__show)
-            opts="-p -q -h --property --value --runtime-dir --json --quiet --help"
+            opts="-p -P -a -q -h --property --value --all --runtime-dir --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1212,6 +1212,10 @@ _runnerctl() {
                     return 0
                     ;;
                 -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -P)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -120,6 +120,8 @@ complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-dependencies" -
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-dependencies" -l reverse -d 'Show the units that need these'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-dependencies" -l after -d 'Show the units these wait for when they start'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-dependencies" -l before -d 'Show the units that wait for these'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-dependencies" -s a -l all -d 'Go into all units, and not into targets only'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-dependencies" -l plain -d 'A list, each unit once'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-dependencies" -l json -d 'Print one JSON value on standard output instead of text'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-dependencies" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-dependencies" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -243,9 +245,11 @@ complete -c runnerctl -n "__fish_runnerctl_using_subcommand why" -l runtime-dir 
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand why" -l json -d 'Print one JSON value on standard output instead of text'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand why" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand why" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c runnerctl -n "__fish_runnerctl_using_subcommand show" -s p -l property -d 'Only these properties' -r
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand show" -s p -l property -d 'Only these properties, also where they are empty' -r
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand show" -s P -d 'The same as -p NAME --value' -r
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand show" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand show" -l value -d 'Print the values without the names'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand show" -s a -l all -d 'Properties that are empty too'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand show" -l json -d 'Print one JSON value on standard output instead of text'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand show" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'

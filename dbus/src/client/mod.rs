@@ -13,6 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use futures_util::{StreamExt, TryStreamExt};
 use serde::de::DeserializeOwned;
 use zbus::Connection;
 use zbus::wire::DynamicType;
@@ -34,6 +35,9 @@ use crate::names::{self, BUS_NAME, ROOT, interface};
 /// How long a manager may be away before [`Client::enqueue_and_wait`] gives up: a keeper that has
 /// to try older programs takes a few seconds.
 const LONGEST_ABSENCE: Duration = Duration::from_secs(30);
+
+/// How many questions about units are on their way at a time.
+const AT_A_TIME: usize = 32;
 
 /// How long the first answer of a socket may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -214,6 +218,45 @@ impl Client {
         self.call(&path, interface::PROPERTIES, "GetAll", &"")
             .await
             .map(Properties::from_map)
+    }
+
+    /// Properties of many units, in their order: those of these names, or all where none is named.
+    /// Many questions are on their way at a time.
+    ///
+    /// # Errors
+    /// As [`Client::list_units`].
+    pub async fn units(
+        &self,
+        units: &[String],
+        wanted: &[String],
+    ) -> Result<Vec<Properties>, Error> {
+        let ask = async |unit: &String| match wanted {
+            [] => self.unit(unit).await,
+            [one] => self.property_of_unit(unit, one).await,
+            // Of one moment: they are to fit together.
+            _ => self.unit(unit).await,
+        };
+        futures_util::stream::iter(units)
+            .map(ask)
+            .buffered(AT_A_TIME)
+            .try_collect()
+            .await
+    }
+
+    /// One property of a unit alone; none where it has none of that name, or the caller may not
+    /// read it.
+    async fn property_of_unit(&self, unit: &str, name: &str) -> Result<Properties, Error> {
+        let path = names::unit_path(unit);
+        let found = self
+            .call(&path, interface::PROPERTIES, "Get", &("", name))
+            .await;
+        match found {
+            Ok(value) => Ok(Properties::from_map([(name.to_owned(), value)].into())),
+            Err(error) => match error.kind() {
+                Some(Kind::UnknownProperty | Kind::AccessDenied) => Ok(Properties::default()),
+                _ => Err(error),
+            },
+        }
     }
 
     /// All properties of the manager.

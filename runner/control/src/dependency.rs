@@ -7,7 +7,7 @@ use units::{Dependency, UnitName, UnitSet};
 /// Which dependencies are followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Direction {
-    /// What the unit needs: requires, wants, binds-to, and what consists of it.
+    /// What the unit needs: requires, requisite, wants, binds-to, upholds, and what it consists of.
     #[default]
     Requirements,
     /// What needs the unit.
@@ -32,15 +32,19 @@ impl Direction {
             Direction::Requirements => matches!(
                 dependency,
                 Dependency::Requires
+                    | Dependency::Requisite
                     | Dependency::Wants
                     | Dependency::BindsTo
+                    | Dependency::Upholds
                     | Dependency::ConsistsOf
             ),
             Direction::Reverse => matches!(
                 dependency,
                 Dependency::RequiredBy
+                    | Dependency::RequisiteOf
                     | Dependency::WantedBy
                     | Dependency::BoundBy
+                    | Dependency::UpheldBy
                     | Dependency::PartOf
             ),
             Direction::After => dependency == Dependency::After,

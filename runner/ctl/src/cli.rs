@@ -84,7 +84,8 @@ pub enum Verb {
     ListJobs(PatternArgs),
     /// Show what units need, as a tree
     ///
-    /// Without UNIT, what default.target needs.
+    /// Without UNIT, what default.target needs. Only targets are gone into, unless --all is given. What
+    /// stands above itself is left out; `...` stands for it.
     ListDependencies(DependenciesArgs),
     /// Start units and wait until they are ready
     Start(JobArgs),
@@ -118,7 +119,9 @@ pub enum Verb {
     Why(WhyArgs),
     /// Print properties of units, or of the manager
     ///
-    /// Without UNIT, those of the manager. A property that does not exist is left out.
+    /// Without UNIT, those of the manager. Values are as systemctl prints them: moments as dates in
+    /// local time (TZ), spans in units, modes octal; with --json they are as the bus has them. A
+    /// property that does not exist is left out, and one that is empty unless it is asked for.
     Show(ShowArgs),
     /// Print the files that define units, with their drop-ins
     Cat(UnitsArgs),
@@ -349,6 +352,12 @@ pub struct DependenciesArgs {
     /// Show the units that wait for these
     #[arg(long, group = "direction")]
     pub before: bool,
+    /// Go into all units, and not into targets only
+    #[arg(short, long)]
+    pub all: bool,
+    /// A list, each unit once
+    #[arg(long)]
+    pub plain: bool,
 }
 
 /// Of the verbs that queue jobs.
@@ -430,12 +439,23 @@ pub struct ShowArgs {
     /// Which units.
     #[command(flatten)]
     pub units: OptionalUnitsArgs,
-    /// Only these properties
+    /// Only these properties, also where they are empty
     #[arg(short, long = "property", value_name = "NAME", value_delimiter = ',')]
     pub properties: Vec<String>,
+    /// The same as -p NAME --value
+    #[arg(
+        short = 'P',
+        value_name = "NAME",
+        value_delimiter = ',',
+        conflicts_with = "properties"
+    )]
+    pub values_of: Vec<String>,
     /// Print the values without the names
     #[arg(long)]
     pub value: bool,
+    /// Properties that are empty too
+    #[arg(short, long)]
+    pub all: bool,
 }
 
 /// Of `logs`.

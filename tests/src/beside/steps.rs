@@ -5,8 +5,6 @@ use std::fmt;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use units::value::Span;
-
 use super::case::Case;
 use crate::machine::{Machine, finished};
 
@@ -170,27 +168,10 @@ fn comparable(name: &str, value: &str) -> String {
     let word = match name {
         "MainPID" | "ExecMainPID" | "ControlPID" if value != "0" => "PID",
         "InvocationID" if !value.is_empty() => "ID",
-        // systemctl writes spans and modes for people, runnerctl as the bus has them.
-        "UMask" => return value.strip_prefix('0').map_or(value.to_owned(), decimal),
-        _ if name.ends_with("USec") => return microseconds(value),
-        _ if name.contains("Timestamp") && !matches!(value, "" | "0" | "n/a") => "TIME",
+        _ if name.contains("Timestamp") && !matches!(value, "" | "0") => "TIME",
         _ => value,
     };
     word.to_owned()
-}
-
-/// An octal number in decimal digits.
-fn decimal(octal: &str) -> String {
-    u32::from_str_radix(octal, 8).map_or(octal.to_owned(), |number| number.to_string())
-}
-
-/// A span as microseconds; a number alone is that already.
-fn microseconds(value: &str) -> String {
-    match (value.parse::<u64>(), Span::parse(value)) {
-        (Ok(number), _) => number.to_string(),
-        (_, Ok(span)) => span.as_micros().to_string(),
-        _ => value.to_owned(),
-    }
 }
 
 fn show(play: &mut Play<'_>, words: &[&str]) -> Vec<String> {
@@ -258,8 +239,7 @@ fn settle(play: &mut Play<'_>, words: &[&str]) -> Vec<String> {
             .iter()
             .zip(&found)
             .filter(|(_, found)| {
-                // Nothing, or a number and in runnerd's case a path, both nothing without a job.
-                let has_job = !matches!(found[0].as_str(), "" | "0 /" | "(none)");
+                let has_job = !matches!(found[0].as_str(), "" | "(none)");
                 has_job
                     || matches!(
                         found[1].as_str(),

@@ -64,6 +64,21 @@ impl Capabilities {
         self.0
     }
 
+    /// A set from its bits.
+    pub const fn from_bits(bits: u64) -> Capabilities {
+        Capabilities(bits)
+    }
+
+    /// The names of those in it that have one, in order of number, without `CAP_`.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        let is_in = move |(number, _): &(usize, &&str)| self.0 >> number & 1 == 1;
+        NAMES
+            .iter()
+            .enumerate()
+            .filter(is_in)
+            .map(|(_, name)| *name)
+    }
+
     /// Lays one assignment over what is there, as systemd.exec(5) has it for
     /// `CapabilityBoundingSet=`: names separated by spaces are added, with `~` before them they are
     /// taken away. Over `initial`, and where no name is written, the assignment replaces: the empty

@@ -59,6 +59,19 @@ const STEPS: [(i32, &str); 41] = [
     (243, "CREDENTIALS"),
 ];
 
+/// The word for `si_code` of siginfo(5); `None` before the first end.
+pub(crate) fn code_word(code: i64) -> Option<&'static str> {
+    match code {
+        1 => Some("exited"),
+        2 => Some("killed"),
+        3 => Some("dumped"),
+        4 => Some("trapped"),
+        5 => Some("stopped"),
+        6 => Some("continued"),
+        _ => None,
+    }
+}
+
 impl Ending {
     /// From the properties `ExecMainCode` and `ExecMainStatus`; `None` before the first end.
     pub(crate) fn new(code: i32, status: i32) -> Option<Ending> {

@@ -1,5 +1,7 @@
-//! Values to text for people: columns, trees, times, and how a process ended.
+//! Values to text for people: columns, trees, times, properties, and how a process ended.
 
 pub(crate) mod columns;
+pub(crate) mod dependency_tree;
 pub(crate) mod ending;
+pub(crate) mod property;
 pub(crate) mod time;

@@ -10,6 +10,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::names::UnitArg;
 use crate::render::columns::{self, Cell};
+use crate::render::dependency_tree::{self, Shape};
 use crate::terminal::{Style, Terminal};
 
 /// `list-units`
@@ -195,6 +196,10 @@ pub(super) async fn dependencies(
     if units.is_empty() {
         units.push("default.target".to_owned());
     }
+    let shape = Shape {
+        all: args.all,
+        plain: args.plain,
+    };
     let mut trees = Vec::new();
     for unit in &units {
         trees.push(client.list_dependencies(unit, direction).await?);
@@ -219,61 +224,41 @@ pub(super) async fn dependencies(
         if at > 0 {
             terminal.line("")?;
         }
-        print_tree(terminal, tree)?;
+        print_tree(terminal, tree, shape)?;
     }
     Ok(Exit::Done)
 }
 
-fn print_tree(terminal: &mut Terminal, tree: &[DependencyLine]) -> Result<(), Failure> {
-    let depths: Vec<u32> = tree.iter().map(|line| line.depth).collect();
-    for (line, branches) in tree.iter().zip(branches(&depths)) {
-        let dot = terminal.paint(
-            Style::of_active(&line.active_state),
-            dot(&line.active_state),
-        );
-        let name = terminal.foreign(&line.unit).into_owned();
-        let more = if line.repeated { " (see above)" } else { "" };
-        terminal.line(&format!("{branches}{dot} {name}{more}"))?;
+fn print_tree(
+    terminal: &mut Terminal,
+    tree: &[DependencyLine],
+    shape: Shape,
+) -> Result<(), Failure> {
+    if let Some(root) = tree.first() {
+        let name = terminal.foreign(&root.unit).into_owned();
+        terminal.line(&name)?;
     }
-    Ok(())
+    dependency_tree::each(tree, shape, |line| {
+        let name = terminal.foreign(line.name).into_owned();
+        if shape.plain {
+            terminal.line(&format!("  {name}"))?;
+            return Ok(());
+        }
+        let dot = match line.active {
+            Some(state) => terminal.paint(Style::of_active(state), dot(state)),
+            None => " ".to_owned(),
+        };
+        terminal.line(&format!("{dot} {}{name}", line.branches))?;
+        Ok(())
+    })
 }
 
-/// The lines that lead to each node of a tree in preorder.
-fn branches(depths: &[u32]) -> Vec<String> {
-    // Whether a later node of the same parent follows, found from behind.
-    let mut open: Vec<bool> = Vec::new();
-    let mut has_sibling = vec![false; depths.len()];
-    for (at, depth) in depths.iter().enumerate().rev() {
-        let depth = *depth as usize;
-        open.resize(depth + 1, false);
-        has_sibling[at] = std::mem::replace(&mut open[depth], true);
-    }
-    let mut above: Vec<bool> = Vec::new();
-    let mut all = Vec::new();
-    for (depth, follows) in depths.iter().zip(has_sibling) {
-        let depth = *depth as usize;
-        above.truncate(depth);
-        let mut line = String::new();
-        for continues in above.iter().skip(1) {
-            line.push_str(if *continues { "│ " } else { "  " });
-        }
-        if depth > 0 {
-            line.push_str(if follows { "├─" } else { "└─" });
-        }
-        above.resize(depth, false);
-        above.push(follows);
-        all.push(line);
-    }
-    all
-}
-
-/// The sign before a unit's name.
+/// The sign before a unit's name: systemctl's.
 pub(super) fn dot(active_state: &str) -> &'static str {
     match active_state {
-        "active" => "●",
+        "active" | "activating" | "deactivating" => "●",
         "reloading" => "↻",
         "failed" => "×",
-        "activating" | "deactivating" => "◐",
         _ => "○",
     }
 }
@@ -293,17 +278,5 @@ pub(super) fn or_dash(text: String) -> String {
         "-".to_owned()
     } else {
         text
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn branches_of_a_tree() {
-        let lines = branches(&[0, 1, 2, 2, 1, 2]);
-        assert_eq!(lines, ["", "├─", "│ ├─", "│ └─", "└─", "  └─"]);
-        assert_eq!(branches(&[]), Vec::<String>::new());
     }
 }

@@ -5,31 +5,34 @@ use std::collections::BTreeMap;
 use dbus::client::{Client, Properties, Value};
 use serde_json::json;
 
-use super::expand;
+use units::disk::zoneinfo::ZoneInfo;
+use units::value::Zones;
+
+use super::{calendar, expand};
 use crate::cli::{ShowArgs, UnitsArgs};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
+use crate::render::property;
 use crate::terminal::{Style, Terminal};
 
 /// `show`
 pub(super) async fn show(client: &Client, terminal: &mut Terminal, args: &ShowArgs) -> Outcome {
+    let form = Form::new(args);
     if args.units.units.is_empty() {
         let properties = client.properties().await?;
         if terminal.json() {
-            terminal.value(&chosen(&properties, args))?;
+            terminal.value(&form.chosen(&properties))?;
         } else {
-            print(terminal, &properties, args)?;
+            form.print(terminal, &properties)?;
         }
         return Ok(Exit::Done);
     }
-    let mut all = Vec::new();
-    for unit in expand(client, &args.units.units).await? {
-        all.push(client.unit(&unit).await?);
-    }
+    let units = expand(client, &args.units.units).await?;
+    let all = client.units(&units, form.wanted).await?;
     if terminal.json() {
         let all: Vec<_> = all
             .iter()
-            .map(|properties| chosen(properties, args))
+            .map(|properties| form.chosen(properties))
             .collect();
         terminal.value(&all)?;
         return Ok(Exit::Done);
@@ -38,45 +41,73 @@ pub(super) async fn show(client: &Client, terminal: &mut Terminal, args: &ShowAr
         if at > 0 {
             terminal.line("")?;
         }
-        print(terminal, properties, args)?;
+        form.print(terminal, properties)?;
     }
     Ok(Exit::Done)
 }
 
-fn is_wanted(name: &str, args: &ShowArgs) -> bool {
-    args.properties.is_empty() || args.properties.iter().any(|wanted| wanted == name)
+/// How properties are shown, and which.
+struct Form<'a> {
+    /// Empty for all.
+    wanted: &'a [String],
+    values_only: bool,
+    with_empty: bool,
+    /// Whose clock dates are told by.
+    zones: ZoneInfo,
 }
 
-fn chosen<'a>(properties: &'a Properties, args: &ShowArgs) -> BTreeMap<&'a str, &'a Value> {
-    properties
-        .iter()
-        .filter(|(name, _)| is_wanted(name, args))
-        .collect()
-}
-
-fn print(terminal: &mut Terminal, properties: &Properties, args: &ShowArgs) -> Result<(), Failure> {
-    let line = |terminal: &mut Terminal, name: &str, value: &Value| {
-        let value = value.to_string();
-        let value = terminal.foreign(&value);
-        let text = if args.value {
-            value.into_owned()
-        } else {
-            format!("{name}={value}")
+impl Form<'_> {
+    fn new(args: &ShowArgs) -> Form<'_> {
+        let wanted = match args.values_of.as_slice() {
+            [] => &args.properties,
+            wanted => wanted,
         };
-        terminal.line(&text)
-    };
-    if args.properties.is_empty() {
-        for (name, value) in properties.iter() {
-            line(terminal, name, value)?;
+        Form {
+            wanted,
+            values_only: args.value || !args.values_of.is_empty(),
+            // Who asks for a property wants to see that it is empty.
+            with_empty: args.all || !wanted.is_empty(),
+            zones: calendar::zones(calendar::now()),
         }
     }
-    // In the order they were asked for: a script reads the values line by line.
-    for name in &args.properties {
-        if let Some(value) = properties.get(name) {
-            line(terminal, name, value)?;
-        }
+
+    fn chosen<'p>(&self, properties: &'p Properties) -> BTreeMap<&'p str, &'p Value> {
+        let is_wanted =
+            |name: &str| self.wanted.is_empty() || self.wanted.iter().any(|wanted| wanted == name);
+        properties
+            .iter()
+            .filter(|(name, _)| is_wanted(name))
+            .collect()
     }
-    Ok(())
+
+    fn print(&self, terminal: &mut Terminal, properties: &Properties) -> Result<(), Failure> {
+        if self.wanted.is_empty() {
+            for (name, value) in properties.iter() {
+                self.print_one(terminal, name, value)?;
+            }
+        }
+        // In the order they were asked for: a script reads the values line by line.
+        for name in self.wanted {
+            if let Some(value) = properties.get(name) {
+                self.print_one(terminal, name, value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn print_one(&self, terminal: &mut Terminal, name: &str, value: &Value) -> Result<(), Failure> {
+        for text in property::lines(name, value, self.zones.local()) {
+            if text.is_empty() && !self.with_empty {
+                continue;
+            }
+            let text = terminal.foreign(&text).into_owned();
+            terminal.line(&match self.values_only {
+                true => text,
+                false => format!("{name}={text}"),
+            })?;
+        }
+        Ok(())
+    }
 }
 
 /// `cat`
