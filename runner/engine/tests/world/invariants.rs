@@ -384,6 +384,13 @@ impl Invariants {
         living: &[Process],
         awaited: impl Fn(&UnitName) -> bool,
     ) {
+        for view in engine.units().into_iter().filter(|view| view.transient) {
+            let over = view.active == ActiveState::Inactive && view.job.is_none();
+            let waits = engine
+                .dependencies(&view.name)
+                .any(|(word, _)| word == Dependency::TriggeredBy);
+            assert!(!over || waits, "T1: {} is over, and still there", view.name);
+        }
         for unit in self.last.keys() {
             let view = engine.unit(unit).unwrap();
             let transient = matches!(view.active, ActiveState::Deactivating);

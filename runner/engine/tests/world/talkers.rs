@@ -2,7 +2,7 @@
 
 use engine::Event;
 use engine::action::Role;
-use engine::command::{Command, Verb, Whom};
+use engine::command::{Command, Transient, Verb, Whom};
 use engine::event::{Peer, Sender};
 use engine::job::{JobId, JobMode};
 use engine::notify::Message;
@@ -129,6 +129,7 @@ impl World<'_> {
                 keep_going: self.dice.percent(50),
             },
             5 if self.dice.percent(10) => Command::Shutdown { status: 3 },
+            9 if self.dice.percent(40) => self.transient(),
             6..9 => match self.dice.below(8) {
                 0..2 => Command::Stage,
                 2..4 => Command::AddGroup {
@@ -181,6 +182,43 @@ impl World<'_> {
         }
         self.invariants.asked();
         self.request(request, command);
+    }
+
+    /// A unit of a client's own, perhaps with a timer that starts it.
+    fn transient(&mut self) -> Command {
+        let number = self.dice.below(3);
+        let name = |kind: &str| UnitName::parse(&format!("run-{number}.{kind}")).unwrap();
+        let unit = |kind: &str, settings: &[(&str, &str)]| Transient {
+            name: name(kind),
+            settings: settings
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect(),
+        };
+        let more = *self
+            .dice
+            .pick(&[
+                ("Type", "simple"),
+                ("Type", "oneshot"),
+                ("CollectMode", "inactive-or-failed"),
+                ("Restart", "on-failure"),
+                ("RemainAfterExit", "yes"),
+            ])
+            .unwrap();
+        let service = unit("service", &[("ExecStart", "/bin/run"), more]);
+        let timer = unit(
+            "timer",
+            &[("OnActiveSec", "3s"), ("RemainAfterElapse", "no")],
+        );
+        let units = match self.dice.percent(30) {
+            true => vec![timer, service],
+            false => vec![service],
+        };
+        Command::StartTransient {
+            units,
+            mode: JobMode::Fail,
+            token: None,
+        }
     }
 
     /// A group that there may be, in the files or in force.
