@@ -51,11 +51,15 @@ pub enum Bug {
     /// Every start of a unit is passed over when the manager of an earlier one was killed in its
     /// middle (systemd issue 9751).
     WaitingStartLost,
+    /// A manager that takes over does not ask who owns names on the bus (systemd PR 2202).
+    NamesForgotten,
+    /// A name that nobody owns any more counts as owned (systemd PR 6175).
+    ReleaseIgnored,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Bug; 21] = [
+    pub const ALL: [Bug; 23] = [
         Bug::JobsLostByReload,
         Bug::CanceledUntold,
         Bug::TypeChangeUnlimited,
@@ -77,6 +81,8 @@ impl Bug {
         Bug::SocketDeaf,
         Bug::FormerKept,
         Bug::WaitingStartLost,
+        Bug::NamesForgotten,
+        Bug::ReleaseIgnored,
     ];
 }
 

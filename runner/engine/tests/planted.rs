@@ -14,6 +14,7 @@
 
 mod stage;
 mod world {
+    pub(crate) mod bus;
     pub(crate) mod deeds;
     pub(crate) mod dice;
     pub(crate) mod invariants;

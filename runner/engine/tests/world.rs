@@ -13,6 +13,7 @@
 )]
 
 mod world {
+    pub(crate) mod bus;
     pub(crate) mod deeds;
     pub(crate) mod dice;
     pub(crate) mod invariants;

@@ -78,7 +78,9 @@ impl Run<'_> {
     }
 
     pub(super) fn resume_name_watch(&mut self) {
-        self.utter_name_watch();
+        if !planted!(NamesForgotten) {
+            self.utter_name_watch();
+        }
         if let Some(timer) = self.s.name_watch.as_ref().and_then(NameWatch::timer) {
             timer.rearm(self.cx.actions);
         }
@@ -115,6 +117,9 @@ impl Run<'_> {
             None => (None, None),
         };
         let was_known = std::mem::replace(&mut watch.is_known, true);
+        if planted!(ReleaseIgnored) && was_known && connection.is_none() {
+            return;
+        }
         let changed = watch.owner != connection;
         watch.owner = connection;
         let is_owned = watch.owner.is_some();

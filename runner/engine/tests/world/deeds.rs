@@ -105,14 +105,14 @@ impl World<'_> {
                         .push_back(Event::Probed { ticket, outcome });
                 }
             }
-            Action::EndProbe { .. } | Action::UnwatchName { .. } => {}
-            Action::WatchName { ticket, .. } => {
-                self.manager.answers.push_back(Event::NameOwner {
-                    ticket,
-                    owner: None,
-                    first: true,
-                });
-            }
+            Action::EndProbe { .. } => {}
+            Action::WatchName {
+                ticket,
+                unit,
+                name,
+                with_pid,
+            } => self.watch_name(ticket, unit, name, with_pid),
+            Action::UnwatchName { ticket } => drop(self.manager.names.remove(&ticket)),
             // Nothing of these worlds is in a file system.
             Action::ClearAway { .. } => {}
             Action::Release { unit } => {
@@ -227,15 +227,18 @@ impl World<'_> {
                     }
                     Ok(Answer::Reloaded(_)) => self.staged = false,
                     Err(Refusal::NoSuchGroup(group)) => self.group_is_unknown(asked, group),
-                    Ok(Answer::Job(_)) => {
-                        if let Some(Command::Submit {
+                    Ok(Answer::Job(_)) => match asked {
+                        Some(Command::Submit {
                             unit, verb, mode, ..
-                        }) = asked
-                        {
+                        }) => {
                             let engine = self.engine.as_ref().unwrap();
                             self.invariants.granted(engine, &unit, verb, mode);
                         }
-                    }
+                        Some(Command::StartTransient { units, .. }) => {
+                            self.await_end(units[0].name.clone());
+                        }
+                        _ => {}
+                    },
                     _ => {}
                 }
                 if let Ok(Answer::Job(job)) = answer
@@ -266,6 +269,9 @@ impl World<'_> {
                 let engine = self.engine.as_ref().unwrap();
                 self.invariants.moved(engine, &moved);
                 self.invariants.timer_moved(engine, &moved, now);
+                if self.invariants.has_started_by_name(engine, &moved) {
+                    self.started_by_name(&moved.unit);
+                }
             }
             Change::UnitRemoved(unit) => self.invariants.removed(&unit),
             Change::GroupAdded(_) => self.invariants.asked(),

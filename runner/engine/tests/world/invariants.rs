@@ -9,7 +9,7 @@ use engine::change::Moved;
 use engine::command::Verb;
 use engine::job::{JobKind, JobMode};
 use engine::view::systemd::{ActiveState, SubState};
-use units::value::{EmergencyAction, ExitType, ServiceType};
+use units::value::{CollectMode, EmergencyAction, ExitType, ServiceType};
 use units::{Dependency, Effect, UnitKind, UnitName, UnitSet};
 
 use super::processes::{Process, spares};
@@ -384,13 +384,7 @@ impl Invariants {
         living: &[Process],
         awaited: impl Fn(&UnitName) -> bool,
     ) {
-        for view in engine.units().into_iter().filter(|view| view.transient) {
-            let over = view.active == ActiveState::Inactive && view.job.is_none();
-            let waits = engine
-                .dependencies(&view.name)
-                .any(|(word, _)| word == Dependency::TriggeredBy);
-            assert!(!over || waits, "T1: {} is over, and still there", view.name);
-        }
+        self.transient_are_forgotten(engine);
         for unit in self.last.keys() {
             let view = engine.unit(unit).unwrap();
             let transient = matches!(view.active, ActiveState::Deactivating);
@@ -430,6 +424,39 @@ impl Invariants {
     /// Whether a unit began to start after another one did.
     fn began_later(&self, unit: &UnitName, other: &UnitName) -> bool {
         self.began.get(unit) > self.began.get(other)
+    }
+
+    /// F1: what clients defined is forgotten once it is over.
+    fn transient_are_forgotten(&self, engine: &Engine) {
+        for definition in engine.kept() {
+            let unit = definition.name();
+            if !engine.is_transient(unit) {
+                continue;
+            }
+            let view = engine.unit(unit).unwrap();
+            let over = match view.active {
+                ActiveState::Inactive => true,
+                ActiveState::Failed => definition.collect_mode() == CollectMode::InactiveOrFailed,
+                _ => false,
+            };
+            let mut ties = engine.dependencies(unit);
+            let waits = ties.any(|(word, _)| word == Dependency::TriggeredBy);
+            assert!(!over || waits, "F1: {unit} is over, and still there");
+        }
+    }
+
+    /// Whether a service lives by its name on the bus, and did so when it was started.
+    pub(crate) fn lives_by_name(&self, engine: &Engine, unit: &UnitName) -> bool {
+        let definition = engine.definition(unit);
+        let is_dbus = definition.is_some_and(|unit| unit.service_type() == ServiceType::Dbus);
+        is_dbus && !self.was_reloaded
+    }
+
+    /// A service that lives by its name on the bus has started.
+    pub(crate) fn has_started_by_name(&self, engine: &Engine, moved: &Moved) -> bool {
+        moved.from.0 == ActiveState::Activating
+            && moved.to.1 == SubState::Running
+            && self.lives_by_name(engine, &moved.unit)
     }
 
     /// N1: at rest nobody is up who should not be, and nobody down who is to be kept up.

@@ -13,6 +13,7 @@ use engine::view::systemd::SystemState;
 use engine::{Action, Engine, Event, Found, Now, Ticket};
 use units::{UnitName, UnitSet};
 
+use super::bus::{Bus, Watched};
 use super::dice::Dice;
 use super::invariants::Invariants;
 use super::processes::Process;
@@ -27,6 +28,8 @@ pub(super) struct Manager {
     pub(super) watched: BTreeSet<UnitName>,
     pub(super) connections: BTreeSet<ConnectionId>,
     pub(super) told: Vec<u32>,
+    /// Names on the bus that are watched.
+    pub(super) names: BTreeMap<Ticket, Watched>,
     /// Path units that are watched, with what their paths looked like then.
     pub(super) watches: BTreeMap<UnitName, (Ticket, u64)>,
 }
@@ -54,6 +57,7 @@ pub(crate) struct World<'a> {
     pub(super) stamps: BTreeMap<UnitName, Realtime>,
     /// What the paths of path units look like now.
     pub(super) looks: BTreeMap<UnitName, u64>,
+    pub(super) bus: Bus,
     /// How far real time is ahead of monotonic time.
     pub(super) clock: u64,
     /// The manager was not told yet that the clock was set.
@@ -101,6 +105,7 @@ impl<'a> World<'a> {
             stores: BTreeMap::new(),
             stamps: BTreeMap::new(),
             looks: BTreeMap::new(),
+            bus: Bus::default(),
             // A round moment of the year 2030.
             clock: 1_893_456_000_000_000,
             clock_news: false,
@@ -178,7 +183,13 @@ impl<'a> World<'a> {
         }
         // Clients come back and ask again.
         self.waiting.retain(|_, command| {
-            matches!(command, Command::Submit { .. } | Command::AwaitJob { .. })
+            matches!(
+                command,
+                Command::Submit { .. }
+                    | Command::StartTransient { .. }
+                    | Command::AwaitJob { .. }
+                    | Command::AwaitEnd { .. }
+            )
         });
         self.generation += 1;
         let generation = self.generation;
@@ -197,6 +208,7 @@ impl<'a> World<'a> {
                 process.known |= process.ticket == ticket;
             }
         }
+        self.told_owner(&event);
         let now = self.clock();
         let actions = self.engine().handle(now, event);
         self.perform(actions);

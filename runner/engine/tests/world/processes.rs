@@ -46,8 +46,11 @@ impl World<'_> {
                 reason: AdoptFailure::Refused("it is gone".to_owned()),
             }
         } else {
-            let pid = self.next_pid;
-            self.next_pid += 1;
+            let pid = match from {
+                AdoptFrom::Named { pid, .. } => *pid,
+                AdoptFrom::PidFile(_) | AdoptFrom::Guess => self.next_pid,
+            };
+            self.next_pid = self.next_pid.max(pid + 1);
             self.highest = self.highest.max(ticket.0);
             // After a recovery the same search may find the process a second time.
             if let Some(known) = self
@@ -61,7 +64,8 @@ impl World<'_> {
                     .push_back(Event::Adopted { ticket, pid });
                 return;
             }
-            if self.exits.iter().any(|(gone, ..)| *gone == ticket) {
+            let is_anothers = self.processes.iter().any(|process| process.pid == pid);
+            if is_anothers || self.exits.iter().any(|(gone, ..)| *gone == ticket) {
                 let reason = AdoptFailure::Refused("it is gone".to_owned());
                 self.manager
                     .answers
@@ -143,6 +147,7 @@ impl World<'_> {
         });
         self.exits
             .push_back((process.ticket, process.unit, status, self.now));
+        self.disconnect(process.pid);
     }
 
     /// An exit may be told once the spawn was answered.

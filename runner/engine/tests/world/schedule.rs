@@ -3,6 +3,7 @@
 use engine::Event;
 use engine::action::Role;
 use engine::clock::Monotonic;
+use engine::command::Command;
 use engine::event::ExitStatus;
 use engine::view::systemd::{ActiveState, SubState};
 use units::UnitName;
@@ -25,6 +26,7 @@ impl World<'_> {
             self.turmoil();
         }
         self.fair = true;
+        self.mend_bus();
         if self.dice.percent(30) {
             self.crashing = self.dice.pick(&self.variant.names).cloned();
         }
@@ -32,16 +34,14 @@ impl World<'_> {
         if self.halted.is_none() {
             let jobs = self.engine().jobs();
             assert!(jobs.is_empty(), "L2: jobs that never end: {jobs:?}");
-            assert!(
-                self.waiting.is_empty(),
-                "L2: nobody answers {:?}",
-                self.waiting
-            );
+            let unanswered = self.unanswered();
+            assert!(unanswered.is_none(), "L2: nobody answers {unanswered:?}");
             let empties = &self.manager.empties;
             let awaited = |unit: &UnitName| empties.iter().any(|(_, watched)| watched == unit);
             self.invariants
                 .at_rest(self.engine.as_ref().unwrap(), &self.processes, awaited);
             self.sockets_are_watched();
+            self.names_are_owned();
             self.notes_are_needed();
             self.feed(Event::ShutdownRequested { status: 7 });
             self.calm("shutdown");
@@ -55,6 +55,42 @@ impl World<'_> {
         assert!(left.is_empty(), "leftovers after the end: {left:?}");
     }
 
+    /// A client who waits, but not for the end of what goes on.
+    fn unanswered(&self) -> Option<&Command> {
+        let engine = self.engine.as_ref().unwrap();
+        self.waiting.values().find(|command| match command {
+            Command::AwaitEnd { unit } => {
+                let active = engine.unit(unit).unwrap().active;
+                matches!(active, ActiveState::Inactive | ActiveState::Failed)
+            }
+            _ => true,
+        })
+    }
+
+    /// D2, D3: at rest, what lives by its name has it, or will be looked at when its time to take it
+    /// again is over; and nobody asks for the names of what is down.
+    fn names_are_owned(&self) {
+        let engine = self.engine.as_ref().unwrap();
+        for unit in self.invariants.seen() {
+            let view = engine.unit(unit).unwrap();
+            let by_name = self.invariants.lives_by_name(engine, unit);
+            assert!(
+                view.sub != SubState::Running
+                    || !by_name
+                    || self.is_named(unit)
+                    || self.awaits(unit, "return_by"),
+                "D2: {unit} runs, and nobody owns its name"
+            );
+        }
+        for watched in self.manager.names.values() {
+            let active = engine.unit(&watched.unit).unwrap().active;
+            assert!(
+                !matches!(active, ActiveState::Inactive | ActiveState::Failed),
+                "D3: {watched:?} is for nobody"
+            );
+        }
+    }
+
     /// A1: at rest, who listens for others is looked at, or will be when its pause is over.
     fn sockets_are_watched(&self) {
         let engine = self.engine.as_ref().unwrap();
@@ -65,17 +101,17 @@ impl World<'_> {
                 view.sub != SubState::Listening
                     || !activates
                     || self.manager.watched.contains(unit)
-                    || self.pauses(unit),
+                    || self.awaits(unit, "paused"),
                 "A1: {unit} listens and nobody looks"
             );
         }
     }
 
-    /// Whether an alarm is set for the end of a socket's pause.
-    fn pauses(&self, unit: &UnitName) -> bool {
+    /// Whether the alarm of this name in a unit's record is set.
+    pub(super) fn awaits(&self, unit: &UnitName, name: &str) -> bool {
         let record = self.records.get(&format!("unit:{unit}"));
         let record = record.and_then(|text| serde_json::from_str(text).ok());
-        let alarm = record.as_ref().and_then(end_of_pause);
+        let alarm = record.as_ref().and_then(|record| alarm_of(record, name));
         alarm.is_some_and(|alarm| self.manager.timers.keys().any(|set| set.0 == alarm))
     }
 
@@ -106,7 +142,7 @@ impl World<'_> {
             }
             // Services that come back for ever are no unrest.
             if self.engine().jobs().is_empty()
-                && self.waiting.is_empty()
+                && self.unanswered().is_none()
                 && !self.closing()
                 && self.all_settled()
             {
@@ -194,14 +230,16 @@ impl World<'_> {
     }
 
     /// The answer that is really next where this one was chosen: one thread reads unit files, in the
-    /// order in which it was asked.
+    /// order in which it was asked, and a bus tells what happens in order.
     fn in_order(&self, chosen: usize) -> usize {
         let is_reading = |event: &Event| matches!(event, Event::UnitsRead { .. });
         let mut answers = self.manager.answers.iter();
-        match self.manager.answers.get(chosen) {
-            Some(event) if is_reading(event) => answers.position(is_reading).unwrap_or(chosen),
-            _ => chosen,
-        }
+        let first = match self.manager.answers.get(chosen) {
+            Some(event) if is_reading(event) => answers.position(is_reading),
+            Some(event) if is_of_bus(event) => answers.position(is_of_bus),
+            _ => None,
+        };
+        first.unwrap_or(chosen)
     }
 
     /// Something happens, perhaps something bad.
@@ -216,7 +254,8 @@ impl World<'_> {
                     let at = self.dice.below(many);
                     let at = self.in_order(at);
                     let event = self.manager.answers.remove(at).unwrap();
-                    if self.dice.percent(5) && !matches!(event, Event::Requested { .. }) {
+                    let once = matches!(event, Event::Requested { .. }) || is_of_bus(&event);
+                    if !once && self.dice.percent(5) {
                         self.manager.answers.push_back(event.clone());
                     }
                     self.feed(event);
@@ -267,23 +306,28 @@ impl World<'_> {
             66..70 => {
                 self.check_empty();
             }
-            70..85 => self.ask(),
-            85..90 => self.connect(),
-            90..92 => self.babble(),
-            92..94 => self.set_clock(),
-            94..96 => self.touch(),
+            70..84 => self.ask(),
+            84..88 => self.connect(),
+            88..90 => self.babble(),
+            90..92 => self.set_clock(),
+            92..94 => self.touch(),
+            94..97 => self.trade_names(),
             _ => self.crash(),
         }
         self.now += u64::try_from(self.dice.below(200_000)).unwrap();
     }
 }
 
-/// The ticket of the alarm `paused` in a record.
-fn end_of_pause(record: &serde_json::Value) -> Option<u64> {
+fn is_of_bus(event: &Event) -> bool {
+    matches!(event, Event::NameOwner { .. } | Event::NameUnknown { .. })
+}
+
+/// The ticket of the alarm of this name in a record.
+fn alarm_of(record: &serde_json::Value, name: &str) -> Option<u64> {
     let fields = record.as_object()?;
-    let own = fields.get("paused").and_then(|alarm| alarm.get("ticket"));
+    let own = fields.get(name).and_then(|alarm| alarm.get("ticket"));
     own.and_then(serde_json::Value::as_u64)
-        .or_else(|| fields.values().find_map(end_of_pause))
+        .or_else(|| fields.values().find_map(|value| alarm_of(value, name)))
 }
 
 /// The tickets in every list `former` of a record.

@@ -157,6 +157,7 @@ fn variant(seed: u64) -> Variant {
     // Of its own, so that what is added here leaves the rest of each set as it was.
     let mut words = Dice::new(seed ^ 0x5e4a_11ce);
     let mut of_sockets = Dice::new(seed ^ 0x50c7);
+    let mut of_bus = Dice::new(seed ^ 0xb5);
     let mut texts: Vec<(String, String)> = Vec::new();
     let count = 1 + dice.below(5);
     let has_template = words.percent(35);
@@ -165,9 +166,13 @@ fn variant(seed: u64) -> Variant {
         let kind = match *dice.pick(&TYPES).unwrap() {
             "simple" if words.percent(30) => "idle",
             "notify" if words.percent(30) => "notify-reload",
+            "exec" if of_bus.percent(40) => "dbus",
             other => other,
         };
         let mut text = format!("[service]\ntype = '{kind}'\nexec-start = '/bin/{name}'\n");
+        if kind == "dbus" || of_bus.percent(10) {
+            writeln!(text, "bus-name = 'org.example.{name}'").unwrap();
+        }
         let mut restart = *dice.pick(&RESTARTS).unwrap();
         if kind == "oneshot" && ["always", "on-success"].contains(&restart) {
             restart = "on-failure";

@@ -13,7 +13,7 @@ use units::{UnitKind, UnitName};
 use super::kernel::World;
 
 impl World<'_> {
-    /// A notify service says that it is ready, once.
+    /// A notify service says that it is ready, once; a service with a name takes it.
     pub(super) fn speak(&mut self) -> bool {
         let Some(pid) = self
             .processes
@@ -30,7 +30,7 @@ impl World<'_> {
             })
             .map(|process| process.pid)
         else {
-            return false;
+            return self.take_name();
         };
         self.manager.told.push(pid);
         self.notify(pid, b"READY=1");
@@ -214,10 +214,25 @@ impl World<'_> {
             true => vec![timer, service],
             false => vec![service],
         };
+        let token = self.dice.percent(50);
         Command::StartTransient {
             units,
             mode: JobMode::Fail,
-            token: None,
+            token: token.then(|| format!("run-{number}")),
+        }
+    }
+
+    /// Whoever started a unit may want to know how it ends.
+    pub(super) fn await_end(&mut self, unit: UnitName) {
+        if self.dice.percent(50) {
+            let request = self.new_request();
+            let command = Command::AwaitEnd { unit };
+            self.waiting.insert(request, command.clone());
+            self.manager.answers.push_back(Event::Requested {
+                by: None,
+                request,
+                command,
+            });
         }
     }
 
