@@ -72,6 +72,7 @@ stdout_events_enabled=true
 [program:quick]
 command=/bin/sh -c "exit 3"
 startretries=1
+startsecs=10
 autostart=false
 [program:said]
 command=/bin/sh -c "echo 'x<!--XSUPERVISOR:BEGIN-->captured é<!--XSUPERVISOR:END-->'; exec sleep 100"

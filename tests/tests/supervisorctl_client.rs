@@ -149,6 +149,8 @@ fn a_person_at_the_shell() {
         let client = client(kind, &peer);
         let configuration = peer.path("supervisord.conf");
         let words = ["-c", configuration.to_str().unwrap()];
+        // Whoever sees a line of it follows the log: an earlier ctrl-C ends the real client.
+        std::fs::write(peer.path("zebra.out"), "said before\n").unwrap();
         on_a_terminal(
             &client,
             &words,
@@ -172,6 +174,7 @@ fn a_person_at_the_shell() {
              expect supervisor> \n\
              send tail -f zebra-one\\n\n\
              expect ==> Press Ctrl-C to exit <==\n\
+             expect said before\n\
              send \\x03\n\
              expect supervisor> \n\
              send \\x04\n\

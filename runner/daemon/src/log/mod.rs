@@ -218,8 +218,9 @@ pub struct Losses {
     pub lines: u64,
 }
 
-/// How long lines of a new process wait for its pid.
-const INTRODUCTION: Duration = PATIENCE;
+/// How long lines of a new process wait for its pid. Only one that nobody will ever tell runs it
+/// out: longer than a busy computer takes for a new process.
+const INTRODUCTION: Duration = Duration::from_secs(10);
 
 /// How many lines wait for a subscriber before it counts as too slow.
 const SUBSCRIBER_QUEUE: usize = 1024;

@@ -151,6 +151,7 @@ fn start_with(
         standard,
         pid: 42,
         holder,
+        introduction: PATIENCE,
     };
     (Logs::start_with(surroundings, sender).unwrap(), events)
 }

@@ -61,6 +61,8 @@ pub(super) struct Surroundings {
     pub(super) pid: u32,
     /// Who keeps rings over our end.
     pub(super) holder: Option<Holder>,
+    /// How long lines of a new process wait for its pid.
+    pub(super) introduction: Duration,
 }
 
 impl Surroundings {
@@ -72,6 +74,7 @@ impl Surroundings {
             standard: None,
             pid: std::os::unix::process::parent_id(),
             holder,
+            introduction: INTRODUCTION,
         }
     }
 }
@@ -82,6 +85,8 @@ struct Writer {
     commands: Receiver<Command>,
     epoll: Epoll,
     bell: Arc<Bell>,
+    /// How long lines of a new process wait for its pid.
+    introduction: Duration,
     out: Outlets,
     /// In boxes: a table keeps room for more than are in it, and these are large.
     sources: HashMap<u64, Box<Source>>,
@@ -145,6 +150,7 @@ pub(super) fn start(
                 commands,
                 epoll,
                 bell,
+                introduction: surroundings.introduction,
                 out,
                 sources: HashMap::new(),
                 next: FIRST,
@@ -256,7 +262,7 @@ impl Writer {
                     // What is in the pipe by now, the process before has written.
                     self.turn(token);
                     if let Some(source) = self.sources.get_mut(&token) {
-                        source.introduced = Some(self.out.now + INTRODUCTION);
+                        source.introduced = Some(self.out.now + self.introduction);
                     }
                 }
             }
@@ -365,6 +371,11 @@ impl Writer {
     /// The last lines of a unit, those included that wait for a log file to take them: others who
     /// follow it know them by then.
     fn tail(&mut self, unit: &UnitName, wanted: usize) -> Vec<Line> {
+        for token in self.out.sources(unit) {
+            // What has been written by now belongs to it, above all what a manager before us held:
+            // who follows has heard that.
+            self.turn(token);
+        }
         let mut last = self.out.tail(unit, wanted);
         for token in self.out.sources(unit) {
             if let Some(source) = self.sources.get_mut(&token) {

@@ -195,6 +195,7 @@ fn a_copy_goes_to_syslog_and_to_the_main_log() {
         standard: None,
         pid: 42,
         holder: None,
+        introduction: PATIENCE,
     };
     let logs = Logs::start_with(surroundings, sender).unwrap();
     let (read, mut write) = std::io::pipe().unwrap();
