@@ -4,10 +4,19 @@ use units::value::{ExecLine, Signal, Span};
 use units::{Definition, UnitName};
 
 use crate::action::{Action, Entry, Level, MessageId, Role, Spawn, StopHint, Target};
-use crate::clock::Now;
+use crate::clock::{Monotonic, Now};
+use crate::service::{Child, Process};
 use crate::ticket::{Invocation, Ticket};
-use crate::timer::Mint;
+use crate::timer::{Mint, Timer};
 use crate::view::systemd::{ActiveState, SubState};
+
+/// What is left of a step on the way down once somebody is impatient, for services and sockets alike:
+/// enough for a program that obeys at once.
+const HURRIED_WINDOW: Span = Span::from_millis(500);
+
+/// First wait after a shortage of the machine; doubled each time, up to [`LONGEST_SHORTAGE`].
+const FIRST_SHORTAGE: Span = Span::from_millis(10);
+const LONGEST_SHORTAGE: Span = Span::from_secs(5);
 
 /// One step's surroundings. A machine reads the first half and appends to the second.
 pub(crate) struct Context<'a> {
@@ -85,6 +94,47 @@ impl Context<'_> {
     pub(crate) fn watch_empty(&mut self, ticket: Ticket) {
         let unit = self.name.clone();
         self.actions.push(Action::WatchEmpty { ticket, unit });
+    }
+
+    /// The machine is short of something: the same child again, later.
+    pub(crate) fn wait_out_shortage(&mut self, child: &Child, errno: i32) -> Child {
+        let attempt = match child.process {
+            Process::Asked { attempt, .. } | Process::Waiting { attempt, .. } => attempt,
+            Process::Live { .. } => 0,
+        };
+        if attempt == 0 {
+            let text = format!("the machine is short of something (errno {errno}), trying again");
+            self.log(Level::Warning, MessageId::Shortage, text);
+        }
+        let micros = FIRST_SHORTAGE.as_micros() << attempt.min(16);
+        let micros = micros.min(LONGEST_SHORTAGE.as_micros());
+        let at = Monotonic(self.now.monotonic.0.saturating_add(micros));
+        Child {
+            role: child.role,
+            index: child.index,
+            process: Process::Waiting {
+                retry: Timer::arm_at(self.mint, self.actions, at),
+                attempt: attempt + 1,
+            },
+        }
+    }
+
+    /// How long a step of the way down may take for which so much is configured.
+    pub(crate) fn way_down(&self, configured: Span) -> Span {
+        match self.closing {
+            Closing::No | Closing::Orderly => configured,
+            Closing::Hurried => configured.min(HURRIED_WINDOW),
+        }
+    }
+
+    /// Somebody has become impatient: the timer that takes the place of the one of a step on the way
+    /// down, unless that is due as soon.
+    pub(crate) fn hurried(&mut self, due: Option<Timer>) -> Option<Timer> {
+        let cap = self.now.monotonic.after(HURRIED_WINDOW.as_micros())?;
+        match due {
+            Some(due) if due.at <= cap => None,
+            _ => Some(Timer::arm_at(self.mint, self.actions, cap)),
+        }
     }
 
     /// Says that the unit has failed.

@@ -31,7 +31,7 @@ pub(crate) use stop::Kill;
 use crate::action::{Level, MessageId};
 use crate::clock::{Monotonic, Now};
 use crate::event::{AdoptFailure, ExitStatus, NameOwner, Sender, SpawnFailure};
-use crate::machine::{Closing, Context, Move, Wish};
+use crate::machine::{Context, Move, Wish};
 use crate::notify::Message;
 use crate::ticket::{BatchId, Ticket};
 use crate::timer::Timer;
@@ -454,19 +454,12 @@ impl Run<'_> {
 
     /// How long one step of the stop may take.
     pub(super) fn stop_window(&self) -> Span {
-        self.way_down(self.cx.definition.timeout_stop_sec())
+        self.cx.way_down(self.cx.definition.timeout_stop_sec())
     }
 
     /// How long the service may take to end when it is aborted.
     pub(super) fn abort_window(&self) -> Span {
-        self.way_down(self.cx.definition.timeout_abort_sec())
-    }
-
-    fn way_down(&self, configured: Span) -> Span {
-        match self.cx.closing {
-            Closing::No | Closing::Orderly => configured,
-            Closing::Hurried => configured.min(stop::HURRIED_WINDOW),
-        }
+        self.cx.way_down(self.cx.definition.timeout_abort_sec())
     }
 
     fn timer_fired(&mut self, ticket: Ticket) {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use units::Definition;
-use units::value::{ExecLine, ExitSet, Probe, RestartMode, ServiceType, Signal, Span};
+use units::value::{ExecLine, ExitSet, Probe, RestartMode, ServiceType, Signal};
 
 use super::{Phase, Run};
 use crate::action::{Action, Level, MessageId, Role};
@@ -53,10 +53,6 @@ impl Child {
         matches!(self.process, Process::Asked { .. })
     }
 }
-
-/// First wait after a shortage; doubled each time, up to [`LONGEST_SHORTAGE`].
-const FIRST_SHORTAGE: Span = Span::from_millis(10);
-const LONGEST_SHORTAGE: Span = Span::from_secs(5);
 
 /// What a child exits with that could not become its program (`systemd.exec(5)`, "Process exit
 /// codes").
@@ -211,34 +207,6 @@ impl Run<'_> {
         variables
     }
 
-    /// The machine is short of something: the same again, later. No budget is spent.
-    pub(super) fn wait_out_shortage(&mut self, child: &Child, errno: i32) -> Child {
-        let attempt = match child.process {
-            Process::Asked { attempt, .. } | Process::Waiting { attempt, .. } => attempt,
-            Process::Live { .. } => 0,
-        };
-        let micros = FIRST_SHORTAGE.as_micros() << attempt.min(16);
-        let span = Span::from_micros(micros.min(LONGEST_SHORTAGE.as_micros()));
-        if attempt == 0 {
-            self.cx.log(
-                Level::Warning,
-                MessageId::Shortage,
-                format!("the machine is short of something (errno {errno}), trying again"),
-            );
-        }
-        let ticket = self.cx.mint.ticket();
-        let at = crate::clock::Monotonic(self.cx.now.monotonic.0.saturating_add(span.as_micros()));
-        self.cx.actions.push(Action::SetTimer { ticket, at });
-        Child {
-            role: child.role,
-            index: child.index,
-            process: Process::Waiting {
-                retry: Timer { ticket, at },
-                attempt: attempt + 1,
-            },
-        }
-    }
-
     /// A process is there now.
     pub(super) fn spawned(&mut self, ticket: Ticket, pid: u32) {
         let Some(child) = self.child_mut(ticket) else {
@@ -345,7 +313,7 @@ impl Run<'_> {
             self.forget_child(is_main);
             return self.send_deferred_signals();
         }
-        let waiting = self.wait_out_shortage(child, errno);
+        let waiting = self.cx.wait_out_shortage(child, errno);
         *(if is_main {
             &mut self.s.main
         } else {

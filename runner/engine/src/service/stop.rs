@@ -1,7 +1,7 @@
 //! The way down: stop, stop-sigterm, stop-sigkill, stop-post, final-sigterm, final-sigkill, dead.
 
 use serde::{Deserialize, Serialize};
-use units::value::{KillMode, Preserve, RestartMode, Signal, Span};
+use units::value::{KillMode, Preserve, RestartMode, Signal};
 
 use super::restart::Comeback;
 use super::{Child, Ended, Phase, Process, Run};
@@ -10,9 +10,6 @@ use crate::machine::Closing;
 use crate::ticket::Ticket;
 use crate::timer::Timer;
 use crate::view::systemd::UnitResult;
-
-/// What anybody gets once somebody is impatient.
-pub(super) const HURRIED_WINDOW: Span = Span::from_millis(500);
 
 /// A phase in which processes are being killed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -596,13 +593,10 @@ impl Run<'_> {
             Phase::Stop { .. } | Phase::StopPost { .. } => true,
             _ => self.kill_mut().is_some(),
         };
-        let cap = self.cx.now.monotonic.after(HURRIED_WINDOW.as_micros());
-        let due = self.s.phase.timer().map(|timer| timer.at);
-        if !short || due.zip(cap).is_some_and(|(due, cap)| due <= cap) {
-            return;
-        }
-        let timer = self.arm(HURRIED_WINDOW);
-        if let Some(old) = self.s.phase.set_timer(timer) {
+        if short
+            && let Some(sooner) = self.cx.hurried(self.s.phase.timer())
+            && let Some(old) = self.s.phase.set_timer(Some(sooner))
+        {
             old.cancel(self.cx.actions);
         }
     }

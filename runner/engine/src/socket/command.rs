@@ -2,25 +2,17 @@
 //! ended.
 
 use units::Definition;
-use units::value::{ExecLine, KillMode, Span};
+use units::value::{ExecLine, KillMode};
 
 use super::{Kill, Phase, Run};
 use crate::action::{Action, Level, MessageId, Role, Target};
-use crate::clock::Monotonic;
 use crate::event::{ExitStatus, SpawnFailure};
-use crate::machine::{Closing, Wish};
+use crate::machine::Wish;
 use crate::service::process::describe;
 use crate::service::{Child, Process, ServiceEvent, Trace};
 use crate::ticket::Ticket;
 use crate::timer::Timer;
 use crate::view::systemd::UnitResult;
-
-/// What is left of a phase's time when somebody is impatient.
-const HURRIED_WINDOW: Span = Span::from_secs(1);
-/// First wait after a shortage of the machine; doubled each time.
-const FIRST_SHORTAGE: Span = Span::from_millis(10);
-/// The longest one, as a power of two of the first.
-const LONGEST_SHORTAGE: u32 = 9;
 
 /// A phase in which processes are killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,10 +87,7 @@ impl Run<'_> {
 
     /// How long a command may take.
     pub(super) fn arm(&mut self) -> Option<Timer> {
-        let window = match self.cx.closing {
-            Closing::Hurried => self.cx.definition.timeout_sec().min(HURRIED_WINDOW),
-            Closing::No | Closing::Orderly => self.cx.definition.timeout_sec(),
-        };
+        let window = self.cx.way_down(self.cx.definition.timeout_sec());
         Timer::arm(self.cx.mint, self.cx.actions, self.cx.now, window)
     }
 
@@ -248,18 +237,14 @@ impl Run<'_> {
 
     /// Somebody is impatient: the rest of the time is cut short.
     pub(super) fn hurry(&mut self) {
-        let Some(old) = self.s.phase.timer() else {
-            return;
-        };
-        let going_down = !matches!(
-            self.s.phase,
-            Phase::StartPre { .. } | Phase::StartPost { .. }
-        );
-        let cap = self.cx.now.monotonic.after(HURRIED_WINDOW.as_micros());
-        if going_down && cap.is_some_and(|cap| old.at > cap) {
-            let timer = Timer::arm(self.cx.mint, self.cx.actions, self.cx.now, HURRIED_WINDOW);
-            self.s.phase.set_timer(timer);
-            old.cancel(self.cx.actions);
+        let going_down = matches!(self.s.phase, Phase::StopPre { .. } | Phase::StopPost { .. })
+            || Stage::of(self.s.phase).is_some();
+        let old = self.s.phase.timer();
+        if going_down && let Some(sooner) = self.cx.hurried(old) {
+            self.s.phase.set_timer(Some(sooner));
+            if let Some(old) = old {
+                old.cancel(self.cx.actions);
+            }
         }
     }
 
@@ -339,22 +324,8 @@ impl Run<'_> {
 
     /// The machine is short of something: the same again, later.
     fn wait_out_shortage(&mut self, errno: i32) {
-        let Some(child) = &mut self.s.control else {
-            return;
-        };
-        let Process::Asked { attempt, .. } = child.process else {
-            return;
-        };
-        let micros = FIRST_SHORTAGE.as_micros() << attempt.min(LONGEST_SHORTAGE);
-        let at = Monotonic(self.cx.now.monotonic.0.saturating_add(micros));
-        let retry = Timer::arm_at(self.cx.mint, self.cx.actions, at);
-        child.process = Process::Waiting {
-            retry,
-            attempt: attempt + 1,
-        };
-        if attempt == 0 {
-            let text = format!("the machine is short of something (errno {errno}), trying again");
-            self.cx.log(Level::Warning, MessageId::Shortage, text);
+        if let Some(child) = &self.s.control {
+            self.s.control = Some(self.cx.wait_out_shortage(child, errno));
         }
     }
 
