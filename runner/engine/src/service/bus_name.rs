@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use units::value::{ServiceType, Span};
 
 use super::stop::KillKind;
-use super::{Phase, Run};
+use super::{Child, Phase, Run};
 use crate::action::{Action, AdoptFrom, Level, MessageId};
 use crate::event::NameOwner;
 use crate::ticket::Ticket;
@@ -30,6 +30,9 @@ pub(crate) struct NameWatch {
     /// The connection that owns it; `None` for nobody.
     #[serde(default)]
     owner: Option<String>,
+    /// Since the service was asked to run, somebody has become the owner.
+    #[serde(default)]
+    is_taken: bool,
     /// The bus was started anew, and until then nobody need own the name.
     #[serde(default)]
     return_by: Option<Timer>,
@@ -59,6 +62,7 @@ impl Run<'_> {
             ticket,
             is_known: false,
             owner: None,
+            is_taken: false,
             return_by: None,
         });
         self.utter_name_watch();
@@ -116,6 +120,7 @@ impl Run<'_> {
             Some(owner) => (Some(owner.connection), owner.pid),
             None => (None, None),
         };
+        let is_asked = self.s.main.as_ref().and_then(Child::ticket).is_some();
         let was_known = std::mem::replace(&mut watch.is_known, true);
         if planted!(ReleaseIgnored) && was_known && connection.is_none() {
             return;
@@ -123,6 +128,9 @@ impl Run<'_> {
         let changed = watch.owner != connection;
         watch.owner = connection;
         let is_owned = watch.owner.is_some();
+        if was_known && changed {
+            watch.is_taken = is_owned && is_asked;
+        }
         if is_owned && let Some(timer) = watch.return_by.take() {
             timer.cancel(self.cx.actions);
         }
@@ -139,15 +147,28 @@ impl Run<'_> {
             return;
         }
         match self.s.phase {
-            Phase::Start { .. } if is_owned && self.s.main.is_some() => {
-                self.up_by_its_type("its bus name has an owner");
-            }
+            Phase::Start { .. } => self.up_by_its_name(),
             _ if is_owned || !self.s.phase.is_up() => {}
-            Phase::Start { .. } => {}
             _ if first => self.await_return(),
             Phase::Running => self.enter_running(UnitResult::Success, "nobody owns its bus name"),
             // Looked at again when what runs beside it has ended.
             _ => {}
+        }
+    }
+
+    /// Somebody has taken the name, or the process runs: the service has started if both is so.
+    pub(super) fn up_by_its_name(&mut self) {
+        let runs = self.s.main.as_ref().and_then(Child::pid).is_some();
+        let watch = self.s.name_watch.as_ref();
+        if runs && watch.is_some_and(|watch| watch.is_taken) {
+            self.up_by_its_type("its bus name has an owner");
+        }
+    }
+
+    /// The service does not run yet after all: whoever has taken the name is somebody else.
+    pub(super) fn name_is_anothers(&mut self) {
+        if let Some(watch) = &mut self.s.name_watch {
+            watch.is_taken = false;
         }
     }
 

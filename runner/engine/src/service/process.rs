@@ -313,6 +313,9 @@ impl Run<'_> {
             self.forget_child(is_main);
             return self.send_deferred_signals();
         }
+        if is_main {
+            self.name_is_anothers();
+        }
         let waiting = self.cx.wait_out_shortage(child, errno);
         *(if is_main {
             &mut self.s.main

@@ -148,8 +148,8 @@ impl Run<'_> {
                     }
                 }
             }
+            ServiceType::Dbus => self.up_by_its_name(),
             ServiceType::Oneshot
-            | ServiceType::Dbus
             | ServiceType::Notify
             | ServiceType::NotifyReload
             | ServiceType::Forking => {}
