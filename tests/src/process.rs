@@ -1,5 +1,6 @@
 //! A process seen from outside, by pidfd: no number is ever mistaken for another process.
 
+use crate::board::patience;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
@@ -34,6 +35,27 @@ impl Process {
         )];
         let patience = u16::try_from(patience.as_millis()).unwrap_or(u16::MAX);
         nix::poll::poll(&mut ready, patience).is_ok_and(|n| n > 0)
+    }
+
+    /// The manager of this keeper: its child that runs the same program. Between two managers there
+    /// is none for a moment.
+    pub fn manager(&self) -> Option<Process> {
+        let program = std::fs::read_link(format!("/proc/{}/exe", self.pid)).ok()?;
+        let managers = children_running(self.pid, &program);
+        Process::open(*managers.first()?)
+    }
+
+    /// Kills the manager of this keeper and waits until it is dead.
+    #[track_caller]
+    pub fn kill_manager(&self) {
+        let manager = loop {
+            if let Some(manager) = self.manager() {
+                break manager;
+            }
+            assert!(!self.is_gone(), "the keeper is gone");
+        };
+        manager.signal(libc::SIGKILL);
+        assert!(manager.gone_within(patience()), "SIGKILL does not kill");
     }
 
     /// Is it dead?

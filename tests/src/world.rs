@@ -1,7 +1,7 @@
 //! One daemon with everything around it.
 
 use crate::board::{Board, Ended, Event, patience};
-use crate::process::{Process, children, children_running};
+use crate::process::{Process, children};
 use crate::{actor, bus, place, program};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
@@ -357,16 +357,15 @@ impl World {
         Process::open(pid).unwrap_or_else(|| panic!("the daemon is gone{}", self.transcript()))
     }
 
-    /// The manager: the keeper's child that runs the same program.
+    /// The manager, unless there is none at this moment.
     pub fn manager(&self) -> Option<Process> {
-        self.manager_of(&self.keeper())
+        self.keeper().manager()
     }
 
-    /// The manager of this keeper, which may be gone already.
-    pub fn manager_of(&self, keeper: &Process) -> Option<Process> {
-        let program = std::fs::read_link(format!("/proc/{}/exe", keeper.pid)).ok()?;
-        let managers = children_running(keeper.pid, &program);
-        Process::open(*managers.first()?)
+    /// Kills the manager and waits until it is dead.
+    #[track_caller]
+    pub fn kill_manager(&self) {
+        self.keeper().kill_manager();
     }
 
     /// The private bus.

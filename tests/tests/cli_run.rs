@@ -186,7 +186,7 @@ fn a_killed_manager_costs_nothing() {
     let mut begun = [0; 6];
     stdout.read_exact(&mut begun).expect("it says so");
     for _ in 0..3 {
-        world.manager().expect("a manager").signal(libc::SIGKILL);
+        world.kill_manager();
         world.answers();
         assert_eq!(world.show("kept", "Transient"), "yes");
         assert_eq!(world.show("kept", "ActiveState"), "active");

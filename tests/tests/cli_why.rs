@@ -30,7 +30,7 @@ fn a_failed_requirement_is_the_root() {
     world.start();
     world.ctl(&["start", "web"]).refused(1);
     // What is known is known to the next manager, too.
-    world.manager().expect("a manager").signal(libc::SIGKILL);
+    world.kill_manager();
     world.answers();
     let outcome = world.ctl(&["why", "web", "--json"]);
     assert_eq!(outcome.code, 3, "{}", outcome.stderr);

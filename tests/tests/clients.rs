@@ -227,7 +227,7 @@ fn systemd_socket_activate() {
     assert_eq!(facts.detail["environment"]["LISTEN_FDS"], "1");
     assert_eq!(world.show("web.socket", "SubState"), "running");
     // It was taken over and not opened a second time, also by the next manager.
-    world.manager().unwrap().signal(libc::SIGKILL);
+    world.kill_manager();
     world.answers();
     assert!(get(&address).unwrap().contains("web "));
 }
@@ -415,9 +415,8 @@ fn our_name_on_a_message_bus() {
     world.until("the name is ours", answers);
     world.ctl(&["restart", "message-bus"]).ok();
     world.until("it is ours again", answers);
-    let killed = world.manager().unwrap();
-    killed.signal(libc::SIGKILL);
-    world.until("it is the next manager's", || killed.is_gone() && answers());
+    world.kill_manager();
+    world.until("it is the next manager's", answers);
     world.stop();
 }
 

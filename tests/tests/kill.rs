@@ -44,21 +44,6 @@ fn kills() -> u32 {
     }
 }
 
-/// Kills the manager and waits until it is dead.
-fn kill_manager(world: &World) {
-    // Between two managers there is none for a moment: then the moment is not now.
-    let manager = loop {
-        if let Some(manager) = world.manager() {
-            break manager;
-        }
-    };
-    manager.signal(libc::SIGKILL);
-    assert!(
-        manager.gone_within(Duration::from_secs(10)),
-        "SIGKILL does not kill"
-    );
-}
-
 /// The units under load.
 fn load(world: &World) {
     world.unit(
@@ -137,7 +122,7 @@ fn hundreds_of_kills_under_load() {
                 world.order("edge", "exit=9");
                 world.event("edge", "before");
                 std::thread::sleep(Duration::from_micros(random.below(800)));
-                kill_manager(&world);
+                world.kill_manager();
                 world.event("edge", "obeys");
             }
             // A service ends while there is no manager.
@@ -145,7 +130,7 @@ fn hundreds_of_kills_under_load() {
                 world.ctl(&["start", "mortal"]).ok();
                 world.event("mortal", "obeys");
                 let status = 1 + turn % 250;
-                kill_manager(&world);
+                world.kill_manager();
                 world.order("mortal", &format!("exit={status}"));
                 world.wait_for("mortal.service", "inactive");
                 assert_eq!(
@@ -162,13 +147,13 @@ fn hundreds_of_kills_under_load() {
             }
             // Twice in a row, the second time perhaps before it was ready.
             4 => {
-                kill_manager(&world);
+                world.kill_manager();
                 std::thread::sleep(Duration::from_micros(random.below(3_000)));
-                kill_manager(&world);
+                world.kill_manager();
             }
             // The orderly way: a new manager, at times a new keeper.
             5 if turn % 4 == 0 => world.ctl(&["daemon-reexec"]).ok().clear(),
-            _ => kill_manager(&world),
+            _ => world.kill_manager(),
         }
         let asked = Instant::now();
         world.answers();
@@ -335,7 +320,7 @@ fn jobs_and_waiters_survive() {
     let mut start = world.ctl_command(&["start", "next"]).spawn().unwrap();
     world.event("slow", "obeys");
     for _ in 0..5 {
-        kill_manager(&world);
+        world.kill_manager();
         world.answers();
         assert_eq!(world.show("slow.service", "ActiveState"), "activating");
     }
@@ -364,7 +349,7 @@ fn back_off_and_time_outs_survive() {
     let deaf = world.main_process("deaf.service");
     world.ctl(&["stop", "--no-block", "deaf"]).ok();
     let asked = world.event("deaf", "asked");
-    kill_manager(&world);
+    world.kill_manager();
     world.answers();
     assert!(
         deaf.gone_within(Duration::from_secs(20)),
@@ -489,7 +474,7 @@ fn the_keeper_stops_all_when_no_manager_lives() {
     // that somebody kills by SIGKILL says nothing about the program and is always replaced.)
     let keeper = world.keeper();
     while !keeper.is_gone() {
-        if let Some(manager) = world.manager_of(&keeper) {
+        if let Some(manager) = keeper.manager() {
             manager.signal(libc::SIGABRT);
         }
         if world.heard().iter().any(|event| event.word == "down") {

@@ -3,7 +3,6 @@
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 use tests::World;
 
 /// The numbers of the lines `TAG NUMBER` in a text, in order.
@@ -268,8 +267,7 @@ fn following() {
     world.order("x", "print=second");
     assert_eq!(lines.next().unwrap().unwrap(), "second");
     // Across a manager that is killed: nothing missed, nothing twice.
-    let manager = world.manager().unwrap();
-    manager.signal(libc::SIGKILL);
+    world.kill_manager();
     world.order("x", "print=third");
     assert_eq!(lines.next().unwrap().unwrap(), "third");
     child.kill().unwrap();
@@ -344,9 +342,7 @@ fn a_disk_that_is_full_for_a_while_loses_no_line() {
     world.order("x", "print=second");
     assert_eq!(lines.next().unwrap().unwrap(), "second");
     assert_eq!(world.ctl(&["logs", "-n", "9", "x"]).ok(), "first\nsecond\n");
-    let manager = world.manager().unwrap();
-    manager.signal(libc::SIGKILL);
-    assert!(manager.gone_within(Duration::from_secs(5)));
+    world.kill_manager();
     world.order("x", "print=third");
     assert_eq!(lines.next().unwrap().unwrap(), "third");
     std::fs::remove_file(&ballast).unwrap();

@@ -1,6 +1,5 @@
 //! As process 1 of a namespace: it reaps, stops in order, and ends with a status.
 
-use std::time::Duration;
 use tests::{Ended, Identity, World};
 
 #[test]
@@ -63,9 +62,7 @@ fn a_killed_manager_is_no_reason_for_the_container_to_end() {
     world.start();
     world.event("a", "obeys");
     for _ in 0..10 {
-        let manager = world.manager().unwrap();
-        manager.signal(libc::SIGKILL);
-        assert!(manager.gone_within(Duration::from_secs(10)));
+        world.kill_manager();
         world.answers();
     }
     world.order("a", "tell=alive");

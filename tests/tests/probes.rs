@@ -96,9 +96,7 @@ fn a_command_is_asked_as_the_user_also_over_a_killed_manager() {
         status.contains("Waiting for: ready-probe exec:"),
         "{status}"
     );
-    let manager = world.manager().unwrap();
-    manager.signal(libc::SIGKILL);
-    assert!(manager.gone_within(std::time::Duration::from_secs(30)));
+    world.kill_manager();
     world.answers();
     assert_eq!(world.show("x.service", "SubState"), "start");
     fs::write(&file, "").unwrap();

@@ -209,10 +209,7 @@ fn a_life_in_the_background() {
     });
     let before = said(&ground.ctl(&["pid", "sleeper"]));
 
-    let program = tests::program("runnerd");
-    for manager in children_running(daemon.pid, &program) {
-        Process::open(manager).unwrap().signal(libc::SIGKILL);
-    }
+    daemon.kill_manager();
     ground.until("another manager serves", || {
         said(&ground.ctl(&["pid", "sleeper"])) == before
     });

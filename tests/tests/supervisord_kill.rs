@@ -173,21 +173,16 @@ impl Scene {
 
     /// Kills the manager and waits until it is dead.
     fn kill(&self) {
-        // Between two managers there is none for a moment: then the moment is not now.
-        let program = tests::program("runnerd");
-        let manager = loop {
-            let found = tests::children_running(self.peer.pid(), &program);
-            if let Some(manager) = found.first().and_then(|pid| Process::open(*pid)) {
-                break manager;
-            }
-        };
-        manager.signal(libc::SIGKILL);
-        assert!(manager.gone_within(Duration::from_secs(10)));
+        keeper(&self.peer).kill_manager();
     }
 
     fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.peer.path(name)).unwrap_or_default()
     }
+}
+
+fn keeper(peer: &Peer) -> Process {
+    Process::open(peer.pid()).unwrap()
 }
 
 fn text(text: &str) -> Value {
@@ -528,7 +523,7 @@ fn the_keeper_alone_stops_groups_in_order() {
     });
     let mut up = 0;
     let mut down = Vec::new();
-    let program = tests::program("runnerd");
+    let keeper = keeper(&peer);
     while up < 3 {
         let report = reports.recv_timeout(Duration::from_secs(60)).unwrap();
         up += u8::from(report["word"] == "up");
@@ -539,10 +534,7 @@ fn the_keeper_alone_stops_groups_in_order() {
             if report["word"] == "down" {
                 down.push(report["tag"].as_str().unwrap().to_owned());
             }
-        } else if let Some(manager) = tests::children_running(peer.pid(), &program)
-            .first()
-            .and_then(|pid| Process::open(*pid))
-        {
+        } else if let Some(manager) = keeper.manager() {
             manager.signal(libc::SIGABRT);
         }
     }

@@ -7,12 +7,6 @@ use std::time::{Duration, SystemTime};
 
 use tests::World;
 
-fn kill_manager(world: &World) {
-    let manager = world.manager().unwrap();
-    manager.signal(libc::SIGKILL);
-    assert!(manager.gone_within(Duration::from_secs(10)));
-}
-
 /// A moment or span as the bus has it, in microseconds.
 fn micros(world: &World, unit: &str, property: &str) -> u64 {
     let shown = world.ctl(&["show", unit, "--json", "-p", property]).json();
@@ -31,7 +25,7 @@ fn a_timer_goes_on_over_a_killed_manager() {
     for _ in 0..3 {
         world.event("x", "ran");
     }
-    kill_manager(&world);
+    world.kill_manager();
     world.answers();
     // Those from before the kill that nobody has taken yet.
     while world

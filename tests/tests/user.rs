@@ -30,7 +30,7 @@ fn everything_works_as_an_ordinary_user() {
     let main = world.main_process("n.service");
     main.signal(libc::SIGKILL);
     world.event("n", "up");
-    world.manager().unwrap().signal(libc::SIGKILL);
+    world.kill_manager();
     world.answers();
     world.wait_for("n.service", "ready");
     assert_eq!(world.show("n.service", "NRestarts"), "1");
