@@ -32,6 +32,7 @@ mod machine;
 mod peer;
 mod place;
 mod process;
+mod random;
 pub mod rpc;
 mod world;
 
@@ -42,4 +43,5 @@ pub use machine::{Init, Machine};
 pub use peer::{CONFIGURATION, Kind, Peer, said, script};
 pub use place::{actor, free_port, needs_root, program, repository, tool};
 pub use process::{Process, children_running};
+pub use random::Random;
 pub use world::{Identity, Outcome, World};

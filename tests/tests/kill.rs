@@ -10,31 +10,7 @@
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
-use tests::{Client, Ended, World};
-
-/// Marsaglia's xorshift: enough for choosing moments.
-struct Random(u64);
-
-impl Random {
-    fn new() -> Random {
-        let seed = std::env::var("SEED")
-            .ok()
-            .and_then(|seed| seed.parse().ok());
-        let seed = seed.unwrap_or_else(|| {
-            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-            now.map_or(1, |now| now.subsec_nanos().into())
-        });
-        println!("SEED={seed}");
-        Random(seed | 1)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
-}
+use tests::{Client, Ended, Random, World};
 
 fn kills() -> u32 {
     if std::env::var_os("RUNNER_TESTS_LONG").is_some() {
@@ -97,7 +73,7 @@ fn load(world: &World) {
 
 #[test]
 fn hundreds_of_kills_under_load() {
-    let mut random = Random::new();
+    let mut random = Random::seeded();
     let mut world = World::new();
     let journal = tests::Journal::of(&mut world);
     load(&world);

@@ -19,32 +19,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tests::{CONFIGURATION, Kind, Peer, Process, rpc};
+use tests::{CONFIGURATION, Kind, Peer, Process, Random, rpc};
 use xmlrpc::Value;
-
-/// Marsaglia's xorshift: enough for choosing moments.
-struct Random(u64);
-
-impl Random {
-    fn new() -> Random {
-        let seed = std::env::var("SEED")
-            .ok()
-            .and_then(|text| text.parse().ok());
-        let seed = seed.unwrap_or_else(|| {
-            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-            now.map_or(1, |now| u64::from(now.subsec_nanos()))
-        });
-        println!("SEED={seed}");
-        Random(seed | 1)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
-}
 
 /// Each line of so many is captured.
 const MAILED: u64 = 50;
@@ -276,7 +252,7 @@ fn counted(tag: &str, text: &str) -> u64 {
 
 #[test]
 fn kills_under_load() {
-    let mut random = Random::new();
+    let mut random = Random::seeded();
     let peer = Peer::start_with(Kind::Ours, &configuration(), |directory| {
         std::fs::create_dir(directory.join("conf.d")).unwrap();
         let socket = UnixDatagram::bind(directory.join("reports")).unwrap();
