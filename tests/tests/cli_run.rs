@@ -32,6 +32,12 @@ fn spawn(world: &World, words: &[&str]) -> Child {
         .expect("runnerctl runs")
 }
 
+/// Words of `runnerctl`, and the command line they are about.
+fn words_with<'a>(options: &[&'a str], command: &'a str) -> Vec<&'a str> {
+    let options = options.iter().copied();
+    options.chain(["--"]).chain(command.split(' ')).collect()
+}
+
 fn text(pipe: Option<impl Read>) -> String {
     let mut text = String::new();
     pipe.expect("a pipe")
@@ -203,14 +209,8 @@ fn a_killed_manager_costs_nothing() {
 #[test]
 fn ctrl_c_stops_the_unit() {
     let world = world();
-    let actor = world.fill("@actor@");
-    let (actor, events) = actor.split_once(' ').expect("a program and an argument");
-    let mut run = spawn(
-        &world,
-        &[
-            "--wait", "--unit", "long", "--", actor, events, "as=long", "tell=up", "pause",
-        ],
-    );
+    let actor = world.fill("@actor@ as=long tell=up pause");
+    let mut run = spawn(&world, &words_with(&["--wait", "--unit", "long"], &actor));
     world.event("long", "up");
     let main = world.main_process("long.service");
     let pid = nix::unistd::Pid::from_raw(i32::try_from(run.id()).expect("a pid"));
@@ -223,9 +223,8 @@ fn ctrl_c_stops_the_unit() {
 #[test]
 fn a_timer_starts_it() {
     let world = world();
-    let actor = world.fill("@actor@");
-    let (actor, events) = actor.split_once(' ').expect("a program and an argument");
-    let words = [
+    let actor = world.fill("@actor@ as=late tell=up pause");
+    let options = [
         "--json",
         "run",
         "--unit",
@@ -234,14 +233,8 @@ fn a_timer_starts_it() {
         "100ms",
         "--timer-property",
         "AccuracySec=1us",
-        "--",
-        actor,
-        events,
-        "as=late",
-        "tell=up",
-        "pause",
     ];
-    let told = world.ctl(&words).json();
+    let told = world.ctl(&words_with(&options, &actor)).json();
     assert_eq!(told["unit"], "late.timer");
     world.event("late", "up");
     assert_eq!(world.show("late.service", "Transient"), "yes");
@@ -257,19 +250,8 @@ fn a_timer_starts_it() {
 #[test]
 fn without_waiting() {
     let world = world();
-    let actor = world.fill("@actor@");
-    let (actor, events) = actor.split_once(' ').expect("a program and an argument");
-    let words = [
-        "--json",
-        "run",
-        "--no-block",
-        "--",
-        actor,
-        events,
-        "as=free",
-        "tell=up",
-        "pause",
-    ];
+    let actor = world.fill("@actor@ as=free tell=up pause");
+    let words = words_with(&["--json", "run", "--no-block"], &actor);
     let told = world.ctl(&words).json();
     let unit = told["unit"].as_str().expect("a name").to_owned();
     assert!(
