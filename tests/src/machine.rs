@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::board::patience;
 use crate::place::{needs_root, program};
 use crate::world::Outcome;
 
@@ -47,8 +48,8 @@ pub struct Machine {
 
 /// How many seconds a command inside may take; then its status is 124.
 const COMMAND_PATIENCE: &str = "20";
-/// How long a boot may take on a loaded computer.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two looks at what nobody reports.
+const PAUSE: Duration = Duration::from_millis(20);
 
 impl Machine {
     /// Boots with the unit files of a directory, which go to `/etc/systemd/system`, and waits
@@ -90,17 +91,25 @@ impl Machine {
             leader: leader.parse().expect("a pid"),
             console: console.into(),
         };
-        let began = Instant::now();
-        while machine.ctl(&["is-active", "default.target"]).code != 0 {
-            assert!(
-                began.elapsed() < PATIENCE,
-                "{} does not come up:\n{}",
-                init.name(),
-                machine.console()
-            );
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        machine.until("the default target is reached", || {
+            machine.ctl(&["is-active", "default.target"]).code == 0
+        });
         machine
+    }
+
+    /// Looks again and again until it is so: nobody inside reports.
+    #[track_caller]
+    pub fn until(&self, what: &str, mut is_so: impl FnMut() -> bool) {
+        let began = Instant::now();
+        while !is_so() {
+            assert!(
+                began.elapsed() < patience(),
+                "{}: not so: {what}\n{}",
+                self.init.name(),
+                self.console()
+            );
+            std::thread::sleep(PAUSE);
+        }
     }
 
     /// What is process 1.

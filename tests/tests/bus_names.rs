@@ -8,7 +8,6 @@
 )]
 
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use tests::{Init, Machine};
 
@@ -43,9 +42,6 @@ const UNITS: &[(&str, &str)] = &[
         "[Service]\nType=dbus\nExecStart=/bin/sleep infinity\n",
     ),
 ];
-
-/// How long anything may take on a loaded computer.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 fn boot(init: Init) -> Machine {
     let units = tempfile::tempdir().unwrap();
@@ -104,14 +100,9 @@ impl Story {
     }
 
     fn wait(&mut self, unit: &str, state: &str) {
-        let began = Instant::now();
-        while self.property(unit, "ActiveState") != state {
-            if began.elapsed() > PATIENCE {
-                let found = self.property(unit, "ActiveState");
-                panic!("{unit} is {found}:\n{}", self.machine.console());
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        self.machine.until(&format!("{unit} is {state}"), || {
+            self.property(unit, "ActiveState") == state
+        });
         self.show(unit);
     }
 
@@ -136,11 +127,9 @@ fn story(init: Init) -> Vec<String> {
     // The name is another connection's, and nobody notices.
     let first = story.owner("org.example.Named");
     story.signal("named.service", "USR2");
-    let began = Instant::now();
-    while story.owner("org.example.Named") == first && began.elapsed() < PATIENCE {
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    assert_ne!(story.owner("org.example.Named"), first);
+    story.machine.until("the name has another owner", || {
+        story.owner("org.example.Named") != first
+    });
     story.show("named.service");
     // It gives it back: its run is over.
     story.signal("named.service", "USR1");
@@ -156,10 +145,9 @@ fn story(init: Init) -> Vec<String> {
     story.verb("start", "brief.service");
     story.wait("brief.service", "inactive");
     story.verb("start", "forks.service");
-    let began = Instant::now();
-    while story.property("forks.service", "MainPID") == "0" && began.elapsed() < PATIENCE {
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    story.machine.until("the main process is known", || {
+        story.property("forks.service", "MainPID") != "0"
+    });
     story.show("forks.service");
     story.verb("stop", "forks.service");
     let state = story.property("nameless.service", "LoadState");
@@ -194,11 +182,9 @@ fn the_bus_and_the_manager_may_be_started_anew() {
     story.verb("start", "named.service");
     let main = story.property("named.service", "MainPID");
     story.verb("restart", "dbus.service");
-    let began = Instant::now();
-    while story.owner("org.example.Named").is_none() {
-        assert!(began.elapsed() < PATIENCE, "{}", story.machine.console());
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    story.machine.until("the name has an owner again", || {
+        story.owner("org.example.Named").is_some()
+    });
     story.show("named.service");
     assert_eq!(story.machine.ctl(&["daemon-reexec"]).code, 0);
     story.show("named.service");

@@ -12,7 +12,6 @@
 )]
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use tests::{Init, Machine, Outcome, repository};
 
@@ -75,9 +74,6 @@ fn unpacked() -> PathBuf {
     repository().join("target/daemons")
 }
 
-/// How long anything may take on a loaded computer.
-const PATIENCE: Duration = Duration::from_secs(20);
-
 /// A daemon under one of the inits, and what was answered so far.
 struct Run<'a> {
     machine: &'a Machine,
@@ -104,14 +100,12 @@ impl Run<'_> {
 
     /// Waits until it answers something else than before.
     fn ask_until_changed(&mut self) {
-        let began = Instant::now();
-        while began.elapsed() < PATIENCE {
-            let outcome = self.call("ask");
-            if outcome.stdout.contains("changed") {
-                return self.note("asked again", &outcome.stdout);
-            }
-        }
-        self.note("asked again", "nothing has changed");
+        let mut answer = String::new();
+        self.machine.until("it answers something else", || {
+            answer = self.call("ask").stdout;
+            answer.contains("changed")
+        });
+        self.note("asked again", &answer);
     }
 
     fn verb(&mut self, verb: &str) {
@@ -158,10 +152,8 @@ impl Run<'_> {
 
     /// Waits until it is active: some say themselves that they are reloading, and when that is over.
     fn await_active(&self) {
-        let began = Instant::now();
-        while self.property("ActiveState") != "active" && began.elapsed() < PATIENCE {
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        self.machine
+            .until("it is active", || self.property("ActiveState") == "active");
     }
 }
 
