@@ -4,10 +4,10 @@
 //! to hear it.
 
 use crate::definition::{Definition, Item, Origin};
-use crate::diagnostic::{Diagnostic, Place, nearest};
+use crate::diagnostic::{Diagnostic, Place};
 use crate::name::{UnitKind, UnitName};
 use crate::resolve::{self, Merged};
-use crate::settings;
+use crate::settings::{self, Spelling};
 use crate::surroundings::Surroundings;
 use crate::systemd::read::{Meaning, meaning, title};
 use crate::written::Unheard;
@@ -81,19 +81,10 @@ fn found(kind: UnitKind, key: &str) -> Option<Meaning> {
 fn unknown(kind: UnitKind, key: &str, place: &Place) -> Diagnostic {
     let message = format!("`{key}` is no setting of a {kind}");
     let problem = Diagnostic::error(place.clone(), message);
-    let rows = || settings::all().filter(|row| row.is_in_table_of(kind));
-    // Whoever writes systemd's names means one of those.
-    let names: Vec<&str> = match key.starts_with(|first: char| first.is_ascii_uppercase()) {
-        true => rows().filter_map(|row| row.systemd).collect(),
-        false => rows().map(|row| row.key).collect(),
-    };
-    let lower: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
     if settings::of_install().any(|row| row.key == key || row.systemd == Some(key)) {
         return problem.with_hint("a transient unit is not installed");
     }
-    let near = nearest(&key.to_ascii_lowercase(), lower.iter().map(String::as_str));
-    let near = near.and_then(|near| names.iter().find(|name| name.eq_ignore_ascii_case(near)));
-    if let Some(near) = near {
+    if let Some(near) = settings::nearest(key, Spelling::of(key), settings::of_kind(kind)) {
         return problem.with_hint(format!("did you mean `{near}`?"));
     }
     let elsewhere = settings::all().any(|row| row.key == key || row.systemd == Some(key));

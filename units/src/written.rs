@@ -9,7 +9,7 @@ use crate::definition::Item;
 use crate::diagnostic::{Diagnostic, Place, nearest};
 use crate::name::{UnitKind, UnitName};
 use crate::settings::unsupported::{self, Unsupported};
-use crate::settings::{self, Section, Setting, SettingId, alias};
+use crate::settings::{self, Section, Setting, SettingId, Spelling, alias};
 
 mod shape;
 
@@ -254,13 +254,13 @@ impl Reader<'_> {
         }
         if let Some((first, _)) = own.first() {
             let names: Vec<&str> = units.iter().map(|(key, _)| text_of(key)).collect();
-            let of_kind = settings::of_kind(kind).map(|row| row.key);
             let message = format!(
                 "[{kind}] holds settings of its own, such as `{}`, so it cannot hold the table [{kind}.{}] of another unit",
                 text_of(first),
                 names[0]
             );
-            let hint = match nearest(names[0], of_kind) {
+            let near = settings::nearest(names[0], Spelling::Key, settings::of_kind(kind));
+            let hint = match near {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("give each unit a table of its own: [{kind}.NAME]"),
             };
@@ -419,7 +419,7 @@ impl Reader<'_> {
             true => row.is_install(),
             false => row.is_in_table_of(kind),
         });
-        match nearest(word, here.map(|row| row.key)) {
+        match settings::nearest(word, Spelling::Key, here) {
             Some(near) => problem.with_hint(format!("did you mean `{near}`?")),
             None => problem.with_hint("runner.unit(5) lists the settings"),
         }

@@ -7,7 +7,7 @@ use super::{Files, Problem};
 use crate::definition::{Definition, Item};
 use crate::diagnostic::Place;
 use crate::name::UnitName;
-use crate::settings::{self, Section, Setting, SettingId};
+use crate::settings::{self, Section, Setting, SettingId, Spelling};
 use crate::source::{Content, Role, Source};
 use crate::supervisord::import::toml;
 use crate::systemd::own_name;
@@ -89,20 +89,8 @@ pub(super) fn row_of(unit: &Definition, name: &str) -> Result<&'static Setting, 
             && (row.key == name || row.systemd == Some(name) || own_name(row.key) == name)
     };
     settings::all().find(fits).ok_or_else(|| {
-        let known = settings::all().filter(|row| row.is_in_table_of(kind));
-        let near = known
-            .flat_map(|row| [Some(row.key), row.systemd])
-            .flatten()
-            .max_by(|a, b| {
-                let score = |text: &str| strsim::jaro_winkler(text, name);
-                score(a).total_cmp(&score(b))
-            });
-        let hint = match near {
-            Some(near) if strsim::jaro_winkler(near, name) > 0.85 => {
-                format!("; did you mean {near}?")
-            }
-            _ => String::new(),
-        };
+        let near = settings::nearest(name, Spelling::of(name), settings::of_kind(kind));
+        let hint = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
         Problem::Refused(format!("a {kind} has no setting {name}{hint}"))
     })
 }

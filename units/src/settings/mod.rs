@@ -17,6 +17,7 @@ pub use value_type::{Shape, ValueType};
 
 use std::sync::LazyLock;
 
+use crate::diagnostic;
 use crate::name::UnitKind;
 
 /// Where settings stand: a chapter of systemd's manual, and the tables of a unit file it belongs to.
@@ -205,6 +206,42 @@ pub fn named(key: &str) -> impl Iterator<Item = &'static Setting> {
     found.copied().take_while(move |row| row.key == key)
 }
 
+/// Whose name of a setting somebody writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Spelling {
+    /// Our key.
+    Key,
+    /// systemd's name.
+    Systemd,
+}
+
+impl Spelling {
+    /// Whoever begins with a capital means one of systemd's names.
+    pub(crate) fn of(written: &str) -> Spelling {
+        match written.starts_with(|first: char| first.is_ascii_uppercase()) {
+            true => Spelling::Systemd,
+            false => Spelling::Key,
+        }
+    }
+}
+
+/// The name among those of `rows` that `written` may have been meant to be, for a hint.
+pub(crate) fn nearest(
+    written: &str,
+    spelling: Spelling,
+    rows: impl Iterator<Item = &'static Setting>,
+) -> Option<&'static str> {
+    let names: Vec<&'static str> = match spelling {
+        Spelling::Key => rows.map(|row| row.key).collect(),
+        Spelling::Systemd => rows.filter_map(|row| row.systemd).collect(),
+    };
+    let lower: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
+    let near = diagnostic::nearest(written, lower.iter().map(String::as_str))?;
+    names
+        .into_iter()
+        .find(|name| name.eq_ignore_ascii_case(near))
+}
+
 impl SettingId {
     /// Its row.
     pub fn row(self) -> &'static Setting {
@@ -287,6 +324,23 @@ mod tests {
         for none in ["", "exec", "exec-start-", "zzz"] {
             assert!(named(none).next().is_none(), "{none:?}");
         }
+    }
+
+    #[test]
+    fn a_name_that_was_meant_is_found_in_its_spelling() {
+        let of_service = || of_kind(UnitKind::Service);
+        for (written, meant) in [
+            ("exec-strat", Some("exec-start")),
+            ("Exec_Strat", Some("ExecStart")),
+            ("Usre", Some("User")),
+            ("usre", Some("user")),
+            ("colour", None),
+        ] {
+            let found = nearest(written, Spelling::of(written), of_service());
+            assert_eq!(found, meant, "{written}");
+        }
+        let ours = nearest("ExecStrat", Spelling::Key, of_service());
+        assert_eq!(ours, Some("exec-start"));
     }
 
     #[test]

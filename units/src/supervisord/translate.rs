@@ -14,7 +14,7 @@ use crate::diagnostic::{Diagnostic, Place, nearest};
 use crate::group::service_of;
 use crate::name::{NameProblem, UnitKind, UnitName};
 use crate::resolve::Merged;
-use crate::settings::{self, SettingId};
+use crate::settings::{self, SettingId, Spelling};
 use crate::surroundings::Surroundings;
 use crate::unit_set::UnitSet;
 
@@ -307,10 +307,12 @@ fn setting(extension: &Extension) -> Result<&'static settings::Setting, Diagnost
     );
     let problem = Diagnostic::warning(extension.place.clone(), message);
     let known = settings::of_kind(UnitKind::Service).chain(settings::of_install());
-    Err(match nearest(&extension.key, known.map(|row| row.key)) {
-        Some(near) => problem.with_hint(format!("did you mean `runner.{near}`?")),
-        None => problem.with_hint("runner.unit(5) lists the settings"),
-    })
+    Err(
+        match settings::nearest(&extension.key, Spelling::Key, known) {
+            Some(near) => problem.with_hint(format!("did you mean `runner.{near}`?")),
+            None => problem.with_hint("runner.unit(5) lists the settings"),
+        },
+    )
 }
 
 /// Settings that add to what an option of supervisord says, instead of taking its place.

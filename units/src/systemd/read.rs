@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::own_name;
 use super::syntax::{self, Assignment};
 use crate::definition::Item;
-use crate::diagnostic::{Diagnostic, Place, nearest};
+use crate::diagnostic::{Diagnostic, Place};
 use crate::name::{UnitKind, UnitName};
-use crate::settings::{self, Section, Setting, alias, unsupported};
+use crate::settings::{self, Section, Setting, Spelling, alias, unsupported};
 use crate::written::{Unheard, WrittenSetting, WrittenUnit};
 
 /// Reads what a file says about the unit `name`. Errors among the findings are about the file.
@@ -163,17 +163,8 @@ fn unknown(kind: UnitKind, line: &Assignment<'_>) -> Diagnostic {
         return found.with_hint(hint);
     }
     let here = section_of(kind, section);
-    let names = settings::all()
-        .filter(|row| here.is_some_and(|at| stands(row, at, kind)))
-        .filter_map(|row| row.systemd);
-    let lower: Vec<String> = names.map(str::to_ascii_lowercase).collect();
-    let near = nearest(key, lower.iter().map(String::as_str));
-    let row = near.and_then(|near| {
-        settings::all()
-            .filter_map(|row| row.systemd)
-            .find(|name| name.eq_ignore_ascii_case(near))
-    });
-    match row {
+    let rows = settings::all().filter(|row| here.is_some_and(|at| stands(row, at, kind)));
+    match settings::nearest(key, Spelling::Systemd, rows) {
         Some(near) => found.with_hint(format!("did you mean `{near}`?")),
         None => found,
     }
