@@ -103,35 +103,45 @@ impl Accounts {
         self.look_up(&self.group, "group", name, parse_group, matches)
     }
 
+    /// A user that has to be there: its number, and its line where there is one. A number that nobody
+    /// has can run programs and own files as well.
+    ///
+    /// # Errors
+    /// As [`Accounts::user`], and [`io::ErrorKind::NotFound`] when there is no such user.
+    pub fn known_user(&self, name: &str) -> io::Result<(u32, Option<User>)> {
+        match self.user(name)? {
+            Some(user) => Ok((user.uid, Some(user))),
+            None => Ok((bare_number("user", name)?, None)),
+        }
+    }
+
+    /// The number of a group that has to be there; one that nobody has will do as well.
+    ///
+    /// # Errors
+    /// As [`Accounts::user`], and [`io::ErrorKind::NotFound`] when there is no such group.
+    pub fn known_group(&self, name: &str) -> io::Result<u32> {
+        match self.group(name)? {
+            Some(group) => Ok(group.gid),
+            None => bare_number("group", name),
+        }
+    }
+
     /// The numbers of who is to own something; the group is the user's own where none is named.
     ///
     /// # Errors
-    /// As [`Accounts::user`], and when there is no such user or group.
+    /// As [`Accounts::known_user`] and [`Accounts::known_group`].
     pub fn owner(
         &self,
         user: Option<&str>,
         group: Option<&str>,
     ) -> io::Result<(Option<u32>, Option<u32>)> {
-        // A number that nobody has can own files as well as run programs.
-        let number = |what: &str, name: &str| match name.parse() {
-            Ok(u32::MAX) | Err(_) => Err(io::Error::other(format!("no such {what}: {name}"))),
-            Ok(number) => Ok(number),
-        };
-        let user = match user {
-            None => None,
-            Some(name) => Some(match self.user(name)? {
-                Some(user) => (user.uid, Some(user.gid)),
-                None => (number("user", name)?, None),
-            }),
-        };
+        let user = user.map(|name| self.known_user(name)).transpose()?;
+        let (uid, line) = user.map_or((None, None), |(uid, line)| (Some(uid), line));
         let gid = match group {
-            None => user.and_then(|(_, gid)| gid),
-            Some(name) => Some(match self.group(name)? {
-                Some(group) => group.gid,
-                None => number("group", name)?,
-            }),
+            None => line.map(|user| user.gid),
+            Some(name) => Some(self.known_group(name)?),
         };
-        Ok((user.map(|(uid, _)| uid), gid))
+        Ok((uid, gid))
     }
 
     /// The numbers of all groups of `user`, `gid` (the one it will run with) first.
@@ -243,6 +253,17 @@ fn fields<const N: usize>(line: &str) -> Option<[&str; N]> {
 /// An id; the one that means "leave it" to the kernel is no id.
 fn number(text: &str) -> Option<u32> {
     text.parse().ok().filter(|id| *id != u32::MAX)
+}
+
+/// A name that nobody has, as the number it may be.
+fn bare_number(what: &str, name: &str) -> io::Result<u32> {
+    let none = || {
+        io::Error::new(
+            io::ErrorKind::NotFound,
+            format!("there is no {what} {name:?}"),
+        )
+    };
+    number(name).ok_or_else(none)
 }
 
 /// The text of a file; a missing one is empty (a container may have none).
@@ -403,11 +424,11 @@ mod tests {
             assert_eq!(accounts.owner(user, group).unwrap(), owner);
         }
         let unknown = |user, group| accounts.owner(user, group).unwrap_err().to_string();
-        assert_eq!(unknown(Some("you"), None), "no such user: you");
-        assert_eq!(unknown(Some("www"), Some("us")), "no such group: us");
+        assert_eq!(unknown(Some("you"), None), "there is no user \"you\"");
+        assert_eq!(unknown(Some("www"), Some("us")), "there is no group \"us\"");
         // It is no user, but "leave it as it is" to chown(2).
         let nobody = u32::MAX.to_string();
-        let said = format!("no such user: {nobody}");
+        let said = format!("there is no user {nobody:?}");
         assert_eq!(unknown(Some(&nobody), None), said);
     }
 

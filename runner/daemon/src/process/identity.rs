@@ -1,5 +1,7 @@
 //! Whom a program runs as: the unit's user and group, and all groups of that user.
 
+use std::io;
+
 use engine::event::SpawnFailure;
 use units::value::Privileges;
 
@@ -103,37 +105,34 @@ impl Identity {
 }
 
 fn group_id(name: &str, accounts: &Accounts) -> Result<u32, SpawnFailure> {
-    let found = accounts.group(name).map_err(|error| {
-        open::failure(
-            Step::Group,
-            &format!("cannot look up group {name:?}"),
-            &error,
-        )
-    })?;
-    match (found, name.parse::<u32>()) {
-        (Some(group), _) => Ok(group.gid),
-        (None, Ok(gid)) if gid != u32::MAX => Ok(gid),
-        _ => Err(Step::Group.refused(format!("there is no group {name:?}"))),
-    }
+    accounts
+        .known_group(name)
+        .map_err(|error| not_found(Step::Group, "group", name, &error))
 }
 
 /// The user by name, or by number; a number nobody has needs a group from the unit.
 fn user_of(name: &str, gid: Option<u32>, accounts: &Accounts) -> Result<User, SpawnFailure> {
-    let found = accounts.user(name).map_err(|error| {
-        open::failure(Step::User, &format!("cannot look up user {name:?}"), &error)
-    })?;
-    match (found, name.parse::<u32>(), gid) {
-        (Some(user), _, _) => Ok(user),
-        (None, Ok(uid), Some(gid)) if uid != u32::MAX => Ok(User {
+    let found = accounts.known_user(name);
+    let found = found.map_err(|error| not_found(Step::User, "user", name, &error))?;
+    match (found, gid) {
+        ((_, Some(user)), _) => Ok(user),
+        ((uid, None), Some(gid)) => Ok(User {
             name: name.to_owned(),
             uid,
             gid,
             home: "/".to_owned(),
             shell: "/bin/sh".to_owned(),
         }),
-        (None, Ok(_), None) => Err(Step::User.refused(format!(
+        ((_, None), None) => Err(Step::User.refused(format!(
             "there is no user with the number {name}, and no group is set that it could run with"
         ))),
-        _ => Err(Step::User.refused(format!("there is no user {name:?}"))),
+    }
+}
+
+/// The failure of a step that needs a user or a group.
+fn not_found(step: Step, what: &str, name: &str, error: &io::Error) -> SpawnFailure {
+    match error.kind() {
+        io::ErrorKind::NotFound => step.refused(error.to_string()),
+        _ => open::failure(step, &format!("cannot look up {what} {name:?}"), error),
     }
 }
