@@ -1,5 +1,7 @@
 //! Everything that outputs go into, and that they share.
 
+mod own_lines;
+
 use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::io;
@@ -12,13 +14,13 @@ use tokio::sync::mpsc::error::TrySendError;
 use units::UnitName;
 use units::civil::CivilTime;
 
-use super::console::{Console, Offered, Speaker};
+use super::console::Console;
 use super::device::Device;
-use super::journal::{Journal, Record};
+use super::journal::Journal;
 use super::lines::{self, Break};
 use super::main_log::Main;
 use super::manner::{Manner, Told};
-use super::own::{self, MainLog, OwnLine, Severity};
+use super::own::{OwnLine, Severity};
 use super::pipe::{Scratch, open_null};
 use super::ring::{self, Ring};
 use super::syslog::Syslog;
@@ -26,12 +28,8 @@ use super::trouble::{Advice, Health, refuse};
 use super::{FileSink, Format, Heard, Line, LogTarget, Stream, tail};
 use crate::link::{Holder, Key};
 
-/// So many own lines wait for a target that takes none.
-const OWN_QUEUE: usize = 1000;
 /// A longer line is cut for syslog, whose datagrams have bounds.
 const SYSLOG_LINE: usize = 8 * 1024;
-/// The owner of what a console has parked, when it is an own line.
-const OURSELVES: u64 = 0;
 
 /// A console.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -454,155 +452,9 @@ impl Outlets {
         self.scratch.sight
     }
 
-    /// Says something on the log target, as soon as that takes it. Details for debugging are only
-    /// for the journal, where they can be left out when reading; a main log has its own level.
-    pub(super) fn say(&mut self, line: OwnLine) {
-        let wanted = match &self.main {
-            Some(main) => main.takes(line.level),
-            None => line.level != Severity::Debug || self.target == Target::Journal,
-        };
-        if !wanted {
-            return;
-        }
-        if self.own.len() < OWN_QUEUE {
-            self.own.push_back(line);
-        } else {
-            self.own_missing += 1;
-        }
-    }
-
-    /// Whether there are own lines to say.
-    pub(super) fn has_own(&self) -> bool {
-        !self.own.is_empty() || self.own_is_parked()
-    }
-
     /// Whether our standard output has the beginning of a line whose end nobody waits to write.
     pub(super) fn has_rest(&self) -> bool {
         self.standard.has_rest()
-    }
-
-    fn own_is_parked(&self) -> bool {
-        let parked = |console: &Console| console.parked == Some(OURSELVES);
-        parked(&self.standard) || self.file.as_ref().is_some_and(parked)
-    }
-
-    /// Says what there is to say, as far as the target takes it.
-    pub(super) fn say_own(&mut self) {
-        while let Some(line) = self.own.pop_front() {
-            let mark = (self.own_missing > 0).then(|| OwnLine {
-                level: Severity::Warning,
-                text: format!("{} lines of our own are missing here", self.own_missing),
-                unit: None,
-                message_id: None,
-            });
-            let said = match self.target {
-                Target::Screen(screen) => self.own_to_screen(screen, mark.as_ref(), &line),
-                Target::Journal => self.own_to_journal(mark.as_ref(), &line),
-                Target::Main => self.own_to_main(mark.as_ref(), &line),
-            };
-            match said {
-                Advice::Try => self.own_missing = 0,
-                Advice::Skip => self.own_missing += 1,
-                Advice::Wait => {
-                    self.own.push_front(line);
-                    return;
-                }
-            }
-        }
-        if let Target::Screen(screen) = self.target
-            && self.screen(screen).parked == Some(OURSELVES)
-        {
-            self.settle_own(screen);
-        }
-    }
-
-    fn own_to_screen(&mut self, screen: Screen, mark: Option<&OwnLine>, line: &OwnLine) -> Advice {
-        if self.screen(screen).parked == Some(OURSELVES) && !self.settle_own(screen) {
-            return Advice::Wait;
-        }
-        let now = self.now;
-        let advice = self.screen(screen).health.advice(now);
-        if advice != Advice::Try {
-            return advice;
-        }
-        if self.screen(screen).parked.is_some() {
-            return Advice::Wait;
-        }
-        let time = self.time();
-        let mut text = Vec::new();
-        for line in mark.into_iter().chain([line]) {
-            self.own_text(screen, line, &time, &mut text);
-        }
-        let console = self.screen(screen);
-        match console.offer(&text) {
-            Offered::Taken => console.health.took(),
-            Offered::Parked => {
-                console.parked = Some(OURSELVES);
-                console.health.refused(now);
-            }
-            Offered::Refused(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                return console.health.refused(now).0;
-            }
-            Offered::Refused(_) => {
-                console.health.give_up(now);
-                return Advice::Skip;
-            }
-        }
-        Advice::Try
-    }
-
-    /// Goes on with an own line that is written in part; says whether the console is free then.
-    fn settle_own(&mut self, screen: Screen) -> bool {
-        let now = self.now;
-        let console = self.screen(screen);
-        match console.settle() {
-            Ok(()) => console.health.took(),
-            Err(error) => {
-                let given_up = error.kind() != io::ErrorKind::WouldBlock
-                    || console.health.refused(now).0 == Advice::Skip;
-                if !given_up {
-                    return false;
-                }
-                let lost = console.abandon();
-                self.own_missing += lost;
-            }
-        }
-        self.screen(screen).parked = None;
-        true
-    }
-
-    fn own_to_journal(&mut self, mark: Option<&OwnLine>, line: &OwnLine) -> Advice {
-        let now = self.now;
-        let advice = self.journal.health.advice(now);
-        if advice != Advice::Try {
-            return advice;
-        }
-        for line in mark.into_iter().chain([line]) {
-            match self.journal_own(line) {
-                Ok(()) => self.journal.health.took(),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return self.journal.health.refused(now).0;
-                }
-                // A journald that is away for a moment loses nothing of ours.
-                Err(_) => return self.journal.health.refused(now).0,
-            }
-        }
-        Advice::Try
-    }
-
-    fn own_to_main(&mut self, mark: Option<&OwnLine>, line: &OwnLine) -> Advice {
-        let Some(main) = &mut self.main else {
-            return Advice::Skip;
-        };
-        let (standard, syslog, now) = (&mut self.standard, &mut self.syslog, self.now);
-        if let Some(mark) = mark {
-            let said = main.say(mark, standard, syslog, now);
-            if said != Advice::Try {
-                return said;
-            }
-            self.own_missing = 0;
-        }
-        main.say(line, standard, syslog, now)
     }
 
     /// A log file is gone: opens it again where it is the daemon's own.
@@ -615,50 +467,11 @@ impl Outlets {
         }
     }
 
-    /// Keeps the main log in another way. What waits for the old one is said to it first, as far as
-    /// it takes it.
-    pub(super) fn keep_main_log(&mut self, wanted: MainLog) {
-        self.say_own();
-        if let Some(main) = &mut self.main {
-            main.change(wanted, self.now);
-        }
-    }
-
     /// Makes the main log's file.
     pub(super) fn prepare(&mut self) {
         if let Some(main) = &mut self.main {
             main.prepare(self.now);
         }
-    }
-
-    /// Sends one line of our own to the journal.
-    pub(super) fn journal_own(&mut self, line: &OwnLine) -> io::Result<()> {
-        self.journal.send(&Record {
-            message: line.text.as_bytes(),
-            priority: line.level as u8,
-            identifier: own::IDENTIFIER,
-            unit: line.unit.as_ref().map(UnitName::as_str),
-            pid: Some(self.pid),
-            message_id: line.message_id,
-            line_break: None,
-            facility: None,
-            fields: &[],
-        })
-    }
-
-    /// Formats one line of our own for a console.
-    pub(super) fn own_text(
-        &mut self,
-        screen: Screen,
-        line: &OwnLine,
-        time: &str,
-        text: &mut Vec<u8>,
-    ) {
-        let who = Speaker {
-            name: own::IDENTIFIER,
-            pid: Some(self.pid),
-        };
-        self.screen(screen).own_line(text, time, who, line);
     }
 
     /// The time of day for JSON lines (RFC 3339, UTC, microseconds).
