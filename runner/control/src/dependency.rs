@@ -19,14 +19,6 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// Every direction with its word.
-    pub const WORDS: &'static [(&'static str, Direction)] = &[
-        ("requirements", Direction::Requirements),
-        ("reverse", Direction::Reverse),
-        ("after", Direction::After),
-        ("before", Direction::Before),
-    ];
-
     fn follows(self, dependency: Dependency) -> bool {
         match self {
             Direction::Requirements => matches!(

@@ -4,10 +4,12 @@ use engine::command::{Verb, Whom};
 use engine::job::{JobKind, JobMode, JobResult};
 use engine::view::systemd::{ActiveState, SubState, SystemState, UnitResult, UnitView};
 
+use crate::dependency::Direction;
+
 /// A value that has a word.
 pub trait Word: Copy + 'static {
     /// Every value with its word.
-    const WORDS: &'static [(&'static str, Self)];
+    fn words() -> impl Iterator<Item = (&'static str, Self)>;
 
     /// The word for this value.
     fn word(self) -> &'static str;
@@ -15,17 +17,18 @@ pub trait Word: Copy + 'static {
     /// The value of a word.
     #[must_use]
     fn of_word(word: &str) -> Option<Self> {
-        Self::WORDS
-            .iter()
+        Self::words()
             .find(|(known, _)| *known == word)
-            .map(|(_, value)| *value)
+            .map(|(_, value)| value)
     }
 }
 
 macro_rules! words {
     ($($kind:ident { $($variant:ident = $word:literal,)+ })+) => { $(
         impl Word for $kind {
-            const WORDS: &'static [(&'static str, Self)] = &[$(($word, $kind::$variant)),+];
+            fn words() -> impl Iterator<Item = (&'static str, Self)> {
+                [$(($word, $kind::$variant)),+].into_iter()
+            }
 
             fn word(self) -> &'static str {
                 match self { $($kind::$variant => $word),+ }
@@ -107,17 +110,6 @@ words! {
         TryReload = "try-reload",
         Nop = "nop",
     }
-    JobMode {
-        Fail = "fail",
-        Replace = "replace",
-        ReplaceIrreversibly = "replace-irreversibly",
-        Isolate = "isolate",
-        Flush = "flush",
-        IgnoreDependencies = "ignore-dependencies",
-        IgnoreRequirements = "ignore-requirements",
-        Triggering = "triggering",
-        RestartDependencies = "restart-dependencies",
-    }
     JobResult {
         Done = "done",
         Canceled = "canceled",
@@ -142,6 +134,23 @@ words! {
         Main = "main",
         Control = "control",
     }
+    Direction {
+        Requirements = "requirements",
+        Reverse = "reverse",
+        After = "after",
+        Before = "before",
+    }
+}
+
+// A unit file has these words as well, so they are its own.
+impl Word for JobMode {
+    fn words() -> impl Iterator<Item = (&'static str, Self)> {
+        JobMode::ALL.iter().map(|mode| (mode.as_str(), *mode))
+    }
+
+    fn word(self) -> &'static str {
+        self.as_str()
+    }
 }
 
 /// systemd's word for whether the unit's definition can be used; `not-found` without one.
@@ -157,9 +166,9 @@ mod tests {
     use super::*;
 
     fn both_ways<W: Word + PartialEq + std::fmt::Debug>() {
-        for (word, value) in W::WORDS {
-            assert_eq!(value.word(), *word);
-            assert_eq!(W::of_word(word), Some(*value));
+        for (word, value) in W::words() {
+            assert_eq!(value.word(), word);
+            assert_eq!(W::of_word(word), Some(value));
         }
         assert_eq!(W::of_word(""), None);
     }
@@ -175,5 +184,6 @@ mod tests {
         both_ways::<JobResult>();
         both_ways::<Verb>();
         both_ways::<Whom>();
+        both_ways::<Direction>();
     }
 }

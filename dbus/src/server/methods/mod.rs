@@ -347,15 +347,13 @@ fn own_unit(call: &Call) -> Result<UnitName, Failure> {
 }
 
 fn word<W: Word>(what: &str, text: &str) -> Result<W, Failure> {
-    W::of_word(text).ok_or_else(|| unknown_word(what, text, W::WORDS))
-}
-
-fn unknown_word<W>(what: &str, text: &str, words: &[(&str, W)]) -> Failure {
-    let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-    Failure::new(
-        Kind::InvalidArgs,
-        format!("{text:?} is not a {what} (one of: {})", words.join(", ")),
-    )
+    W::of_word(text).ok_or_else(|| {
+        let words: Vec<&str> = W::words().map(|(word, _)| word).collect();
+        Failure::new(
+            Kind::InvalidArgs,
+            format!("{text:?} is not a {what} (one of: {})", words.join(", ")),
+        )
+    })
 }
 
 /// An object path of our own making, which is valid.

@@ -9,7 +9,7 @@ use units::UnitName;
 use units::value::Signal;
 
 use super::jobs::jobs;
-use super::{command, no_arguments, object, own_unit, unit_name, unknown_word, word};
+use super::{command, no_arguments, object, own_unit, unit_name, word};
 use crate::error::Kind;
 use crate::names::{job_path, unit_path};
 use crate::server::call::{Call, Outcome, strange};
@@ -187,11 +187,7 @@ fn unit_line(view: &UnitView, jobs: &[JobView]) -> wire::UnitLine {
 pub(super) async fn list_dependencies(call: Call) -> Outcome {
     let (unit, direction): (String, String) = call.arguments()?;
     let unit = unit_name(&unit)?;
-    let direction = Direction::WORDS
-        .iter()
-        .find(|(word, _)| *word == direction)
-        .map(|(_, direction)| *direction)
-        .ok_or_else(|| unknown_word("direction", &direction, Direction::WORDS))?;
+    let direction = word::<Direction>("direction", &direction)?;
     match call.ask(Request::Dependencies { unit, direction }).await? {
         Reply::Dependencies(tree) => {
             let lines: Vec<wire::DependencyLine> = tree
