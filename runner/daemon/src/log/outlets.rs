@@ -75,6 +75,8 @@ pub(super) struct UnitLog {
 
     /// The unit is unloaded; this goes when its last output has ended.
     pub(super) leaving: bool,
+    /// A process is made: what is shown of it waits for its pid until then.
+    pub(super) introduced: Option<Instant>,
 }
 
 impl UnitLog {
@@ -271,6 +273,12 @@ impl Outlets {
             self.units.insert(unit.clone(), Box::default());
         }
         self.units.entry(unit.clone()).or_default()
+    }
+
+    /// Whether lines of the unit wait until its new process is known.
+    pub(super) fn awaits_pid(&self, unit: &UnitName) -> bool {
+        let until = self.units.get(unit).and_then(|log| log.introduced);
+        until.is_some_and(|until| self.now < until)
     }
 
     /// Takes out how a unit's lines are told, to be put back.

@@ -7,7 +7,6 @@ use std::cell::RefCell;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
-use std::time::Instant;
 
 use units::UnitName;
 
@@ -68,8 +67,6 @@ pub(super) struct Source {
     pub(super) ending: bool,
     /// Somebody wants to know when there is no whole line left.
     pub(super) settling: bool,
-    /// What is shown of it waits for the pid until then.
-    pub(super) introduced: Option<Instant>,
     /// It is in the writer's queue.
     pub(super) queued: bool,
     /// Another pipe has taken its place; nobody waits for its end.
@@ -143,7 +140,6 @@ impl Source {
             hung_up: false,
             ending: false,
             settling: false,
-            introduced: None,
             queued: false,
             replaced: false,
             busy: false,
@@ -161,10 +157,7 @@ impl Source {
     /// Moves what waits, as far as the budget and the sink allow.
     pub(super) fn turn(&mut self, out: &mut Outlets) -> Turn {
         let by_name = matches!(self.route, Route::Shown(Show::Screen(_) | Show::Journal));
-        if let Some(until) = self.introduced
-            && (by_name || self.copied.is_some())
-            && out.now < until
-        {
+        if (by_name || self.copied.is_some()) && out.awaits_pid(&self.unit) {
             return Turn::Waiting;
         }
         if let Some(copied) = self.copied.clone() {

@@ -274,6 +274,22 @@ fn a_new_process_is_shown_with_its_own_pid() {
     world.losses("a.service");
     write.write_all(b"newer\n").unwrap();
     assert_eq!(world.console_line(), "a.service[8]: newer\n");
+    // Also where none has been before, however fast it writes.
+    let (read, mut write) = std::io::pipe().unwrap();
+    write.write_all(b"early\n").unwrap();
+    world.logs.starting(unit("b.service"));
+    world.logs.follow(Follow {
+        unit: unit("b.service"),
+        stream: Stream::Out,
+        read_end: read.into(),
+        sink: Sink::Console,
+        ring: None,
+        copy: None,
+        pid: None,
+    });
+    world.losses("b.service");
+    world.logs.pid(unit("b.service"), Some(9));
+    assert_eq!(world.console_line(), "b.service[9]: early\n");
 }
 
 #[test]

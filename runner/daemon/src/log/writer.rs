@@ -249,10 +249,10 @@ impl Writer {
             Command::Manner(unit, manner) => self.manner(&unit, manner),
             Command::Follow(follow) => self.follow(*follow),
             Command::Pid { unit, pid } => {
+                self.out.log_of(&unit).introduced = None;
                 for token in self.out.sources(&unit) {
                     if let Some(source) = self.sources.get_mut(&token) {
                         source.name(pid);
-                        source.introduced = None;
                     }
                     self.enqueue(token);
                 }
@@ -261,10 +261,9 @@ impl Writer {
                 for token in self.out.sources(&unit) {
                     // What is in the pipe by now, the process before has written.
                     self.turn(token);
-                    if let Some(source) = self.sources.get_mut(&token) {
-                        source.introduced = Some(self.out.now + self.introduction);
-                    }
                 }
+                let until = self.out.now + self.introduction;
+                self.out.log_of(&unit).introduced = Some(until);
             }
             Command::Forget(unit) => self.forget(&unit),
             Command::Tail { unit, lines, reply } => {
