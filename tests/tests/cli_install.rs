@@ -216,9 +216,21 @@ fn unit_files_are_listed_with_their_states() {
             ("s.service", "static"),
         ]
     );
+    assert!(list.contains("a.service     enabled  enabled"), "{list}");
     let masked = world
         .ctl(&["list-unit-files", "--state=masked", "--json"])
         .json();
     assert_eq!(masked.as_array().map(Vec::len), Some(1), "{masked}");
+    // The same as properties, which are kept until something changes.
+    let state = |unit: &str| world.show(unit, "UnitFileState");
+    assert_eq!(state("a.service"), "enabled");
+    assert_eq!(state("later.service"), "masked");
+    assert_eq!(world.show("later.service", "LoadState"), "masked");
+    assert_eq!(state("s.service"), "static");
+    assert_eq!(state("nothing.service"), "");
+    assert_eq!(state("default.target"), "static");
+    assert_eq!(world.show("a.service", "UnitFilePreset"), "enabled");
+    world.ctl(&["disable", "a"]).ok();
+    assert_eq!(state("a.service"), "disabled");
     assert_eq!(world.ctl(&["list-unit-files", "zzz*"]).code, 1);
 }

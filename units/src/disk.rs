@@ -361,6 +361,7 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 }
 
 pub mod install;
+pub mod preset;
 pub mod supervisord;
 pub mod zoneinfo;
 

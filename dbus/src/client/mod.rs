@@ -36,8 +36,11 @@ use crate::names::{self, BUS_NAME, ROOT, interface};
 /// to try older programs takes a few seconds.
 const LONGEST_ABSENCE: Duration = Duration::from_secs(30);
 
-/// How many questions about units are on their way at a time.
-const AT_A_TIME: usize = 32;
+/// How many units one question is about: enough to be quick, few enough for the memory of both.
+const AT_A_TIME: usize = 200;
+
+/// How many questions are on their way at a time.
+const ON_THEIR_WAY: usize = 32;
 
 /// How long the first answer of a socket may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -221,7 +224,7 @@ impl Client {
     }
 
     /// Properties of many units, in their order: those of these names, or all where none is named.
-    /// Many questions are on their way at a time.
+    /// One that a unit does not have, or the caller may not read, is left out.
     ///
     /// # Errors
     /// As [`Client::list_units`].
@@ -230,33 +233,23 @@ impl Client {
         units: &[String],
         wanted: &[String],
     ) -> Result<Vec<Properties>, Error> {
-        let ask = async |unit: &String| match wanted {
-            [] => self.unit(unit).await,
-            [one] => self.property_of_unit(unit, one).await,
-            // Of one moment: they are to fit together.
-            _ => self.unit(unit).await,
-        };
-        futures_util::stream::iter(units)
-            .map(ask)
-            .buffered(AT_A_TIME)
-            .try_collect()
-            .await
-    }
-
-    /// One property of a unit alone; none where it has none of that name, or the caller may not
-    /// read it.
-    async fn property_of_unit(&self, unit: &str, name: &str) -> Result<Properties, Error> {
-        let path = names::unit_path(unit);
-        let found = self
-            .call(&path, interface::PROPERTIES, "Get", &("", name))
-            .await;
-        match found {
-            Ok(value) => Ok(Properties::from_map([(name.to_owned(), value)].into())),
-            Err(error) => match error.kind() {
-                Some(Kind::UnknownProperty | Kind::AccessDenied) => Ok(Properties::default()),
-                _ => Err(error),
-            },
+        if wanted.is_empty() {
+            // All of one unit are a large answer already: many questions at a time are quicker here.
+            return futures_util::stream::iter(units)
+                .map(|unit| self.unit(unit))
+                .buffered(ON_THEIR_WAY)
+                .try_collect()
+                .await;
         }
+        let mut all = Vec::with_capacity(units.len());
+        for some in units.chunks(AT_A_TIME) {
+            let found: Vec<(
+                String,
+                std::collections::HashMap<String, zbus::OwnedVariant>,
+            )> = self.manager("GetUnitProperties", &(some, wanted)).await?;
+            all.extend(found.into_iter().map(|(_, map)| Properties::from_map(map)));
+        }
+        Ok(all)
     }
 
     /// All properties of the manager.
@@ -357,11 +350,12 @@ impl Client {
         self.manager("GetUnitFileState", &unit).await
     }
 
-    /// Every unit that a file defines: its name, the file, and its state.
+    /// Every unit that a file defines: its name, the file, its state, and what a preset wants of it,
+    /// empty where there is nothing to enable.
     ///
     /// # Errors
     /// As [`Client::list_units`].
-    pub async fn unit_files(&self) -> Result<Vec<(String, String, String)>, Error> {
+    pub async fn unit_files(&self) -> Result<Vec<(String, String, String, String)>, Error> {
         self.manager("DescribeUnitFiles", &()).await
     }
 

@@ -206,6 +206,23 @@ async fn property_call(call: Call, object: &Object, member: &str) -> Outcome {
     }
 }
 
+/// The properties of these names that a unit has and the caller may read; all where none is named.
+pub(super) async fn properties_of(
+    call: &Call,
+    unit: UnitName,
+    wanted: &[String],
+) -> Result<Dictionary<'static>, Failure> {
+    let is_wanted =
+        |row: &&Property| wanted.is_empty() || wanted.iter().any(|name| *name == row.name);
+    let rows: Vec<&Property> = interfaces_of(unit.kind())
+        .iter()
+        .flat_map(|interface| properties::of_interface(interface))
+        .filter(is_wanted)
+        .collect();
+    let object = Object::Unit(unit.to_string());
+    values(call, &object, &rows).await.map(Dictionary)
+}
+
 fn or_object(interface: &str) -> &str {
     if interface.is_empty() {
         "the object"
@@ -256,6 +273,14 @@ async fn values(
         Object::Unit(name) => {
             let unit = object_unit(name)?;
             let detail = unit_detail(call, unit.clone()).await?;
+            let file = if rows.iter().any(|row| row.needs_file()) {
+                match call.ask(Request::KnownUnitFile(unit.clone())).await? {
+                    Reply::KnownUnitFile(file) => file,
+                    other => return Err(strange(&other)),
+                }
+            } else {
+                None
+            };
             let usage = if rows.iter().any(|row| row.needs_usage()) {
                 match call.ask(Request::Usage(unit)).await? {
                     Reply::Usage(usage) => Some(usage),
@@ -264,7 +289,11 @@ async fn values(
             } else {
                 None
             };
-            Ok(collect(Subject::Unit(&UnitFacts { detail, usage })))
+            Ok(collect(Subject::Unit(&UnitFacts {
+                detail,
+                usage,
+                file,
+            })))
         }
         Object::Manager => Ok(collect(Subject::Manager(&manager(call).await?))),
         Object::Job(number) => {

@@ -208,6 +208,7 @@ async fn properties_changed(
     let facts = UnitFacts {
         detail: *detail,
         usage: None,
+        file: None,
     };
     let mut messages = Vec::new();
     for signal in wanted {

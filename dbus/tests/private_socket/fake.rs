@@ -348,6 +348,7 @@ impl World {
                     .collect(),
             ),
             Request::Unit(unit) => Reply::Unit(Box::new(self.detail(&unit))),
+            Request::KnownUnitFile(_) => Reply::KnownUnitFile(None),
             Request::Usage(unit) => {
                 let process = control::Process {
                     pid: 101,

@@ -46,6 +46,7 @@ async fn call(connection: &Connection, path: &str, interface: &str, name: &str) 
         (_, "ResetFailedUnit" | "GetUnit" | "LoadUnit" | "GetUnitProcesses" | "Cat") => {
             with!(unit)
         }
+        (_, "GetUnitProperties") => with!((vec![unit], vec!["Id"])),
         (_, "ListUnitsByPatterns") => with!((Vec::<&str>::new(), vec!["web*"])),
         (_, "ListDependencies") => with!((unit, "reverse")),
         (_, "ReadLog") => with!((vec![unit], 1u32, false)),

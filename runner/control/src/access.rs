@@ -68,6 +68,7 @@ pub fn required(request: &Request) -> Standing {
         | Request::Processes(_)
         | Request::UnitFiles
         | Request::UnitFileState(_)
+        | Request::KnownUnitFile(_)
         | Request::Manager => Standing::Observer,
         // Who sets a command line runs it; the others only choose among what is there.
         Request::Install(Order::Set { .. }) => Standing::Owner,
@@ -265,6 +266,10 @@ mod tests {
             (Request::UnitFiles, Standing::Observer),
             (
                 Request::UnitFileState(UnitName::parse("a.service").unwrap()),
+                Standing::Observer,
+            ),
+            (
+                Request::KnownUnitFile(UnitName::parse("a.service").unwrap()),
                 Standing::Observer,
             ),
             (

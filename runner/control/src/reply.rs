@@ -63,6 +63,8 @@ pub enum Reply {
     Installed(Installed),
     /// Unit files with their states, by kind and name.
     UnitFiles(Vec<units::install::Line>),
+    /// The state of a unit file with what a preset wants; none for a unit without a file.
+    KnownUnitFile(Option<(units::install::State, units::install::Preset)>),
     /// The state of a unit file.
     UnitFileState(units::install::State),
     /// Nothing more to say.

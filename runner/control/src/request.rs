@@ -150,6 +150,9 @@ pub enum Request {
     /// Every unit file with its state, as the files are now;
     /// [`Reply::UnitFiles`](crate::Reply::UnitFiles).
     UnitFiles,
+    /// The state of one and what a preset wants of it, as the files were when they were last read or
+    /// changed by us; [`Reply::KnownUnitFile`](crate::Reply::KnownUnitFile).
+    KnownUnitFile(UnitName),
     /// The state of one, as the files are now;
     /// [`Reply::UnitFileState`](crate::Reply::UnitFileState).
     UnitFileState(UnitName),

@@ -234,7 +234,7 @@ fn names_in(directory: &str, only_directories: bool) -> Vec<String> {
 }
 
 /// Whether a name without `/` matches a pattern, hidden names aside.
-fn matches(pattern: &str, name: &str) -> bool {
+pub(crate) fn matches(pattern: &str, name: &str) -> bool {
     if name.starts_with('.') && !pattern.starts_with('.') {
         return false;
     }

@@ -193,6 +193,7 @@ impl Files<'_> {
             let files = Files {
                 sources,
                 units: &units,
+                index: None,
                 ..*self
             };
             let unit = units.get(name);
@@ -243,6 +244,7 @@ impl Files<'_> {
             let files = Files {
                 sources,
                 units: &units,
+                index: None,
                 ..*self
             };
             // What links say is not the file's to decide.

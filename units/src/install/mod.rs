@@ -8,6 +8,8 @@
 mod add;
 mod change;
 mod drop_in;
+mod index;
+mod preset;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -17,7 +19,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use index::Index;
+
 pub use change::{Change, Deed, Plan};
+pub use preset::{Preset, Presets};
 pub use state::{Line, State};
 
 use crate::definition::Definition;
@@ -77,6 +82,10 @@ pub struct Files<'a> {
     pub links: &'a BTreeMap<Arc<str>, String>,
     /// Which directories count as which.
     pub places: &'a Places,
+    /// What is wanted of units that nobody has decided about.
+    pub presets: &'a Presets,
+    /// Where to look first, for who asks about many units.
+    index: Option<&'a Index<'a>>,
 }
 
 /// What is to be done.
@@ -207,11 +216,38 @@ impl fmt::Display for Problem {
 }
 
 impl<'a> Files<'a> {
+    /// What was found.
+    pub fn new(
+        sources: &'a [Source],
+        units: &'a UnitSet,
+        links: &'a BTreeMap<Arc<str>, String>,
+        places: &'a Places,
+        presets: &'a Presets,
+    ) -> Files<'a> {
+        Files {
+            sources,
+            units,
+            links,
+            places,
+            presets,
+            index: None,
+        }
+    }
+
+    /// The files that can say something about a unit by their names or as links; others may be among
+    /// them.
+    fn about(&self, name: &UnitName) -> impl Iterator<Item = &'a Source> {
+        let (some, all): (&[&Source], &[Source]) = match self.index {
+            Some(index) => (index.about(name), &[]),
+            None => (&[], self.sources),
+        };
+        some.iter().copied().chain(all)
+    }
+
     /// The strongest file that has the name of a unit: one of systemd's, a link to one, or a mask.
     fn file_named(&self, name: &UnitName) -> Option<&'a Source> {
         let named = |source: &&Source| matches!(source.role(), Role::UnitName(file) if file == name.as_str());
-        self.sources
-            .iter()
+        self.about(name)
             .filter(named)
             .min_by_key(|source| source.rank)
     }

@@ -1,6 +1,6 @@
 //! Whether units are enabled, in systemd's words.
 
-use super::{Files, Problem, drop_in, is_mask};
+use super::{Files, Index, Preset, Problem, drop_in, is_mask};
 use crate::definition::{Definition, LoadState};
 use crate::dependency::Dependency;
 use crate::name::{UnitKind, UnitName};
@@ -74,11 +74,32 @@ pub struct Line {
     pub path: String,
     /// Its state.
     pub state: State,
+    /// What a preset wants of it; none where that says nothing, since there is nothing to enable.
+    pub preset: Option<Preset>,
+}
+
+impl State {
+    /// Whether what a preset wants can make a difference (`show_preset_for_state` of systemd).
+    pub fn heeds_presets(self) -> bool {
+        !matches!(
+            self,
+            State::Alias | State::Static | State::Generated | State::Transient
+        )
+    }
 }
 
 impl Files<'_> {
     /// Every unit that a file defines, every other name of one, and every mask, by kind and name.
     pub fn list(&self) -> Vec<Line> {
+        let index = Index::new(self.sources, self.units);
+        let files = Files {
+            index: Some(&index),
+            ..*self
+        };
+        files.lines()
+    }
+
+    fn lines(&self) -> Vec<Line> {
         let named = self
             .sources
             .iter()
@@ -107,7 +128,13 @@ impl Files<'_> {
                     .as_deref()?
                     .to_owned(),
             };
-            Some(Line { name, path, state })
+            let preset = state.heeds_presets().then(|| self.presets.of(&name));
+            Some(Line {
+                name,
+                path,
+                state,
+                preset,
+            })
         };
         names.into_iter().filter_map(line).collect()
     }
@@ -177,7 +204,7 @@ impl Files<'_> {
         };
         let mut runtime = false;
         let mut elsewhere = false;
-        for source in self.sources {
+        for source in self.about(name) {
             let counts = match (source.role(), &source.content) {
                 (_, Content::Mask) => false,
                 (Role::Link { file, .. }, _) => means(file),
@@ -248,6 +275,9 @@ impl Files<'_> {
 
     /// Whether the default target wants the unit.
     pub(super) fn starts_at_boot(&self, name: &UnitName) -> bool {
+        if let Some(index) = self.index {
+            return starts_by_itself(name.kind()) && index.wants(name);
+        }
         let Ok(target) = UnitName::parse(DEFAULT_TARGET) else {
             return false;
         };

@@ -61,12 +61,8 @@ impl Disk {
             lasting: vec![ETC.into()],
             runtime: vec![RUN.into()],
         };
-        ask(Files {
-            sources: &sources,
-            units: &units,
-            links: &links,
-            places: &places,
-        })
+        let presets = Presets::default();
+        ask(Files::new(&sources, &units, &links, &places, &presets))
     }
 
     /// Carries an order out; gives back what was done, a line for each change.

@@ -2,7 +2,7 @@
 
 use control::{Command, Installed, Reply, Request, matches};
 use units::UnitName;
-use units::install::{How, Line, Order, Tie};
+use units::install::{How, Line, Order, Preset, Tie};
 use zbus::{OwnedVariant, Variant};
 
 use super::{command, no_arguments, unit_name};
@@ -62,10 +62,18 @@ async fn list(call: Call, states: &[String], patterns: &[String]) -> Outcome {
 
 pub(super) async fn describe_unit_files(call: Call) -> Outcome {
     no_arguments(&call)?;
-    let lines: Vec<(String, String, &str)> = lines(&call)
+    let lines: Vec<(String, String, &str, &str)> = lines(&call)
         .await?
         .into_iter()
-        .map(|line| (line.name.to_string(), line.path, line.state.as_str()))
+        .map(|line| {
+            let preset = line.preset.map_or("", Preset::as_str);
+            (
+                line.name.to_string(),
+                line.path,
+                line.state.as_str(),
+                preset,
+            )
+        })
         .collect();
     call.reply(&(lines,))
 }

@@ -185,6 +185,10 @@ methods! {
     MANAGER."ListUnits"() -> ("units": "a(ssssssouso)") = ask!(units::list_units);
         "All loaded units: name, description, load state, active state, sub-state, an empty text, \
          object, number, type and object of its job";
+    MANAGER."GetUnitProperties"("names": "as", "properties": "as") -> ("units": "a(sa{sv})")
+        = ask!(units::get_unit_properties);
+        "Properties of up to 1,000 units at once, of all their interfaces: these, or all where none is \
+         named. One that a unit does not have, or the caller may not read, is left out";
     MANAGER."ListUnitsByPatterns"("states": "as", "patterns": "as")
         -> ("units": "a(ssssssouso)") = ask!(units::list_units_by_patterns);
         "As ListUnits, for units in one of the states (load, active or sub-state) whose name \
@@ -239,8 +243,9 @@ methods! {
         = ask!(install::list_unit_files_by_patterns);
         "As ListUnitFiles, for units in one of the states whose name matches one of the patterns; an \
          empty list takes all";
-    MANAGER."DescribeUnitFiles"() -> ("files": "a(sss)") = ask!(install::describe_unit_files);
-        "Every unit that a file defines: its name, the file, and its state";
+    MANAGER."DescribeUnitFiles"() -> ("files": "a(ssss)") = ask!(install::describe_unit_files);
+        "Every unit that a file defines: its name, the file, its state, and whether a preset wants it \
+         enabled or disabled, empty where there is nothing to enable";
     MANAGER."EnableUnitFiles"("files": "as", "runtime": "b", "force": "b")
         -> ("carries_install_info": "b", "changes": "a(sss)") = ask!(install::enable);
         "Lets units be started at boot, or with the units they name. Tells what was done: symlink, \

@@ -14,8 +14,15 @@ use crate::error::Kind;
 use crate::names::{job_path, unit_path};
 use crate::server::call::{Call, Outcome, strange};
 use crate::server::log_pipe;
+use crate::server::objects;
 use crate::server::refusal::Failure;
 use crate::wire;
+
+/// How many units one call may ask about: a reply is in memory as a whole.
+const MOST_UNITS: usize = 1000;
+
+/// How many properties it may name: each is compared with every one there is.
+const MOST_PROPERTIES: usize = 500;
 
 /// How many states and patterns a question may have: each is compared with every unit.
 const MOST_PATTERNS: usize = 256;
@@ -83,6 +90,22 @@ pub(super) async fn get_unit(call: Call) -> Outcome {
 pub(super) async fn load_unit(call: Call) -> Outcome {
     let unit = unit_name(&call.arguments::<String>()?)?;
     call.reply(&object(unit_path(unit.as_str())))
+}
+
+pub(super) async fn get_unit_properties(call: Call) -> Outcome {
+    let (names, wanted): (Vec<String>, Vec<String>) = call.arguments()?;
+    if names.len() > MOST_UNITS || wanted.len() > MOST_PROPERTIES {
+        return Err(Failure::new(
+            Kind::LimitsExceeded,
+            format!("at most {MOST_UNITS} units and {MOST_PROPERTIES} properties at a time"),
+        ));
+    }
+    let mut units = Vec::with_capacity(names.len());
+    for name in names {
+        let unit = unit_name(&name)?;
+        units.push((name, objects::properties_of(&call, unit, &wanted).await?));
+    }
+    call.reply(&(units,))
 }
 
 /// One unit.

@@ -19,6 +19,7 @@ use control::{Manager, Standing, UnitDetail, Usage};
 use engine::clock::Now;
 use engine::view::systemd::JobView;
 use units::SettingId;
+use units::install::{Preset, State};
 use zbus::Variant;
 
 /// One row.
@@ -89,6 +90,8 @@ pub(super) struct UnitFacts {
     pub(super) detail: UnitDetail,
     /// Asked for only where a property needs it and the caller may.
     pub(super) usage: Option<Usage>,
+    /// Asked for only where a property needs it. None also for a unit without a file.
+    pub(super) file: Option<(State, Preset)>,
 }
 
 /// Where a value comes from.
@@ -98,6 +101,8 @@ pub(super) enum Getter {
     Unit(fn(&UnitFacts) -> Variant<'static>),
     /// What the unit uses at the moment.
     Usage(fn(&Usage) -> Variant<'static>),
+    /// Whether the unit is enabled.
+    File(fn(State, Preset) -> &'static str),
     /// A setting of the unit's definition.
     Setting(SettingId),
     /// The manager.
@@ -121,6 +126,10 @@ impl Property {
         match (self.getter, subject) {
             (Getter::Unit(get), Subject::Unit(facts)) => Some(get(facts)),
             (Getter::Usage(get), Subject::Unit(facts)) => facts.usage.as_ref().map(get),
+            (Getter::File(get), Subject::Unit(facts)) => {
+                let word = facts.file.map_or("", |(state, preset)| get(state, preset));
+                Some(text(word))
+            }
             (Getter::Setting(id), Subject::Unit(facts)) => {
                 Some(setting::value(facts.detail.view.definition.as_deref(), id))
             }
@@ -128,6 +137,11 @@ impl Property {
             (Getter::Job(get), Subject::Job(job)) => Some(get(job)),
             _ => None,
         }
+    }
+
+    /// Whether the unit's file has to be asked for.
+    pub(super) fn needs_file(&self) -> bool {
+        matches!(self.getter, Getter::File(_))
     }
 
     /// Whether the kernel has to be asked for it.

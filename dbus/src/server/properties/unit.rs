@@ -4,6 +4,7 @@ use control::Word;
 use control::words::load_state;
 use engine::action::Test;
 use engine::view::systemd::{Outcome, TestsView};
+use units::install::{Preset, State as FileState};
 use units::{Dependency, UnitKind};
 use zbus::{ObjectPath, Variant};
 
@@ -120,6 +121,26 @@ pub(super) fn add(table: &mut Vec<Property>) {
         "Its drop-ins, in the order they apply",
         |u| texts(definition(u).map_or(&[][..], |d| &d.origin().drop_ins[..])),
     );
+    let mut add = |name, doc, get: fn(FileState, Preset) -> &'static str| {
+        let access = (Access::State, Silent);
+        table.push(row(UNIT, (name, "s"), access, doc, Getter::File(get)));
+    };
+    add(
+        "UnitFileState",
+        "Whether it is enabled, as `GetUnitFileState` says it, when the files were last read or changed by \
+         us; empty for a unit without a file",
+        |state, _| state.as_str(),
+    );
+    add(
+        "UnitFilePreset",
+        "Whether a preset (systemd.preset(5)) wants it `enabled` or `disabled`; `enabled` where none says \
+         anything",
+        |_, preset| preset.as_str(),
+    );
+    let mut add = |name_and_type, access, emits, doc, get: Get| {
+        let access = (access, emits);
+        table.push(row(UNIT, name_and_type, access, doc, Getter::Unit(get)));
+    };
     add(
         ("Transient", "b"),
         State,

@@ -4,7 +4,7 @@ use dbus::client::{Client, Error, Installed, Kind};
 use serde_json::{Map, Value, json};
 
 use super::jobs;
-use super::lists::{matches, plural};
+use super::lists::{matches, or_dash, plural};
 use crate::cli::{
     AddDependencyArgs, DisableArgs, InstallArgs, JobArgs, JobMode, ListUnitFilesArgs,
     NamedUnitsArgs, SetPropertyArgs, UnitsArgs, UnmaskArgs,
@@ -32,7 +32,7 @@ pub(super) async fn list(
     args: &ListUnitFilesArgs,
 ) -> Outcome {
     let mut files = client.unit_files().await?;
-    files.retain(|(unit, _, state)| {
+    files.retain(|(unit, _, state, _)| {
         let kind = unit.rsplit_once('.').map_or("", |(_, kind)| kind);
         matches(&args.patterns.patterns, unit)
             && (args.state.is_empty() || args.state.contains(state))
@@ -45,25 +45,35 @@ pub(super) async fn list(
     if terminal.json() {
         let files: Vec<Value> = files
             .iter()
-            .map(|(unit, path, state)| json!({ "unit": unit, "state": state, "path": path }))
+            .map(|(unit, path, state, preset)| {
+                let preset = (!preset.is_empty()).then_some(preset);
+                json!({ "unit": unit, "state": state, "preset": preset, "path": path })
+            })
             .collect();
         terminal.value(&files)?;
         return Ok(exit);
     }
     let count = files.len();
-    let rows = files.into_iter().map(|(unit, path, state)| {
-        let style = match state.as_str() {
-            "enabled" | "enabled-runtime" => Style::Good,
-            "masked" | "masked-runtime" | "bad" => Style::Bad,
-            _ => Style::Plain,
-        };
+    let style = |word: &str| match word {
+        "enabled" | "enabled-runtime" => Style::Good,
+        "masked" | "masked-runtime" | "bad" | "disabled" => Style::Bad,
+        _ => Style::Plain,
+    };
+    let rows = files.into_iter().map(|(unit, path, state, preset)| {
+        let of_state = style(&state);
+        let of_preset = style(&preset);
         [
             Cell::from(unit),
-            Cell::styled(state, style),
+            Cell::styled(state, of_state),
+            Cell::styled(or_dash(preset), of_preset),
             Cell::from(path),
         ]
     });
-    columns::print(terminal, ["UNIT", "STATE", "FILE"], rows.collect())?;
+    columns::print(
+        terminal,
+        ["UNIT FILE", "STATE", "PRESET", "FILE"],
+        rows.collect(),
+    )?;
     if terminal.person_reads() {
         terminal.remark(&plural(count, "unit file"));
     }

@@ -75,6 +75,7 @@ impl Manager {
             | Request::Install(_)
             | Request::UnitFiles
             | Request::UnitFileState(_)
+            | Request::KnownUnitFile(_)
             | Request::Program(_)
             | Request::Input { .. }
             | Request::Deliver { .. }

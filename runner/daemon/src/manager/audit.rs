@@ -91,6 +91,7 @@ pub(super) fn request(request: &Request) -> String {
         | Request::Preview
         | Request::UnitFiles
         | Request::UnitFileState(_)
+        | Request::KnownUnitFile(_)
         | Request::Program(_)
         | Request::Drain(_)
         | Request::Happened { .. }

@@ -241,6 +241,7 @@ impl Manager {
             logs,
             log_level,
             log_events,
+            unit_files: super::unit_files::UnitFiles::default(),
             happenings: begun.happenings,
             outputs: outputs::Outputs::new(files, in_main_log),
             inputs: input::Inputs::default(),

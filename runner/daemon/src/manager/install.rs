@@ -21,6 +21,9 @@ impl Manager {
             );
             return answerer.answer(Err(Refusal::Invalid(message)));
         }
+        if matches!(request, Request::Install(_)) {
+            self.unit_files.have_changed();
+        }
         let options = self.options.clone();
         let around = self.surroundings.clone();
         self.offload.submit(move || Done::Answer {
@@ -62,23 +65,31 @@ impl Manager {
 }
 
 fn answer(request: &Request, options: &Options, around: &Surroundings) -> Result<Reply, Refusal> {
-    let (sources, units, _) = load::read_files(options, around);
-    let links = disk::install::links(&sources);
-    let places = load::places(options, around);
-    let files = Files {
-        sources: &sources,
-        units: &units,
-        links: &links,
-        places: &places,
-    };
-    match request {
+    with_files(options, around, |files| match request {
         Request::Install(order) => install(files, order).map(Reply::Installed),
         Request::UnitFileState(name) => files
             .state(name)
             .map(Reply::UnitFileState)
             .map_err(|problem| refusal(problem, name)),
         _ => Ok(Reply::UnitFiles(files.list())),
-    }
+    })
+}
+
+/// Reads all files and asks about them. Blocks on the file system.
+pub(super) fn with_files<T>(
+    options: &Options,
+    around: &Surroundings,
+    ask: impl FnOnce(Files<'_>) -> T,
+) -> T {
+    let (sources, units, _) = load::read_files(options, around);
+    let links = disk::install::links(&sources);
+    let places = load::places(options, around);
+    let directories: Vec<_> = load::unit_path(options, around)
+        .into_iter()
+        .map(|(path, _)| path)
+        .collect();
+    let presets = disk::preset::read(&directories);
+    ask(Files::new(&sources, &units, &links, &places, &presets))
 }
 
 fn install(files: Files<'_>, order: &Order) -> Result<Installed, Refusal> {

@@ -37,6 +37,7 @@ mod spawn;
 mod stored;
 mod timers;
 mod triggers;
+mod unit_files;
 mod wake;
 
 use std::collections::{HashMap, VecDeque};
@@ -110,6 +111,9 @@ struct Manager {
     empties: HashMap<UnitName, Ticket>,
     /// How often the kernel has killed a process of a unit for its memory, as far as was told.
     memory_kills: HashMap<UnitName, u64>,
+
+    /// What is known of the files of units beside what they say.
+    unit_files: unit_files::UnitFiles,
 
     /// What event listeners have yet to be told.
     happenings: happenings::Happenings,

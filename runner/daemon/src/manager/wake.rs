@@ -47,6 +47,8 @@ pub(super) enum Done {
         /// What was found.
         reading: Reading,
     },
+    /// The states of unit files.
+    FilesJudged(super::unit_files::Judged),
     /// `Check`
     Checked {
         /// Of the action.
@@ -492,12 +494,14 @@ impl Manager {
         match done {
             Done::UnitsRead { ticket, reading } => {
                 self.read_last = reading.settled;
+                self.unit_files.have_changed();
                 self.events.push_back(Event::UnitsRead {
                     ticket,
                     units: reading.units,
                     diagnostics: Arc::new(reading.diagnostics),
                 });
             }
+            Done::FilesJudged(judged) => self.files_judged(judged),
             Done::Foreseen { answerer, reading } => self.preview(answerer, reading),
             Done::Checked { ticket, found } => {
                 self.events.push_back(Event::Checked { ticket, found });

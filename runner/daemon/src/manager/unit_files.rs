@@ -1,0 +1,110 @@
+//! Whether units are enabled, for their properties: found out when somebody first asks, and kept
+//! until files are read again or changed by us, as systemd keeps it.
+
+use std::collections::BTreeMap;
+use std::mem;
+
+use control::{Answerer, Reply};
+use units::UnitName;
+use units::install::{Preset, State};
+
+use super::Manager;
+use super::install::with_files;
+use super::wake::Done;
+
+/// A unit's state and what a preset wants of it; none for a unit without a file.
+type Known = Option<(State, Preset)>;
+
+/// What is known, and who waits for more.
+#[derive(Debug, Default)]
+pub(super) struct UnitFiles {
+    known: BTreeMap<UnitName, Known>,
+    waiting: Vec<(UnitName, Answerer)>,
+    /// Whether the file worker is at it.
+    judging: bool,
+    /// Counts changes of files: what was begun before one is worth nothing after it.
+    changes: u64,
+}
+
+/// What the file worker found.
+pub(super) struct Judged {
+    changes: u64,
+    found: BTreeMap<UnitName, Known>,
+}
+
+impl UnitFiles {
+    /// What was known need not be so any more.
+    pub(super) fn have_changed(&mut self) {
+        self.changes += 1;
+        self.known.clear();
+    }
+}
+
+impl Manager {
+    /// Answers what is known of a unit's file.
+    pub(super) fn known_file(&mut self, unit: UnitName, answerer: Answerer) {
+        // A name that no unit has would be looked for on the disk each time.
+        let is_loaded = self.definition(&unit).is_some();
+        if self.settled.conf.is_some() || !is_loaded {
+            answerer.answer(Ok(Reply::KnownUnitFile(None)));
+        } else if let Some(known) = self.unit_files.known.get(&unit) {
+            answerer.answer(Ok(Reply::KnownUnitFile(*known)));
+        } else {
+            self.unit_files.waiting.push((unit, answerer));
+            self.judge_files();
+        }
+    }
+
+    /// Lets the file worker find out about all units, unless it is at it or nobody waits.
+    fn judge_files(&mut self) {
+        if self.unit_files.judging || self.unit_files.waiting.is_empty() {
+            return;
+        }
+        self.unit_files.judging = true;
+        let changes = self.unit_files.changes;
+        // Instances have no file of their own, and only those are looked at that somebody asks for.
+        let asked: Vec<UnitName> = self
+            .unit_files
+            .waiting
+            .iter()
+            .map(|it| it.0.clone())
+            .collect();
+        let options = self.options.clone();
+        let around = self.surroundings.clone();
+        self.offload.submit(move || {
+            let found = with_files(&options, &around, |files| {
+                let known = |name: &UnitName| {
+                    let state = files.state(name).ok();
+                    state.map(|state| (state, files.presets.of(name)))
+                };
+                let listed = files.list().into_iter();
+                let listed = listed.map(|line| {
+                    let known = Some((line.state, files.presets.of(&line.name)));
+                    (line.name, known)
+                });
+                let mut found: BTreeMap<UnitName, Known> = listed.collect();
+                for name in asked {
+                    found.entry(name.clone()).or_insert_with(|| known(&name));
+                }
+                found
+            });
+            Done::FilesJudged(Judged { changes, found })
+        });
+    }
+
+    /// Answers those who waited for it.
+    pub(super) fn files_judged(&mut self, judged: Judged) {
+        self.unit_files.judging = false;
+        if judged.changes == self.unit_files.changes {
+            self.unit_files.known.extend(judged.found);
+            for (unit, answerer) in mem::take(&mut self.unit_files.waiting) {
+                match self.unit_files.known.get(&unit) {
+                    Some(known) => answerer.answer(Ok(Reply::KnownUnitFile(*known))),
+                    // Asked for meanwhile, and an instance.
+                    None => self.unit_files.waiting.push((unit, answerer)),
+                }
+            }
+        }
+        self.judge_files();
+    }
+}
