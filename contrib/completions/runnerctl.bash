@@ -43,6 +43,9 @@ _runnerctl() {
             runnerctl,disable)
                 cmd="runnerctl__subcmd__disable"
                 ;;
+            runnerctl,edit)
+                cmd="runnerctl__subcmd__edit"
+                ;;
             runnerctl,enable)
                 cmd="runnerctl__subcmd__enable"
                 ;;
@@ -182,7 +185,7 @@ _runnerctl() {
 
     case "${cmd}" in
         runnerctl)
-            opts="-q -h -V --runtime-dir --json --quiet --help --version status list-units list-sockets list-timers list-paths list-jobs list-dependencies start stop restart try-restart reload reload-or-restart try-reload-or-restart isolate cancel kill why show cat logs is-active is-failed wait reset-failed check import export run plan daemon-reload list-unit-files is-enabled enable disable reenable mask unmask revert add-wants add-requires set-property show-environment set-environment unset-environment import-environment passwd calendar timespan escape daemon-reexec shutdown version"
+            opts="-q -h -V --runtime-dir --json --quiet --help --version status list-units list-sockets list-timers list-paths list-jobs list-dependencies start stop restart try-restart reload reload-or-restart try-reload-or-restart isolate cancel kill why show cat logs is-active is-failed wait reset-failed check import export run plan daemon-reload list-unit-files is-enabled enable disable reenable mask unmask revert add-wants add-requires set-property edit show-environment set-environment unset-environment import-environment passwd calendar timespan escape daemon-reexec shutdown version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -203,12 +206,19 @@ _runnerctl() {
             return 0
             ;;
         runnerctl__subcmd__add__subcmd__requires)
-            opts="-f -q -h --no-reload --runtime --force --runtime-dir --json --quiet --help"
+            opts="-f -q -h --no-reload --unit-dir --runtime --force --runtime-dir --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --unit-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
                 --runtime-dir)
                     COMPREPLY=()
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -224,12 +234,19 @@ _runnerctl() {
             return 0
             ;;
         runnerctl__subcmd__add__subcmd__wants)
-            opts="-f -q -h --no-reload --runtime --force --runtime-dir --json --quiet --help"
+            opts="-f -q -h --no-reload --unit-dir --runtime --force --runtime-dir --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --unit-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
                 --runtime-dir)
                     COMPREPLY=()
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -379,12 +396,51 @@ _runnerctl() {
             return 0
             ;;
         runnerctl__subcmd__disable)
-            opts="-q -h --no-reload --runtime --now --runtime-dir --json --quiet --help"
+            opts="-q -h --no-reload --unit-dir --runtime --now --runtime-dir --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --unit-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --runtime-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        runnerctl__subcmd__edit)
+            opts="-f -q -h --full --force --drop-in --stdin --runtime --no-reload --unit-dir --runtime-dir --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --drop-in)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --unit-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
                 --runtime-dir)
                     COMPREPLY=()
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -400,12 +456,19 @@ _runnerctl() {
             return 0
             ;;
         runnerctl__subcmd__enable)
-            opts="-f -q -h --no-reload --runtime --force --now --runtime-dir --json --quiet --help"
+            opts="-f -q -h --no-reload --unit-dir --runtime --force --now --runtime-dir --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --unit-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
                 --runtime-dir)
                     COMPREPLY=()
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -570,12 +633,19 @@ _runnerctl() {
             return 0
             ;;
         runnerctl__subcmd__is__subcmd__enabled)
-            opts="-q -h --runtime-dir --json --quiet --help"
+            opts="-q -h --unit-dir --runtime-dir --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --unit-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
                 --runtime-dir)
                     COMPREPLY=()
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -771,12 +841,19 @@ _runnerctl() {
             return 0
             ;;
         runnerctl__subcmd__list__subcmd__unit__subcmd__files)
-            opts="-t -q -h --state --type --runtime-dir --json --quiet --help"
+            opts="-t -q -h --unit-dir --state --type --runtime-dir --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --unit-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
                 --state)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -866,12 +943,19 @@ _runnerctl() {
             return 0
             ;;
         runnerctl__subcmd__mask)
-            opts="-f -q -h --no-reload --runtime --force --now --runtime-dir --json --quiet --help"
+            opts="-f -q -h --no-reload --unit-dir --runtime --force --now --runtime-dir --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --unit-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
                 --runtime-dir)
                     COMPREPLY=()
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -929,12 +1013,19 @@ _runnerctl() {
             return 0
             ;;
         runnerctl__subcmd__reenable)
-            opts="-f -q -h --no-reload --runtime --force --now --runtime-dir --json --quiet --help"
+            opts="-f -q -h --no-reload --unit-dir --runtime --force --now --runtime-dir --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --unit-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
                 --runtime-dir)
                     COMPREPLY=()
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -1046,12 +1137,19 @@ _runnerctl() {
             return 0
             ;;
         runnerctl__subcmd__revert)
-            opts="-q -h --no-reload --runtime-dir --json --quiet --help"
+            opts="-q -h --no-reload --unit-dir --runtime-dir --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --unit-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
                 --runtime-dir)
                     COMPREPLY=()
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -1430,12 +1528,19 @@ _runnerctl() {
             return 0
             ;;
         runnerctl__subcmd__unmask)
-            opts="-q -h --no-reload --runtime --runtime-dir --json --quiet --help"
+            opts="-q -h --no-reload --unit-dir --runtime --runtime-dir --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --unit-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
                 --runtime-dir)
                     COMPREPLY=()
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then

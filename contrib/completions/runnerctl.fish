@@ -71,6 +71,7 @@ complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "revert" -d 'Tak
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "add-wants" -d 'Let a unit want others: they are started with it'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "add-requires" -d 'Let a unit require others: it is not started without them'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "set-property" -d 'Set settings of a unit'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "edit" -d 'Change units with an editor, and save nothing that is wrong'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "show-environment" -d 'Print the variables every program\'s environment starts from'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "set-environment" -d 'Set some of these variables, for programs that are started from now on'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "unset-environment" -d 'Take some of these variables away'
@@ -331,6 +332,7 @@ complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reload" -l ke
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reload" -l json -d 'Print one JSON value on standard output instead of text'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reload" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand daemon-reload" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-unit-files" -l unit-dir -d 'Work on the files of this directory and ask no runnerd; may be said several times' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-unit-files" -l state -d 'Only those in one of these states' -r
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-unit-files" -s t -l type -d 'Only units of these kinds' -r -f -a "service\t''
 socket\t''
@@ -342,10 +344,12 @@ complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-unit-files" -l 
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-unit-files" -l json -d 'Print one JSON value on standard output instead of text'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-unit-files" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand list-unit-files" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand is-enabled" -l unit-dir -d 'Work on the files of this directory and ask no runnerd; may be said several times' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand is-enabled" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand is-enabled" -l json -d 'Print one JSON value on standard output instead of text'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand is-enabled" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand is-enabled" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand enable" -l unit-dir -d 'Work on the files of this directory and ask no runnerd; may be said several times' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand enable" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand enable" -l no-reload -d 'Do not read the unit files again afterwards'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand enable" -l runtime -d 'Until runnerd\'s runtime directory goes, at the next boot at the latest'
@@ -354,6 +358,7 @@ complete -c runnerctl -n "__fish_runnerctl_using_subcommand enable" -l now -d 'S
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand enable" -l json -d 'Print one JSON value on standard output instead of text'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand enable" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand enable" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand disable" -l unit-dir -d 'Work on the files of this directory and ask no runnerd; may be said several times' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand disable" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand disable" -l no-reload -d 'Do not read the unit files again afterwards'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand disable" -l runtime -d 'What was enabled with --runtime'
@@ -361,6 +366,7 @@ complete -c runnerctl -n "__fish_runnerctl_using_subcommand disable" -l now -d '
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand disable" -l json -d 'Print one JSON value on standard output instead of text'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand disable" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand disable" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand reenable" -l unit-dir -d 'Work on the files of this directory and ask no runnerd; may be said several times' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand reenable" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand reenable" -l no-reload -d 'Do not read the unit files again afterwards'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand reenable" -l runtime -d 'Until runnerd\'s runtime directory goes, at the next boot at the latest'
@@ -369,6 +375,7 @@ complete -c runnerctl -n "__fish_runnerctl_using_subcommand reenable" -l now -d 
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand reenable" -l json -d 'Print one JSON value on standard output instead of text'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand reenable" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand reenable" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand mask" -l unit-dir -d 'Work on the files of this directory and ask no runnerd; may be said several times' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand mask" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand mask" -l no-reload -d 'Do not read the unit files again afterwards'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand mask" -l runtime -d 'Until runnerd\'s runtime directory goes, at the next boot at the latest'
@@ -377,17 +384,20 @@ complete -c runnerctl -n "__fish_runnerctl_using_subcommand mask" -l now -d 'Sta
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand mask" -l json -d 'Print one JSON value on standard output instead of text'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand mask" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand mask" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand unmask" -l unit-dir -d 'Work on the files of this directory and ask no runnerd; may be said several times' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand unmask" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand unmask" -l no-reload -d 'Do not read the unit files again afterwards'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand unmask" -l runtime -d 'What was masked with --runtime'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand unmask" -l json -d 'Print one JSON value on standard output instead of text'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand unmask" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand unmask" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand revert" -l unit-dir -d 'Work on the files of this directory and ask no runnerd; may be said several times' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand revert" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand revert" -l no-reload -d 'Do not read the unit files again afterwards'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand revert" -l json -d 'Print one JSON value on standard output instead of text'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand revert" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand revert" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand add-wants" -l unit-dir -d 'Work on the files of this directory and ask no runnerd; may be said several times' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand add-wants" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand add-wants" -l no-reload -d 'Do not read the unit files again afterwards'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand add-wants" -l runtime -d 'Until runnerd\'s runtime directory goes, at the next boot at the latest'
@@ -395,6 +405,7 @@ complete -c runnerctl -n "__fish_runnerctl_using_subcommand add-wants" -s f -l f
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand add-wants" -l json -d 'Print one JSON value on standard output instead of text'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand add-wants" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand add-wants" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand add-requires" -l unit-dir -d 'Work on the files of this directory and ask no runnerd; may be said several times' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand add-requires" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand add-requires" -l no-reload -d 'Do not read the unit files again afterwards'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand add-requires" -l runtime -d 'Until runnerd\'s runtime directory goes, at the next boot at the latest'
@@ -407,6 +418,17 @@ complete -c runnerctl -n "__fish_runnerctl_using_subcommand set-property" -l run
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand set-property" -l json -d 'Print one JSON value on standard output instead of text'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand set-property" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand set-property" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand edit" -l drop-in -d 'The name of the drop-in' -r
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand edit" -l unit-dir -d 'Work on the files of this directory and ask no runnerd; may be said several times' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand edit" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand edit" -l full -d 'The unit file itself instead of a drop-in; a copy goes before that of a package'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand edit" -s f -l force -d 'Also where there is no such unit yet'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand edit" -l stdin -d 'Take the new text from standard input instead of an editor'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand edit" -l runtime -d 'Until runnerd\'s runtime directory goes, at the next boot at the latest'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand edit" -l no-reload -d 'Do not read the unit files again afterwards'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand edit" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand edit" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand edit" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand show-environment" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand show-environment" -l json -d 'Print one JSON value on standard output instead of text'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand show-environment" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'

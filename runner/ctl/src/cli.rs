@@ -14,8 +14,9 @@ use crate::exit;
 use crate::names::UnitArg;
 
 pub use files::{
-    AddDependencyArgs, AssignmentsArgs, CancelArgs, DisableArgs, InstallArgs, IsolateArgs,
-    ListUnitFilesArgs, NamedUnitsArgs, SetPropertyArgs, UnmaskArgs, UnsetArgs, VariablesArgs,
+    AddDependencyArgs, AssignmentsArgs, CancelArgs, DirectArgs, DisableArgs, EditArgs, InstallArgs,
+    IsEnabledArgs, IsolateArgs, ListUnitFilesArgs, NamedUnitsArgs, SetPropertyArgs, UnmaskArgs,
+    UnsetArgs, VariablesArgs,
 };
 pub use offline::{CalendarArgs, CheckArgs, EscapeArgs, PasswdArgs, TimespanArgs};
 
@@ -199,7 +200,7 @@ pub enum Verb {
     /// masked-runtime, static (nothing to enable), indirect (another unit is enabled with it, or
     /// starts it), disabled, generated, transient or bad. Exit status: 0 if one is enabled,
     /// enabled-runtime, static, alias, indirect or generated, else 1.
-    IsEnabled(UnitsArgs),
+    IsEnabled(IsEnabledArgs),
     /// Let units be started at boot, or with the units they name
     ///
     /// One of systemd's unit files is linked from where its `[Install]` section says, by all of its
@@ -236,6 +237,13 @@ pub enum Verb {
     /// What a process is given when it starts (environment, user, limits) is another one from the next
     /// start on, everything else at once, `memory-max` among it. Undone by `revert`.
     SetProperty(SetPropertyArgs),
+    /// Change units with an editor, and save nothing that is wrong
+    ///
+    /// Edits a drop-in, with the unit's other files as a comment below it; with --full the unit file
+    /// itself. Works for unit files of both formats. SYSTEMD_EDITOR, EDITOR or VISUAL says which
+    /// editor is used, else `editor`, `nano`, `vim` or `vi`. What is wrong with a text is printed, the
+    /// text is kept in a file that is named, and nothing changes. Otherwise files are read again.
+    Edit(EditArgs),
     /// Print the variables every program's environment starts from
     ///
     /// A value that a shell would not take as it stands is quoted for one. Settings of a unit

@@ -302,7 +302,11 @@ impl Files<'_> {
     }
 
     /// Where drop-ins of a unit go: beside its file, where that was named alone.
-    fn base_for(&self, unit: &Definition, runtime: bool) -> Result<std::path::PathBuf, Problem> {
+    pub(super) fn base_for(
+        &self,
+        unit: &Definition,
+        runtime: bool,
+    ) -> Result<std::path::PathBuf, Problem> {
         let fragment = unit.origin().fragment.as_deref().unwrap_or_default();
         let named = self
             .sources
@@ -365,7 +369,7 @@ impl Files<'_> {
     }
 
     /// How strong the directory is that a change is made in.
-    fn rank_of(&self, change: &Change) -> u32 {
+    pub(super) fn rank_of(&self, change: &Change) -> u32 {
         let base = &change.base;
         let here = |source: &&Source| {
             let path = Path::new(&*source.path);
@@ -645,7 +649,7 @@ impl Files<'_> {
 }
 
 /// Whether a unit could be used before, and cannot any more.
-fn breaks(before: &UnitSet, after: &UnitSet, name: &UnitName) -> bool {
+pub(super) fn breaks(before: &UnitSet, after: &UnitSet, name: &UnitName) -> bool {
     let is_loaded = |set: &UnitSet| set.resolve(name).is_some_and(|unit| unit.is_loaded());
     is_loaded(before) && !is_loaded(after)
 }

@@ -8,6 +8,7 @@
 mod add;
 mod change;
 mod drop_in;
+mod edit;
 mod index;
 mod preset;
 mod state;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use index::Index;
 
 pub use change::{Change, Deed, Plan};
+pub use edit::{Editing, Wish};
 pub use preset::{Preset, Presets};
 pub use state::{Line, State};
 

@@ -1,14 +1,75 @@
 //! Options of the verbs about unit files, about the environment, and of a few about jobs.
 
-use clap::Args;
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
 use units::UnitKind;
 
-use super::{PatternArgs, unit_kind};
+use super::{PatternArgs, UnitsArgs, unit_kind};
 use crate::names::UnitArg;
+
+/// Where the verbs about unit files work when there is nobody to ask.
+#[derive(Debug, Args)]
+pub struct DirectArgs {
+    /// Work on the files of this directory and ask no runnerd; may be said several times
+    ///
+    /// The first is written to. Without it the manager does what is asked; where no runnerd runs, it is
+    /// done to the directories that one would read.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub unit_dir: Vec<PathBuf>,
+}
+
+/// Of `is-enabled`.
+#[derive(Debug, Args)]
+pub struct IsEnabledArgs {
+    /// Which units.
+    #[command(flatten)]
+    pub units: UnitsArgs,
+    /// Where.
+    #[command(flatten)]
+    pub direct: DirectArgs,
+}
+
+/// Of `edit`.
+#[derive(Debug, Args)]
+pub struct EditArgs {
+    /// Names; without a suffix, services
+    #[arg(required = true, value_name = "UNIT")]
+    pub units: Vec<UnitArg>,
+    /// The unit file itself instead of a drop-in; a copy goes before that of a package
+    #[arg(long)]
+    pub full: bool,
+    /// Also where there is no such unit yet
+    #[arg(short, long)]
+    pub force: bool,
+    /// The name of the drop-in
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "override",
+        conflicts_with = "full"
+    )]
+    pub drop_in: String,
+    /// Take the new text from standard input instead of an editor
+    #[arg(long)]
+    pub stdin: bool,
+    /// Until runnerd's runtime directory goes, at the next boot at the latest
+    #[arg(long)]
+    pub runtime: bool,
+    /// Do not read the unit files again afterwards
+    #[arg(long)]
+    pub no_reload: bool,
+    /// Where.
+    #[command(flatten)]
+    pub direct: DirectArgs,
+}
 
 /// Of `list-unit-files`.
 #[derive(Debug, Args)]
 pub struct ListUnitFilesArgs {
+    /// Where.
+    #[command(flatten)]
+    pub direct: DirectArgs,
     /// Which, by the names of units.
     #[command(flatten)]
     pub patterns: PatternArgs,
@@ -29,6 +90,9 @@ pub struct NamedUnitsArgs {
     /// Do not read the unit files again afterwards
     #[arg(long)]
     pub no_reload: bool,
+    /// Where.
+    #[command(flatten)]
+    pub direct: DirectArgs,
 }
 
 /// Of `enable`, `reenable` and `mask`.

@@ -2,12 +2,15 @@
 
 use dbus::client::{Client, Error, Installed, Kind};
 use serde_json::{Map, Value, json};
+use units::UnitName;
+use units::install::{How, Order, Preset, Problem, Tie};
 
-use super::jobs;
+use super::directories::Directories;
+use super::jobs::{self, Performed};
 use super::lists::{matches, or_dash, plural};
 use crate::cli::{
-    AddDependencyArgs, DisableArgs, InstallArgs, JobArgs, JobMode, ListUnitFilesArgs,
-    NamedUnitsArgs, SetPropertyArgs, UnitsArgs, UnmaskArgs,
+    AddDependencyArgs, DisableArgs, InstallArgs, IsEnabledArgs, JobArgs, JobMode,
+    ListUnitFilesArgs, NamedUnitsArgs, SetPropertyArgs, UnitsArgs, UnmaskArgs,
 };
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
@@ -25,13 +28,72 @@ const ENABLED: [&str; 6] = [
     "generated",
 ];
 
+/// Who works on unit files.
+pub(super) enum Hand<'a> {
+    /// A manager, which then reads them again.
+    Manager(&'a Client),
+    /// This process.
+    Ours(Box<Directories>),
+}
+
+impl Hand<'_> {
+    /// The manager; a failure where `what` needs one and there is none.
+    fn manager(&self, what: &str) -> Result<&Client, Failure> {
+        match self {
+            Hand::Manager(client) => Ok(client),
+            Hand::Ours(_) => Err(Failure::because(format!(
+                "{what} needs a runnerd that runs"
+            ))),
+        }
+    }
+
+    async fn unit_files(&self) -> Result<Vec<(String, String, String, String)>, Failure> {
+        match self {
+            Hand::Manager(client) => Ok(client.unit_files().await?),
+            Hand::Ours(directories) => {
+                let lines = directories.files().list().into_iter();
+                let texts = lines.map(|line| {
+                    let preset = line.preset.map_or("", Preset::as_str).to_owned();
+                    let state = line.state.as_str().to_owned();
+                    (line.name.to_string(), line.path, state, preset)
+                });
+                Ok(texts.collect())
+            }
+        }
+    }
+
+    /// The state of a unit's file; none for a unit without one.
+    async fn unit_file_state(&self, unit: &str) -> Result<Option<String>, Failure> {
+        match self {
+            Hand::Manager(client) => match client.unit_file_state(unit).await {
+                Ok(state) => Ok(Some(state)),
+                Err(error) if error.kind() == Some(Kind::NoSuchUnit) => Ok(None),
+                Err(error) => Err(error.into()),
+            },
+            Hand::Ours(directories) => match directories.files().state(&parsed(unit)?) {
+                Ok(state) => Ok(Some(state.as_str().to_owned())),
+                Err(Problem::NoSuchUnit(_)) => Ok(None),
+                Err(problem) => Err(Failure::because(problem.to_string())),
+            },
+        }
+    }
+}
+
+fn parsed(unit: &str) -> Result<UnitName, Failure> {
+    UnitName::parse(unit).map_err(|problem| Failure::new(Exit::Usage, format!("{unit}: {problem}")))
+}
+
+fn all_parsed(units: &[String]) -> Result<Vec<UnitName>, Failure> {
+    units.iter().map(|unit| parsed(unit)).collect()
+}
+
 /// `list-unit-files`
 pub(super) async fn list(
-    client: &Client,
+    hand: &Hand<'_>,
     terminal: &mut Terminal,
     args: &ListUnitFilesArgs,
 ) -> Outcome {
-    let mut files = client.unit_files().await?;
+    let mut files = hand.unit_files().await?;
     files.retain(|(unit, _, state, _)| {
         let kind = unit.rsplit_once('.').map_or("", |(_, kind)| kind);
         matches(&args.patterns.patterns, unit)
@@ -82,24 +144,20 @@ pub(super) async fn list(
 
 /// `is-enabled`
 pub(super) async fn is_enabled(
-    client: &Client,
+    hand: &Hand<'_>,
     terminal: &mut Terminal,
-    args: &UnitsArgs,
+    args: &IsEnabledArgs,
 ) -> Outcome {
     let mut exit = Exit::Failed;
     let mut states = Map::new();
-    for unit in names(&args.units)? {
-        let state = match client.unit_file_state(&unit).await {
-            Ok(state) => state,
-            Err(error) if error.kind() == Some(Kind::NoSuchUnit) => {
-                if !terminal.json() {
-                    let message = format!("there is no unit file of {unit}");
-                    terminal.error(&message, None, Exit::Failed.code());
-                }
-                states.insert(unit, Value::from("not-found"));
-                continue;
+    for unit in names(&args.units.units)? {
+        let Some(state) = hand.unit_file_state(&unit).await? else {
+            if !terminal.json() {
+                let message = format!("there is no unit file of {unit}");
+                terminal.error(&message, None, Exit::Failed.code());
             }
-            Err(error) => return Err(error.into()),
+            states.insert(unit, Value::from("not-found"));
+            continue;
         };
         if ENABLED.contains(&state.as_str()) {
             exit = Exit::Done;
@@ -121,33 +179,50 @@ pub(super) async fn is_enabled(
 
 /// `enable`
 pub(super) async fn enable(
-    client: &Client,
+    hand: &Hand<'_>,
     terminal: &mut Terminal,
     args: &InstallArgs,
 ) -> Outcome {
-    enable_some(client, terminal, args, false).await
+    enable_some(hand, terminal, args, false).await
 }
 
 /// `reenable`
 pub(super) async fn reenable(
-    client: &Client,
+    hand: &Hand<'_>,
     terminal: &mut Terminal,
     args: &InstallArgs,
 ) -> Outcome {
-    enable_some(client, terminal, args, true).await
+    enable_some(hand, terminal, args, true).await
 }
 
 async fn enable_some(
-    client: &Client,
+    hand: &Hand<'_>,
     terminal: &mut Terminal,
     args: &InstallArgs,
     again: bool,
 ) -> Outcome {
     let units = names(&args.units.units)?;
-    let installed = client
-        .enable(again, &units, args.runtime, args.force)
-        .await
-        .map_err(|error| refused("enable", &units, error))?;
+    let how = How {
+        runtime: args.runtime,
+        force: args.force,
+    };
+    if args.now {
+        hand.manager("--now")?;
+    }
+    let installed = match hand {
+        Hand::Manager(client) => client
+            .enable(again, &units, args.runtime, args.force)
+            .await
+            .map_err(|error| refused("enable", &units, error))?,
+        Hand::Ours(directories) => {
+            let names = all_parsed(&units)?;
+            let order = match again {
+                true => Order::Reenable { units: names, how },
+                false => Order::Enable { units: names, how },
+            };
+            directories.perform("enable", &units, &order)?
+        }
+    };
     if !installed.has_install_info && !terminal.json() {
         terminal.remark(&format!(
             "{} cannot be enabled: nothing in [Install] says what should start it; it is started by \
@@ -155,104 +230,194 @@ async fn enable_some(
             units.join(", ")
         ));
     }
-    finish(client, terminal, &args.units, installed).await?;
-    now(client, terminal, &args.units, args.now.then_some("start")).await
+    finish(
+        hand,
+        terminal,
+        &args.units,
+        installed,
+        args.now.then_some("start"),
+    )
+    .await
 }
 
 /// `disable`
 pub(super) async fn disable(
-    client: &Client,
+    hand: &Hand<'_>,
     terminal: &mut Terminal,
     args: &DisableArgs,
 ) -> Outcome {
     let units = names(&args.units.units)?;
-    let installed = client
-        .disable(&units, args.runtime)
-        .await
-        .map_err(|error| refused("disable", &units, error))?;
-    finish(client, terminal, &args.units, installed).await?;
-    now(client, terminal, &args.units, args.now.then_some("stop")).await
+    let runtime = args.runtime;
+    if args.now {
+        hand.manager("--now")?;
+    }
+    let installed = match hand {
+        Hand::Manager(client) => client
+            .disable(&units, runtime)
+            .await
+            .map_err(|error| refused("disable", &units, error))?,
+        Hand::Ours(directories) => {
+            let names = all_parsed(&units)?;
+            let order = Order::Disable {
+                units: names,
+                runtime,
+            };
+            directories.perform("disable", &units, &order)?
+        }
+    };
+    finish(
+        hand,
+        terminal,
+        &args.units,
+        installed,
+        args.now.then_some("stop"),
+    )
+    .await
 }
 
 /// `mask`
-pub(super) async fn mask(client: &Client, terminal: &mut Terminal, args: &InstallArgs) -> Outcome {
+pub(super) async fn mask(hand: &Hand<'_>, terminal: &mut Terminal, args: &InstallArgs) -> Outcome {
     let units = names(&args.units.units)?;
-    for unit in &units {
-        let properties = client.unit(unit).await?;
-        let triggers = properties.texts("TriggeredBy").join(", ");
-        if properties.text("LoadState") == "not-found" {
-            terminal.remark(&format!(
-                "there is no unit {unit}; it is masked all the same"
-            ));
-        } else if !triggers.is_empty() {
-            terminal.remark(&format!("{unit} is still asked for by {triggers}, in vain"));
-        }
+    let how = How {
+        runtime: args.runtime,
+        force: args.force,
+    };
+    if args.now {
+        hand.manager("--now")?;
     }
-    let installed = client
-        .mask(&units, args.runtime, args.force)
-        .await
-        .map_err(|error| refused("mask", &units, error))?;
-    // What is masked can be stopped no less: it is known until then.
-    let known = now(client, terminal, &args.units, args.now.then_some("stop")).await;
-    finish(client, terminal, &args.units, installed).await?;
-    known
+    let nobody = |unit: &str| format!("there is no unit {unit}; it is masked all the same");
+    let installed = match hand {
+        Hand::Manager(client) => {
+            for unit in &units {
+                let properties = client.unit(unit).await?;
+                let triggers = properties.texts("TriggeredBy").join(", ");
+                if properties.text("LoadState") == "not-found" {
+                    terminal.remark(&nobody(unit));
+                } else if !triggers.is_empty() {
+                    terminal.remark(&format!("{unit} is still asked for by {triggers}, in vain"));
+                }
+            }
+            client
+                .mask(&units, args.runtime, args.force)
+                .await
+                .map_err(|error| refused("mask", &units, error))?
+        }
+        Hand::Ours(directories) => {
+            let names = all_parsed(&units)?;
+            for unit in &names {
+                if let Err(Problem::NoSuchUnit(unit)) = directories.files().state(unit) {
+                    terminal.remark(&nobody(unit.as_str()));
+                }
+            }
+            directories.perform("mask", &units, &Order::Mask { units: names, how })?
+        }
+    };
+    finish(
+        hand,
+        terminal,
+        &args.units,
+        installed,
+        args.now.then_some("stop"),
+    )
+    .await
 }
 
 /// `unmask`
-pub(super) async fn unmask(client: &Client, terminal: &mut Terminal, args: &UnmaskArgs) -> Outcome {
+pub(super) async fn unmask(hand: &Hand<'_>, terminal: &mut Terminal, args: &UnmaskArgs) -> Outcome {
     let units = names(&args.units.units)?;
-    let installed = client
-        .unmask(&units, args.runtime)
-        .await
-        .map_err(|error| refused("unmask", &units, error))?;
-    finish(client, terminal, &args.units, installed).await
+    let runtime = args.runtime;
+    let installed = match hand {
+        Hand::Manager(client) => client
+            .unmask(&units, runtime)
+            .await
+            .map_err(|error| refused("unmask", &units, error))?,
+        Hand::Ours(directories) => {
+            let names = all_parsed(&units)?;
+            let order = Order::Unmask {
+                units: names,
+                runtime,
+            };
+            directories.perform("unmask", &units, &order)?
+        }
+    };
+    finish(hand, terminal, &args.units, installed, None).await
 }
 
 /// `revert`
 pub(super) async fn revert(
-    client: &Client,
+    hand: &Hand<'_>,
     terminal: &mut Terminal,
     args: &NamedUnitsArgs,
 ) -> Outcome {
     let units = names(&args.units)?;
-    let installed = client
-        .revert(&units)
-        .await
-        .map_err(|error| refused("revert", &units, error))?;
-    finish(client, terminal, args, installed).await
+    let installed = match hand {
+        Hand::Manager(client) => client
+            .revert(&units)
+            .await
+            .map_err(|error| refused("revert", &units, error))?,
+        Hand::Ours(directories) => {
+            let order = Order::Revert {
+                units: all_parsed(&units)?,
+            };
+            directories.perform("revert", &units, &order)?
+        }
+    };
+    finish(hand, terminal, args, installed, None).await
 }
 
 /// `add-wants`
 pub(super) async fn add_wants(
-    client: &Client,
+    hand: &Hand<'_>,
     terminal: &mut Terminal,
     args: &AddDependencyArgs,
 ) -> Outcome {
-    add(client, terminal, args, "Wants").await
+    add(hand, terminal, args, Tie::Wants).await
 }
 
 /// `add-requires`
 pub(super) async fn add_requires(
-    client: &Client,
+    hand: &Hand<'_>,
     terminal: &mut Terminal,
     args: &AddDependencyArgs,
 ) -> Outcome {
-    add(client, terminal, args, "Requires").await
+    add(hand, terminal, args, Tie::Requires).await
 }
 
 async fn add(
-    client: &Client,
+    hand: &Hand<'_>,
     terminal: &mut Terminal,
     args: &AddDependencyArgs,
-    word: &str,
+    word: Tie,
 ) -> Outcome {
+    const WHAT: &str = "add a dependency on";
     let units = names(&args.units.units)?;
     let target = jobs::target_name(&args.target);
-    let installed = client
-        .add_dependency(&units, &target, word, args.runtime, args.force)
-        .await
-        .map_err(|error| refused("add a dependency on", &units, error))?;
-    finish(client, terminal, &args.units, installed).await
+    let how = How {
+        runtime: args.runtime,
+        force: args.force,
+    };
+    let installed = match hand {
+        Hand::Manager(client) => {
+            let word = match word {
+                Tie::Wants => "Wants",
+                Tie::Requires => "Requires",
+            };
+            client
+                .add_dependency(&units, &target, word, args.runtime, args.force)
+                .await
+                .map_err(|error| refused(WHAT, &units, error))?
+        }
+        Hand::Ours(directories) => {
+            let order = Order::Depend {
+                units: all_parsed(&units)?,
+                on_behalf_of: parsed(&target)?,
+                word,
+                how,
+            };
+            directories.perform(WHAT, &units, &order)?
+        }
+    };
+    finish(hand, terminal, &args.units, installed, None).await
 }
 
 /// `set-property`
@@ -287,7 +452,7 @@ pub(super) async fn set_property(
 }
 
 /// Names only: a pattern would mean loaded units, and these need not be.
-fn names(units: &[UnitArg]) -> Result<Vec<String>, Failure> {
+pub(super) fn names(units: &[UnitArg]) -> Result<Vec<String>, Failure> {
     if let Some(pattern) = units.iter().find(|unit| unit.is_pattern()) {
         let message = format!("{pattern} is a pattern, and names are wanted here");
         return Err(Failure::new(Exit::Usage, message));
@@ -313,27 +478,15 @@ fn refused(what: &str, units: &[String], error: Error) -> Failure {
     }
 }
 
-/// Says what was done, and lets the manager read the files again.
+/// Says what was done, lets the manager read the files again, and does the job that goes with it.
 async fn finish(
-    client: &Client,
+    hand: &Hand<'_>,
     terminal: &mut Terminal,
     args: &NamedUnitsArgs,
     installed: Installed,
+    now: Option<&'static str>,
 ) -> Outcome {
-    if terminal.json() {
-        let changes: Vec<Value> = installed
-            .changes
-            .iter()
-            .map(|(what, path, target)| match target.as_str() {
-                "" => json!({ "change": what, "path": path }),
-                target => json!({ "change": what, "path": path, "target": target }),
-            })
-            .collect();
-        terminal.value(&json!({
-            "has_install_info": installed.has_install_info,
-            "changes": changes,
-        }))?;
-    } else if !terminal.quiet() {
+    if !terminal.json() && !terminal.quiet() {
         for (what, path, target) in &installed.changes {
             let path = terminal.foreign(path).into_owned();
             let target = terminal.foreign(target).into_owned();
@@ -345,39 +498,64 @@ async fn finish(
             })?;
         }
     }
-    if args.no_reload {
-        return Ok(Exit::Done);
+    // What is masked can be stopped no less, but only what is known: so that comes before the files
+    // are read again.
+    let mut done = None;
+    if let Some(verb @ "stop") = now {
+        done = Some(job(hand, terminal, args, verb).await?);
     }
-    // What else is wrong somewhere is no reason not to do what was asked.
-    let reloaded = client.reload_units(true).await?;
-    if !terminal.json() {
-        for found in reloaded
-            .diagnostics
-            .iter()
-            .filter(|it| it.severity == "error")
-        {
-            terminal.finding(&Finding::from(found));
+    if let Hand::Manager(client) = hand
+        && !args.no_reload
+    {
+        // What else is wrong somewhere is no reason not to do what was asked.
+        let reloaded = client.reload_units(true).await?;
+        if !terminal.json() {
+            let errors = reloaded.diagnostics.iter();
+            for found in errors.filter(|it| it.severity == "error") {
+                terminal.finding(&Finding::from(found));
+            }
         }
     }
-    Ok(Exit::Done)
+    if let (None, Some(verb)) = (&done, now) {
+        done = Some(job(hand, terminal, args, verb).await?);
+    }
+    if terminal.json() {
+        let changes: Vec<Value> = installed
+            .changes
+            .iter()
+            .map(|(what, path, target)| match target.as_str() {
+                "" => json!({ "change": what, "path": path }),
+                target => json!({ "change": what, "path": path, "target": target }),
+            })
+            .collect();
+        let mut value = json!({
+            "has_install_info": installed.has_install_info,
+            "changes": changes,
+        });
+        if let Some(done) = &done {
+            value["jobs"] = json!(done.reports);
+        }
+        terminal.value(&value)?;
+    }
+    match done {
+        Some(done) => done.outcome(),
+        None => Ok(Exit::Done),
+    }
 }
 
 /// Does the job that goes with it.
-async fn now(
-    client: &Client,
+async fn job(
+    hand: &Hand<'_>,
     terminal: &mut Terminal,
     args: &NamedUnitsArgs,
-    verb: Option<&'static str>,
-) -> Outcome {
-    let Some(verb) = verb else {
-        return Ok(Exit::Done);
-    };
-    let args = JobArgs {
+    verb: &'static str,
+) -> Result<Performed, Failure> {
+    let wish = JobArgs {
         units: UnitsArgs {
             units: args.units.clone(),
         },
         no_block: false,
         job_mode: JobMode::Replace,
     };
-    jobs::queue(client, terminal, verb, &args).await
+    jobs::perform(hand.manager("--now")?, terminal, verb, &wish).await
 }

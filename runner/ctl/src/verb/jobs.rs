@@ -15,11 +15,29 @@ use crate::terminal::Terminal;
 
 /// What became of the wish for one unit, for programs.
 #[derive(Serialize)]
-struct Report<'a> {
-    unit: &'a str,
+pub(super) struct Report {
+    unit: String,
     job: Option<u32>,
-    result: Option<&'a str>,
+    result: Option<String>,
     error: Option<String>,
+}
+
+/// What became of the wish for all of them.
+pub(super) struct Performed {
+    /// Unit by unit.
+    pub(super) reports: Vec<Report>,
+    /// The worst.
+    exit: Exit,
+}
+
+impl Performed {
+    /// For whoever has told everything.
+    pub(super) fn outcome(&self) -> Outcome {
+        match self.exit {
+            Exit::Done => Ok(Exit::Done),
+            exit => Err(Failure::Told(exit)),
+        }
+    }
 }
 
 /// Queues `verb` for every unit at once, so that they are ordered among each other, and waits.
@@ -29,6 +47,20 @@ pub(super) async fn queue(
     verb: &'static str,
     args: &JobArgs,
 ) -> Outcome {
+    let performed = perform(client, terminal, verb, args).await?;
+    if terminal.json() {
+        terminal.value(&performed.reports)?;
+    }
+    performed.outcome()
+}
+
+/// As [`queue`], and tells people how it went; what programs are to be told is given back.
+pub(super) async fn perform(
+    client: &Client,
+    terminal: &mut Terminal,
+    verb: &'static str,
+    args: &JobArgs,
+) -> Result<Performed, Failure> {
     let units = args.units.names(client).await?;
     let mode = args.job_mode.to_possible_value();
     let mode = mode.as_ref().map_or("replace", |mode| mode.get_name());
@@ -60,13 +92,11 @@ pub(super) async fn queue(
             },
             Err(error) => Some(refusal(unit, verb, error)),
         };
+        let done = answer.as_ref().ok();
         reports.push(Report {
-            unit,
-            job: answer.as_ref().ok().map(|(job, _)| *job),
-            result: answer
-                .as_ref()
-                .ok()
-                .and_then(|(_, result)| result.as_deref()),
+            unit: unit.clone(),
+            job: done.map(|(job, _)| *job),
+            result: done.and_then(|(_, result)| result.clone()),
             error: failure.as_ref().map(|failure| failure.to_string()),
         });
         if let Some(Failure::Because {
@@ -81,18 +111,12 @@ pub(super) async fn queue(
             }
         }
     }
-    if terminal.json() {
-        terminal.value(&reports)?;
-    } else if !args.no_block && !terminal.quiet() {
+    if !terminal.json() && !args.no_block && !terminal.quiet() {
         for (unit, (client, _)) in units.iter().zip(&answers) {
             remarks(client, terminal, unit, verb).await;
         }
     }
-    if exit == Exit::Done {
-        Ok(exit)
-    } else {
-        Err(Failure::Told(exit))
-    }
+    Ok(Performed { reports, exit })
 }
 
 /// `isolate`

@@ -2,6 +2,8 @@
 
 mod calendar;
 mod check;
+mod directories;
+mod edit;
 mod environment;
 mod escape;
 mod export;
@@ -27,11 +29,13 @@ use std::time::{Duration, Instant};
 
 use dbus::client::{Client, Error};
 
-use crate::cli::{Cli, UnitsArgs, Verb};
+use crate::cli::{Cli, DirectArgs, UnitsArgs, Verb};
 use crate::failure::{Failure, Outcome};
 use crate::names::UnitArg;
 use crate::runtime::{Place, Silence};
 use crate::terminal::Terminal;
+use directories::Directories;
+use install::Hand;
 
 /// For how long a manager may drop new connections because it is replaced again and again.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -66,6 +70,22 @@ async fn dispatch(verb: Verb, place: &Place, terminal: &mut Terminal) -> Outcome
             patiently(client().await?, async |client| $($verb)::+(client, terminal, &$args).await).await
         };
     }
+    macro_rules! files {
+        ($direct:expr, $($verb:tt)::+, $args:expr) => {
+            match who_does_it(&$direct, place, terminal).await? {
+                Some(client) => {
+                    patiently(client, async |client| {
+                        $($verb)::+(&Hand::Manager(client), terminal, &$args).await
+                    })
+                    .await
+                }
+                None => {
+                    let hand = Hand::Ours(Box::new(Directories::read(&$direct.unit_dir, place)));
+                    $($verb)::+(&hand, terminal, &$args).await
+                }
+            }
+        };
+    }
     match verb {
         Verb::Status(args) => ask!(status::status, args),
         Verb::ListUnits(args) => ask!(lists::units, args),
@@ -89,16 +109,21 @@ async fn dispatch(verb: Verb, place: &Place, terminal: &mut Terminal) -> Outcome
         }
         Verb::Isolate(args) => jobs::isolate(&client().await?, terminal, &args).await,
         Verb::Cancel(args) => jobs::cancel(&client().await?, terminal, &args).await,
-        Verb::ListUnitFiles(args) => ask!(install::list, args),
-        Verb::IsEnabled(args) => ask!(install::is_enabled, args),
-        Verb::Enable(args) => ask!(install::enable, args),
-        Verb::Disable(args) => ask!(install::disable, args),
-        Verb::Reenable(args) => ask!(install::reenable, args),
-        Verb::Mask(args) => ask!(install::mask, args),
-        Verb::Unmask(args) => ask!(install::unmask, args),
-        Verb::Revert(args) => ask!(install::revert, args),
-        Verb::AddWants(args) => ask!(install::add_wants, args),
-        Verb::AddRequires(args) => ask!(install::add_requires, args),
+        Verb::ListUnitFiles(args) => files!(args.direct, install::list, args),
+        Verb::IsEnabled(args) => files!(args.direct, install::is_enabled, args),
+        Verb::Enable(args) => files!(args.units.direct, install::enable, args),
+        Verb::Disable(args) => files!(args.units.direct, install::disable, args),
+        Verb::Reenable(args) => files!(args.units.direct, install::reenable, args),
+        Verb::Mask(args) => files!(args.units.direct, install::mask, args),
+        Verb::Unmask(args) => files!(args.units.direct, install::unmask, args),
+        Verb::Revert(args) => files!(args.direct, install::revert, args),
+        Verb::AddWants(args) => files!(args.units.direct, install::add_wants, args),
+        Verb::AddRequires(args) => files!(args.units.direct, install::add_requires, args),
+        Verb::Edit(args) => {
+            let client = who_does_it(&args.direct, place, terminal).await?;
+            // Nobody wants to write a text twice: this one is not asked again.
+            edit::edit(client.as_ref(), terminal, &args, place).await
+        }
         Verb::SetProperty(args) => ask!(install::set_property, args),
         Verb::ShowEnvironment => ask!(environment::show, ()),
         Verb::SetEnvironment(args) => ask!(environment::set, args),
@@ -143,6 +168,27 @@ async fn patiently(mut client: Client, mut ask: impl AsyncFnMut(&Client) -> Outc
             Err(Failure::Lost(cause)) => next_manager(&mut client, cause).await?,
             outcome => return outcome,
         }
+    }
+}
+
+/// The manager that works on unit files; none where it is to be done here: because directories were
+/// named, or because no runnerd runs where none is asked for by its place.
+async fn who_does_it(
+    direct: &DirectArgs,
+    place: &Place,
+    terminal: &mut Terminal,
+) -> Result<Option<Client>, Failure> {
+    if !direct.unit_dir.is_empty() {
+        return Ok(None);
+    }
+    match place.socket() {
+        Err(Silence::Nobody { .. }) if place.told.is_none() => {
+            terminal.remark("no runnerd answers: this is about the files themselves");
+            Ok(None)
+        }
+        Err(silence @ Silence::Nobody { .. }) => Err(Failure::because(silence.to_string())
+            .with_hint("--unit-dir works on files without a runnerd")),
+        _ => connect(place).await.map(Some),
     }
 }
 
