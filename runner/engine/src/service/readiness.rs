@@ -11,6 +11,7 @@ use crate::machine::Wish;
 use crate::notify::{self, Message};
 use crate::ticket::{BatchId, Ticket};
 use crate::timer::Timer;
+use crate::view::systemd::UnitResult;
 
 /// A search for the main process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,13 +125,18 @@ impl Run<'_> {
         self.cx.wishes.push(Wish::Refresh);
     }
 
-    /// A daemon that went to the background is up now.
+    /// A daemon that went to the background is up now, if its start command has returned.
     pub(super) fn main_is_known(&mut self) {
-        if matches!(self.s.phase, Phase::Start { .. })
-            && matches!(self.cx.definition.service_type(), ServiceType::Forking)
-        {
+        if self.has_forked() {
             self.up_by_its_type("the main process is known");
         }
+    }
+
+    /// The start command of a forking service has returned: it is up when its main process is known.
+    fn has_forked(&self) -> bool {
+        let starts = matches!(self.s.phase, Phase::Start { .. });
+        let forks = matches!(self.cx.definition.service_type(), ServiceType::Forking);
+        starts && forks && self.s.control.is_none()
     }
 
     pub(super) fn adopt_failed(&mut self, ticket: Ticket, reason: AdoptFailure) {
@@ -154,6 +160,9 @@ impl Run<'_> {
                 ),
                 AdoptFailure::NotYet => self.s.heir = Some(adopting.from),
                 AdoptFailure::Unclear => {}
+            }
+            if self.s.main.is_none() && self.has_forked() && self.s.probing.is_none() {
+                self.forked(UnitResult::Success);
             }
             return;
         }

@@ -252,6 +252,11 @@ impl Run<'_> {
         }
         let from = match self.cx.definition.pid_file() {
             Some(path) => AdoptFrom::PidFile(path.to_owned()),
+            // Somebody has named it by then.
+            None if self.s.main.is_some() => {
+                return self.up_by_its_type("the start command has returned");
+            }
+            None if self.s.adopting.is_some() => return,
             None if self.cx.definition.guess_main_pid() => AdoptFrom::Guess,
             None => {
                 self.s.lives_as_group = true;
