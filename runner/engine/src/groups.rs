@@ -27,19 +27,18 @@ impl Engine {
         units: Arc<UnitSet>,
         diagnostics: Arc<Vec<Diagnostic>>,
     ) {
-        let refused = self.tells_of_new_errors(&diagnostics);
-        if !refused {
+        let refusal = self.refuse_what_was_read(&diagnostics, None);
+        if refusal.is_none() {
             self.candidate = Some(units);
             self.state.meta_mut().staged = true;
         }
         if let Some(request) = request {
-            let answer = if refused {
-                Err(Refusal::ReloadRefused(diagnostics))
-            } else {
-                Ok(Answer::Staged {
+            let answer = match refusal {
+                Some(refusal) => Err(refusal),
+                None => Ok(Answer::Staged {
                     groups: self.definitions.set().diff_groups(self.candidate()),
                     diagnostics,
-                })
+                }),
             };
             self.actions.push(Action::Reply { request, answer });
         }

@@ -10,6 +10,7 @@ use crate::action::{Action, Level, MessageId};
 use crate::change::Change;
 use crate::command::{Answer, Refusal};
 use crate::job::queue::Queue;
+use crate::machine::Closing;
 use crate::ticket::RequestId;
 use crate::view::systemd::ActiveState;
 use crate::{Engine, Ticket};
@@ -96,6 +97,26 @@ impl Engine {
         errors
     }
 
+    /// Why nothing is made of what was read: new errors, which are logged and what comes of them, or
+    /// that everything is being stopped since it was asked for.
+    pub(crate) fn refuse_what_was_read(
+        &mut self,
+        diagnostics: &Arc<Vec<Diagnostic>>,
+        so: Option<&str>,
+    ) -> Option<Refusal> {
+        if self.state.meta().closing != Closing::No {
+            return Some(Refusal::ShuttingDown);
+        }
+        if !self.tells_of_new_errors(diagnostics) {
+            return None;
+        }
+        if let Some(so) = so {
+            let text = format!("unit files have new errors: {so}");
+            self.log(None, Level::Error, MessageId::Reloaded, text);
+        }
+        Some(Refusal::ReloadRefused(Arc::clone(diagnostics)))
+    }
+
     fn reloaded(
         &mut self,
         request: RequestId,
@@ -103,15 +124,12 @@ impl Engine {
         units: Arc<UnitSet>,
         diagnostics: Arc<Vec<Diagnostic>>,
     ) {
-        let refused = self.tells_of_new_errors(&diagnostics) && !keep_going;
-        let answer = if refused {
-            self.log(
-                None,
-                Level::Error,
-                MessageId::Reloaded,
-                "unit files have new errors: nothing is applied",
-            );
-            Err(Refusal::ReloadRefused(diagnostics))
+        let so = (!keep_going).then_some("nothing is applied");
+        let refusal = self
+            .refuse_what_was_read(&diagnostics, so)
+            .filter(|refusal| !keep_going || *refusal == Refusal::ShuttingDown);
+        let answer = if let Some(refusal) = refusal {
+            Err(refusal)
         } else {
             self.apply(units);
             self.diagnostics = Arc::clone(&diagnostics);

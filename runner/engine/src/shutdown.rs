@@ -159,15 +159,7 @@ impl Engine {
         units: Arc<UnitSet>,
         diagnostics: Arc<Vec<Diagnostic>>,
     ) {
-        let refusal = if self.state.meta().closing != Closing::No {
-            Some(Refusal::ShuttingDown)
-        } else if self.tells_of_new_errors(&diagnostics) {
-            let text = "unit files have new errors: nothing is restarted";
-            self.log(None, Level::Error, MessageId::Reloaded, text);
-            Some(Refusal::ReloadRefused(Arc::clone(&diagnostics)))
-        } else {
-            None
-        };
+        let refusal = self.refuse_what_was_read(&diagnostics, Some("nothing is restarted"));
         let answer = refusal.map_or(Ok(Answer::Done), Err);
         let begins = answer.is_ok();
         self.actions.push(Action::Reply { request, answer });

@@ -65,7 +65,8 @@ impl World<'_> {
                     stubborn: !self.fair && self.dice.percent(10),
                     known: false,
                 };
-                self.invariants.born(&process, &self.processes, &self.units);
+                let engine = self.engine.as_ref().unwrap();
+                self.invariants.born(engine, &process, &self.processes);
                 self.processes.push(process);
                 self.manager
                     .answers

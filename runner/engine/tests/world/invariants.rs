@@ -255,13 +255,22 @@ impl Invariants {
     }
 
     /// I1: at most one main process for each unit.
-    pub(crate) fn born(&mut self, process: &Process, living: &[Process], units: &UnitSet) {
-        if process.role != Role::Main || spares(units, &process.unit) || self.was_reloaded {
+    pub(crate) fn born(&mut self, engine: &Engine, process: &Process, living: &[Process]) {
+        let (unit, units) = (&process.unit, engine.definitions());
+        if process.role != Role::Main || spares(units, unit) || self.was_reloaded {
             return;
         }
+        let view = engine.unit(unit).unwrap();
+        let forks = view
+            .definition
+            .is_some_and(|unit| unit.service_type() == ServiceType::Forking);
+        // Somebody named the main process before the start command could be run.
+        let named = view.service.and_then(|service| service.main_pid);
+        let named = named.filter(|_| forks && view.sub == SubState::Start);
         let twin = living
             .iter()
-            .find(|other| other.unit == process.unit && other.role == Role::Main && !other.spared);
+            .filter(|other| other.unit == *unit && other.role == Role::Main)
+            .find(|other| !other.spared && named != Some(other.pid));
         assert!(twin.is_none(), "I1: {process:?} is started beside {twin:?}");
     }
 

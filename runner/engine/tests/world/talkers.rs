@@ -61,7 +61,9 @@ impl World<'_> {
         let Some(pid) = self.dice.pick(&self.processes).map(|process| process.pid) else {
             return;
         };
-        let texts: [&[u8]; 9] = [
+        // A child that it had, or one that somebody makes up.
+        let main = format!("MAINPID={}", self.next_pid);
+        let texts: [&[u8]; 10] = [
             b"RELOADING=1",
             b"STOPPING=1",
             b"READY=1",
@@ -71,6 +73,7 @@ impl World<'_> {
             b"FDSTORE=1\nFDNAME=x",
             b"STATUS=well\nERRNO=3\nWATCHDOG_USEC=700000",
             b"FDSTOREREMOVE=1\nFDNAME=x",
+            main.as_bytes(),
         ];
         let text = *self.dice.pick(&texts).unwrap();
         self.notify(pid, text);
