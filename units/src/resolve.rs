@@ -8,7 +8,7 @@ use crate::definition::{Definition, Entry, Item, LoadState, Origin, UnknownEntry
 use crate::diagnostic::{Diagnostic, Place, Severity};
 use crate::name::UnitName;
 use crate::settings::unsupported::Loss;
-use crate::settings::{SettingId, read_calendars};
+use crate::settings::{self, SettingId, read_calendars};
 use crate::specifier::Specifiers;
 use crate::surroundings::Surroundings;
 use crate::systemd::lenient;
@@ -27,8 +27,8 @@ pub(crate) struct Merged {
     pub(crate) unsupported: Vec<Unheard>,
     /// What is wrong with it so far.
     pub(crate) diagnostics: Vec<Diagnostic>,
-    /// Where the moments of a timer were last started over.
-    pub(crate) moments_from: Option<Place>,
+    /// Where lists of several settings were last started over, by the first of these.
+    pub(crate) started_over: BTreeMap<SettingId, Place>,
 }
 
 impl Merged {
@@ -41,15 +41,16 @@ impl Merged {
             unknown: Box::default(),
             unsupported: Vec::new(),
             diagnostics: Vec::new(),
-            moments_from: None,
+            started_over: BTreeMap::new(),
         }
     }
 
     /// Lays items over what is there: a list grows, a scalar is replaced, an empty text starts over.
-    /// The moments of a timer are one list under several names, as in systemd.
+    /// Some lists have several names, as in systemd.
     pub(crate) fn lay_over(&mut self, id: SettingId, items: &[Item]) {
-        if MOMENTS.contains(&id) {
-            return self.lay_over_moments(id, items);
+        let list = settings::one_list(&id);
+        if list.len() > 1 {
+            return self.lay_over_one_of(list, id, items);
         }
         let held = self.settings.entry(id).or_default();
         if !id.row().is_list() {
@@ -67,10 +68,13 @@ impl Merged {
         }
     }
 
-    fn lay_over_moments(&mut self, id: SettingId, items: &[Item]) {
+    /// What stands above an empty text goes, under whichever name of the list: the settings of a file
+    /// come one after the other, and not as they stand in it.
+    fn lay_over_one_of(&mut self, list: &[SettingId], id: SettingId, items: &[Item]) {
+        let begun = &mut self.started_over;
         for item in items {
             if item.text.is_empty() {
-                let again = match &self.moments_from {
+                let again = match begun.get(&list[0]) {
                     Some(before) if before.path == item.place.path => before.clone(),
                     _ => item.place.clone(),
                 };
@@ -78,21 +82,21 @@ impl Merged {
                     true => item.place.clone(),
                     false => again,
                 };
-                for id in MOMENTS {
-                    if let Some(held) = self.settings.get_mut(&id) {
+                for id in list {
+                    if let Some(held) = self.settings.get_mut(id) {
                         held.retain(|held| is_below(&held.place, &from));
                     }
                 }
-                self.moments_from = Some(from);
-            } else if self.moments_from.as_ref().is_none_or(|from| {
+                begun.insert(list[0], from);
+            } else if begun.get(&list[0]).is_none_or(|from| {
                 item.place.path != from.path || position(&item.place) >= position(from)
             }) {
                 self.settings.entry(id).or_default().push(item.clone());
             }
         }
-        for id in MOMENTS {
-            if self.settings.get(&id).is_some_and(Vec::is_empty) {
-                self.settings.remove(&id);
+        for id in list {
+            if self.settings.get(id).is_some_and(Vec::is_empty) {
+                self.settings.remove(id);
             }
         }
     }
@@ -107,16 +111,6 @@ fn position(place: &Place) -> (u32, u32) {
 fn is_below(place: &Place, other: &Place) -> bool {
     place.path == other.path && position(place) > position(other)
 }
-
-/// The settings that say when a timer elapses.
-pub(crate) const MOMENTS: [SettingId; 6] = [
-    SettingId::OnActiveSec,
-    SettingId::OnBootSec,
-    SettingId::OnStartupSec,
-    SettingId::OnUnitActiveSec,
-    SettingId::OnUnitInactiveSec,
-    SettingId::OnCalendar,
-];
 
 /// Makes the definition. Its load state is [`LoadState::BadSetting`] when anything is an error;
 /// warnings come back beside it.

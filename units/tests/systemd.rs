@@ -597,3 +597,36 @@ fn the_moments_of_a_timer_are_one_list() {
     );
     assert_eq!(moments(&[service, twice]), (0, 1, 0));
 }
+
+#[test]
+fn an_empty_line_starts_all_names_of_a_list_over() {
+    let service = file(
+        "/0/a.service",
+        "[Unit]\nConditionPathExists=/a\nAssertUser=root\n[Service]\nExecStart=/bin/true\n",
+    );
+    let more = file(
+        "/0/a.service.d/1.conf",
+        "[Unit]\nConditionUser=\nConditionHost=x\n",
+    );
+    let socket = file(
+        "/0/a.socket",
+        "[Socket]\nListenFIFO=/gone\nListenStream=\nListenDatagram=/two\nListenStream=/one\n",
+    );
+    let path = file(
+        "/0/a.path",
+        "[Path]\nPathExists=/a\nPathChanged=/b\nDirectoryNotEmpty=\nPathModified=/c\n",
+    );
+    let set = good(&[service, more, socket, path]);
+    let service = set.get(&name("a.service")).unwrap();
+    assert_eq!(service.conditions().count(), 1);
+    // These are another list.
+    assert_eq!(service.asserts().count(), 1);
+    let socket = set.get(&name("a.socket")).unwrap();
+    let listens: Vec<String> = socket
+        .listen()
+        .map(|(_, address)| address.to_string())
+        .collect();
+    assert_eq!(listens, ["/two", "/one"]);
+    let path = set.get(&name("a.path")).unwrap();
+    assert_eq!(path.watched_paths().count(), 1);
+}

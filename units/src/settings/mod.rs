@@ -5,11 +5,13 @@
 #[macro_use]
 mod row;
 pub mod alias;
+mod list;
 mod table;
 pub mod unsupported;
 mod value;
 mod value_type;
 
+pub(crate) use list::one_list;
 pub use table::ConditionKind;
 pub use value::Value;
 pub(crate) use value_type::read_calendars;

@@ -10,9 +10,9 @@ use super::syntax;
 use crate::definition::{Definition, Item, Origin};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::name::UnitName;
-use crate::resolve::{self, MOMENTS, Merged};
+use crate::resolve::{self, Merged};
 use crate::settings::unsupported::Loss;
-use crate::settings::{SettingId, Shape};
+use crate::settings::{self, SettingId, Shape};
 use crate::supervisord::import::{Import, Line, UnitFile, Verdict, toml};
 use crate::surroundings::Surroundings;
 use crate::value::split_commands;
@@ -149,10 +149,10 @@ impl Table<'_> {
                 let mut keys = Vec::new();
                 for row in &rows {
                     keys.push(format!("`{}`", row.key));
-                    if value.is_empty() && MOMENTS.contains(&row.id) {
-                        // They are one list under several names.
-                        for id in MOMENTS {
-                            self.settings.remove(&id);
+                    let list = settings::one_list(&row.id);
+                    if value.is_empty() && list.len() > 1 {
+                        for id in list {
+                            self.settings.remove(id);
                         }
                     }
                     let written = self.settings.entry(row.id).or_default();
