@@ -1,4 +1,6 @@
-//! Error names: one table for both ends.
+//! Error names: one table for both ends and both faces.
+
+use crate::names::Face;
 
 /// What kind of error a reply is. Closed: a name that is not in the table is [`Kind::Failed`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,6 +29,10 @@ pub enum Kind {
     NoSuchJob,
     /// The unit has no such process.
     NoSuchProcess,
+    /// No unit has that process.
+    NoUnitForPid,
+    /// No unit had a run of that number.
+    NoUnitForInvocationId,
     /// A unit file is broken; nothing was applied.
     ReloadRefused,
     /// Everything is being stopped, or the manager is gone.
@@ -59,140 +65,179 @@ pub enum Kind {
     Failed,
 }
 
-/// Every kind with its name and what it says.
-pub const NAMES: &[(Kind, &str, &str)] = &[
+/// Every kind with its name on our own face, on systemd's, and what it says.
+pub const NAMES: &[(Kind, &str, &str, &str)] = &[
     (
         Kind::NoSuchUnit,
         "org.unitrunner.Runner1.Error.NoSuchUnit",
+        "org.freedesktop.systemd1.NoSuchUnit",
         "no such unit is loaded or can be loaded",
     ),
     (
         Kind::UnitExists,
         "org.unitrunner.Runner1.Error.UnitExists",
+        "org.freedesktop.systemd1.UnitExists",
         "a unit of this name is there already",
     ),
     (
         Kind::BadUnitSetting,
         "org.unitrunner.Runner1.Error.BadUnitSetting",
+        "org.freedesktop.systemd1.BadUnitSetting",
         "the file of the unit has an error; the message says where",
     ),
     (
         Kind::UnitMasked,
         "org.unitrunner.Runner1.Error.UnitMasked",
+        "org.freedesktop.systemd1.UnitMasked",
         "the unit is masked",
     ),
     (
         Kind::JobTypeNotApplicable,
         "org.unitrunner.Runner1.Error.JobTypeNotApplicable",
+        "org.freedesktop.systemd1.JobTypeNotApplicable",
         "this kind of job makes no sense for the unit",
     ),
     (
         Kind::OnlyByDependency,
         "org.unitrunner.Runner1.Error.OnlyByDependency",
+        "org.freedesktop.systemd1.OnlyByDependency",
         "only other units may start or stop the unit",
     ),
     (
         Kind::NoIsolation,
         "org.unitrunner.Runner1.Error.NoIsolation",
+        "org.freedesktop.systemd1.NoIsolation",
         "not everything else may be stopped for the unit",
     ),
     (
         Kind::TransactionJobsConflicting,
         "org.unitrunner.Runner1.Error.TransactionJobsConflicting",
+        "org.freedesktop.systemd1.TransactionJobsConflicting",
         "the transaction would contradict itself",
     ),
     (
         Kind::TransactionOrderIsCyclic,
         "org.unitrunner.Runner1.Error.TransactionOrderIsCyclic",
+        "org.freedesktop.systemd1.TransactionOrderIsCyclic",
         "the ordering asked for is a circle",
     ),
     (
         Kind::TransactionIsDestructive,
         "org.unitrunner.Runner1.Error.TransactionIsDestructive",
+        "org.freedesktop.systemd1.TransactionIsDestructive",
         "a job is in the way and the mode forbids to replace it",
     ),
     (
         Kind::NoSuchJob,
         "org.unitrunner.Runner1.Error.NoSuchJob",
+        "org.freedesktop.systemd1.NoSuchJob",
         "no job of that number runs or ended within the last minute",
     ),
     (
         Kind::NoSuchProcess,
         "org.unitrunner.Runner1.Error.NoSuchProcess",
+        "org.freedesktop.systemd1.NoSuchProcess",
         "the unit has no such process",
+    ),
+    (
+        Kind::NoUnitForPid,
+        "org.unitrunner.Runner1.Error.NoUnitForPID",
+        "org.freedesktop.systemd1.NoUnitForPID",
+        "no unit has that process",
+    ),
+    (
+        Kind::NoUnitForInvocationId,
+        "org.unitrunner.Runner1.Error.NoUnitForInvocationID",
+        "org.freedesktop.systemd1.NoUnitForInvocationID",
+        "no unit had a run of that number",
     ),
     (
         Kind::ReloadRefused,
         "org.unitrunner.Runner1.Error.ReloadRefused",
+        "org.freedesktop.systemd1.LoadFailed",
         "a unit file is broken and nothing was applied; the message says where",
     ),
     (
         Kind::ShuttingDown,
         "org.unitrunner.Runner1.Error.ShuttingDown",
+        "org.freedesktop.systemd1.ShuttingDown",
         "everything is being stopped",
     ),
     (
         Kind::AccessDenied,
+        "org.freedesktop.DBus.Error.AccessDenied",
         "org.freedesktop.DBus.Error.AccessDenied",
         "the caller may not do this",
     ),
     (
         Kind::InvalidArgs,
         "org.freedesktop.DBus.Error.InvalidArgs",
+        "org.freedesktop.DBus.Error.InvalidArgs",
         "an argument makes no sense",
     ),
     (
         Kind::UnknownObject,
+        "org.freedesktop.DBus.Error.UnknownObject",
         "org.freedesktop.DBus.Error.UnknownObject",
         "no object at this path",
     ),
     (
         Kind::UnknownInterface,
         "org.freedesktop.DBus.Error.UnknownInterface",
+        "org.freedesktop.DBus.Error.UnknownInterface",
         "the object has no such interface",
     ),
     (
         Kind::UnknownMethod,
+        "org.freedesktop.DBus.Error.UnknownMethod",
         "org.freedesktop.DBus.Error.UnknownMethod",
         "the interface has no such method",
     ),
     (
         Kind::UnknownProperty,
         "org.freedesktop.DBus.Error.UnknownProperty",
+        "org.freedesktop.DBus.Error.UnknownProperty",
         "the interface has no such property",
     ),
     (
         Kind::PropertyReadOnly,
+        "org.freedesktop.DBus.Error.PropertyReadOnly",
         "org.freedesktop.DBus.Error.PropertyReadOnly",
         "no property can be set",
     ),
     (
         Kind::MatchRuleInvalid,
         "org.freedesktop.DBus.Error.MatchRuleInvalid",
+        "org.freedesktop.DBus.Error.MatchRuleInvalid",
         "a match rule cannot be read",
     ),
     (
         Kind::MatchRuleNotFound,
+        "org.freedesktop.DBus.Error.MatchRuleNotFound",
         "org.freedesktop.DBus.Error.MatchRuleNotFound",
         "no such match rule was added",
     ),
     (
         Kind::NameHasNoOwner,
         "org.freedesktop.DBus.Error.NameHasNoOwner",
+        "org.freedesktop.DBus.Error.NameHasNoOwner",
         "nobody has this name on a private connection",
     ),
     (
         Kind::LimitsExceeded,
+        "org.freedesktop.DBus.Error.LimitsExceeded",
         "org.freedesktop.DBus.Error.LimitsExceeded",
         "the client asks for too much at once",
     ),
     (
         Kind::NotSupported,
         "org.freedesktop.DBus.Error.NotSupported",
+        "org.freedesktop.DBus.Error.NotSupported",
         "understood, but not possible here",
     ),
     (
         Kind::Failed,
+        "org.freedesktop.DBus.Error.Failed",
         "org.freedesktop.DBus.Error.Failed",
         "anything else",
     ),
@@ -201,33 +246,44 @@ pub const NAMES: &[(Kind, &str, &str)] = &[
 impl Kind {
     /// The D-Bus error name.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub fn name(self, face: Face) -> &'static str {
         NAMES
             .iter()
             .find(|(kind, ..)| *kind == self)
-            .map_or("org.freedesktop.DBus.Error.Failed", |(_, name, _)| name)
+            .map_or(
+                "org.freedesktop.DBus.Error.Failed",
+                |(_, own, systemd, _)| match face {
+                    Face::Runner => own,
+                    Face::Systemd => systemd,
+                },
+            )
     }
 
-    /// The kind of a D-Bus error name.
+    /// The kind of a D-Bus error name of our own face.
     #[must_use]
     pub fn of(name: &str) -> Kind {
         NAMES
             .iter()
-            .find(|(_, known, _)| *known == name)
+            .find(|(_, known, ..)| *known == name)
             .map_or(Kind::Failed, |(kind, ..)| *kind)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
     fn names_and_kinds_are_one_to_one() {
-        for (kind, name, _) in NAMES {
-            assert_eq!(kind.name(), *name);
-            assert_eq!(Kind::of(name), *kind);
+        for (kind, own, systemd, _) in NAMES {
+            assert_eq!(kind.name(Face::Runner), *own);
+            assert_eq!(kind.name(Face::Systemd), *systemd);
+            assert_eq!(Kind::of(own), *kind);
         }
         assert_eq!(Kind::of("org.example.Strange"), Kind::Failed);
+        let distinct: BTreeSet<&str> = NAMES.iter().map(|(_, _, systemd, _)| *systemd).collect();
+        assert_eq!(distinct.len(), NAMES.len());
     }
 }

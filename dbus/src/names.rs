@@ -22,6 +22,10 @@ pub mod interface {
     pub const PATH: &str = "org.unitrunner.Runner1.Path";
     /// A queued or running job.
     pub const JOB: &str = "org.unitrunner.Runner1.Job";
+    /// What systemd says of targets beside what every unit has: nothing.
+    pub const TARGET: &str = "org.freedesktop.systemd1.Target";
+    /// What systemd says of slices.
+    pub const SLICE: &str = "org.freedesktop.systemd1.Slice";
     /// Of the D-Bus specification.
     pub const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
     /// Of the D-Bus specification.
@@ -34,52 +38,142 @@ pub mod interface {
     pub const MONITORING: &str = "org.freedesktop.DBus.Monitoring";
 }
 
-/// The object path of a unit, `/org/unitrunner/Runner1/unit/<escaped name>`.
-#[must_use]
-pub fn unit_path(unit: &str) -> String {
-    format!("{ROOT}/unit/{}", escape(unit))
+/// Under which names a connection sees us: our own, or systemd's, for the programs that speak to
+/// that. There is one table of methods, properties and signals; a face says how what is in it is
+/// called, and which rows the other side knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Face {
+    /// `org.unitrunner.Runner1`
+    Runner,
+    /// `org.freedesktop.systemd1`
+    Systemd,
 }
 
-/// The object path of a job, `/org/unitrunner/Runner1/job/<number>`.
+impl Face {
+    /// The well-known name.
+    #[must_use]
+    pub const fn bus_name(self) -> &'static str {
+        match self {
+            Face::Runner => BUS_NAME,
+            Face::Systemd => "org.freedesktop.systemd1",
+        }
+    }
+
+    /// The object of the manager; all others are below it.
+    #[must_use]
+    pub const fn root(self) -> &'static str {
+        match self {
+            Face::Runner => ROOT,
+            Face::Systemd => "/org/freedesktop/systemd1",
+        }
+    }
+
+    /// What an interface of the tables is called here.
+    #[must_use]
+    pub fn interface(self, own: &'static str) -> &'static str {
+        let other = || SYSTEMD_INTERFACES.iter().find(|(known, _)| *known == own);
+        match self {
+            Face::Runner => own,
+            Face::Systemd => other().map_or(own, |(_, name)| name),
+        }
+    }
+
+    /// Which interface of the tables is called so here. Those of the D-Bus specification have the
+    /// same name on every face and are in no table.
+    #[must_use]
+    pub fn own_interface(self, name: &str) -> Option<&'static str> {
+        SYSTEMD_INTERFACES
+            .iter()
+            .find(|(own, systemd)| match self {
+                Face::Runner => *own == name && own != systemd,
+                Face::Systemd => *systemd == name,
+            })
+            .map(|(own, _)| *own)
+    }
+
+    /// The object path of a unit, `<root>/unit/<escaped name>`.
+    #[must_use]
+    pub fn unit_path(self, unit: &str) -> String {
+        format!("{}/unit/{}", self.root(), escape(unit))
+    }
+
+    /// The object path of a job, `<root>/job/<number>`.
+    #[must_use]
+    pub fn job_path(self, job: u32) -> String {
+        format!("{}/job/{job}", self.root())
+    }
+}
+
+/// The interfaces of the tables, and what systemd calls them. The last ones say what only systemd
+/// says.
+const SYSTEMD_INTERFACES: &[(&str, &str)] = &[
+    (interface::MANAGER, "org.freedesktop.systemd1.Manager"),
+    (interface::UNIT, "org.freedesktop.systemd1.Unit"),
+    (interface::SERVICE, "org.freedesktop.systemd1.Service"),
+    (interface::SOCKET, "org.freedesktop.systemd1.Socket"),
+    (interface::TIMER, "org.freedesktop.systemd1.Timer"),
+    (interface::PATH, "org.freedesktop.systemd1.Path"),
+    (interface::JOB, "org.freedesktop.systemd1.Job"),
+    (interface::TARGET, interface::TARGET),
+    (interface::SLICE, interface::SLICE),
+];
+
+/// [`Face::unit_path`] of our own face, for its clients.
+#[must_use]
+pub fn unit_path(unit: &str) -> String {
+    Face::Runner.unit_path(unit)
+}
+
+/// [`Face::job_path`] of our own face, for its clients.
 #[must_use]
 pub fn job_path(job: u32) -> String {
-    format!("{ROOT}/job/{job}")
+    Face::Runner.job_path(job)
 }
 
 /// What an object path leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Object {
-    /// [`ROOT`].
+    /// [`Face::root`].
     Manager,
     /// A unit of this name, known or not.
     Unit(String),
     /// A job of this number, known or not.
     Job(u32),
-    /// A node above or between: the root, `/org`, `…/unit`, …
-    Between,
-    /// `/org/freedesktop/DBus` and `/`, where clients look for the bus.
+    /// A node above or between, with the next one on the way down to the manager: the root, `/org`.
+    Above(&'static str),
+    /// The node all units are below.
+    Units,
+    /// The node all jobs are below.
+    Jobs,
+    /// `/org/freedesktop/DBus`, where clients look for the bus.
     Bus,
 }
 
 impl Object {
-    /// Reads `path`; `None` where there is nothing.
+    /// Reads `path` as the face has it; `None` where there is nothing.
     #[must_use]
-    pub fn at(path: &str) -> Option<Object> {
-        match path {
-            ROOT => return Some(Object::Manager),
-            "/org/freedesktop/DBus" => return Some(Object::Bus),
-            "/"
-            | "/org"
-            | "/org/unitrunner"
-            | "/org/freedesktop"
-            | "/org/unitrunner/Runner1/unit"
-            | "/org/unitrunner/Runner1/job" => return Some(Object::Between),
-            _ => {}
+    pub fn at(face: Face, path: &str) -> Option<Object> {
+        let root = face.root();
+        if path == root {
+            return Some(Object::Manager);
         }
-        let below = path.strip_prefix(ROOT)?.strip_prefix('/')?;
-        match below.split_once('/')? {
-            ("unit", label) => unescape(label).map(Object::Unit),
-            ("job", number) if number.bytes().all(|b| b.is_ascii_digit()) => {
+        if path == "/org/freedesktop/DBus" {
+            return Some(Object::Bus);
+        }
+        let above = if path == "/" { "" } else { path };
+        if let Some(below) = root.strip_prefix(above).and_then(|b| b.strip_prefix('/')) {
+            return below.split('/').next().map(Object::Above);
+        }
+        // A client may look at what is above the bus on any face.
+        if path == "/org/freedesktop" {
+            return Some(Object::Above("DBus"));
+        }
+        let below = path.strip_prefix(root)?.strip_prefix('/')?;
+        match below.split_once('/') {
+            None if below == "unit" => Some(Object::Units),
+            None if below == "job" => Some(Object::Jobs),
+            Some(("unit", label)) => unescape(label).map(Object::Unit),
+            Some(("job", number)) if number.bytes().all(|b| b.is_ascii_digit()) => {
                 number.parse().ok().map(Object::Job)
             }
             _ => None,
@@ -150,22 +244,47 @@ mod tests {
 
     #[test]
     fn paths_lead_to_objects() {
-        assert_eq!(Object::at(ROOT), Some(Object::Manager));
-        assert_eq!(Object::at("/"), Some(Object::Between));
+        for face in [Face::Runner, Face::Systemd] {
+            let at = |path: &str| Object::at(face, path);
+            assert_eq!(at(face.root()), Some(Object::Manager));
+            assert_eq!(at("/"), Some(Object::Above("org")));
+            assert_eq!(at(&format!("{}/unit", face.root())), Some(Object::Units));
+            assert_eq!(at(&format!("{}/job", face.root())), Some(Object::Jobs));
+            assert_eq!(
+                at(&face.unit_path("web.service")),
+                Some(Object::Unit("web.service".into()))
+            );
+            assert_eq!(at(&face.job_path(12)), Some(Object::Job(12)));
+            for nothing in ["/job/x", "/job/+1", "/unit/a/b", "2", "/timer", "/unitx"] {
+                let path = format!("{}{nothing}", face.root());
+                assert_eq!(at(&path), None, "{path}");
+            }
+            assert_eq!(at("/com"), None);
+            assert_eq!(at("/o"), None);
+        }
         assert_eq!(
-            Object::at(&unit_path("web.service")),
-            Some(Object::Unit("web.service".into()))
+            Object::at(Face::Runner, "/org"),
+            Some(Object::Above("unitrunner"))
         );
-        assert_eq!(Object::at(&job_path(12)), Some(Object::Job(12)));
-        for nothing in [
-            "/org/unitrunner/Runner1/job/x",
-            "/org/unitrunner/Runner1/job/+1",
-            "/org/unitrunner/Runner1/unit/a/b",
-            "/org/unitrunner/Runner2",
-            "/org/unitrunner/Runner1/timer",
-            "/com",
-        ] {
-            assert_eq!(Object::at(nothing), None, "{nothing}");
+        assert_eq!(
+            Object::at(Face::Systemd, "/org/freedesktop"),
+            Some(Object::Above("systemd1"))
+        );
+        // What is there on one face is not on the other.
+        assert_eq!(Object::at(Face::Systemd, ROOT), None);
+        assert_eq!(Object::at(Face::Runner, Face::Systemd.root()), None);
+    }
+
+    #[test]
+    fn interfaces_have_one_name_on_each_face() {
+        for (own, systemd) in SYSTEMD_INTERFACES {
+            assert_eq!(Face::Systemd.interface(own), *systemd);
+            assert_eq!(Face::Systemd.own_interface(systemd), Some(*own));
+            if own != systemd {
+                assert_eq!(Face::Runner.own_interface(own), Some(*own));
+                assert_eq!(Face::Runner.own_interface(systemd), None);
+                assert_eq!(Face::Systemd.own_interface(own), None);
+            }
         }
     }
 }

@@ -22,7 +22,7 @@ pub(crate) fn page(root: &Path) -> Result<String, String> {
 }
 
 /// The introspection XML of one interface.
-pub(crate) fn xml(interface: &str) -> String {
+pub(crate) fn xml(interface: &'static str) -> String {
     introspection::of_interface(interface)
 }
 
@@ -85,7 +85,7 @@ fn described(property: &Property) -> String {
 
 fn errors() -> String {
     let mut roff = Roff::default();
-    for (_, name, meaning) in dbus::error::NAMES {
+    for (_, name, _, meaning) in dbus::error::NAMES {
         roff.entry(&format!("`{name}`"), &sentence(meaning));
     }
     roff.finish()

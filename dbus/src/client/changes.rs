@@ -67,7 +67,7 @@ fn read(message: &zbus::Message) -> Option<Change> {
     let interface = header.interface()?.as_str();
     let member = header.member()?.as_str();
     if interface == interface::PROPERTIES {
-        return match names::Object::at(header.path()?.as_str())? {
+        return match names::Object::at(names::Face::Runner, header.path()?.as_str())? {
             Object::Unit(unit) => Some(Change::Properties(unit)),
             _ => None,
         };

@@ -25,7 +25,10 @@ use super::methods::{self, Run};
 use super::refusal::Failure;
 use super::{objects, signals};
 use crate::error::Kind;
-use crate::names::{BUS_NAME, ROOT, interface};
+use crate::names::{Face, interface};
+
+/// What is served on a bus.
+const FACE: Face = Face::Runner;
 
 /// How long the bus may take to greet us and to answer.
 const BUS_TIMEOUT: Duration = Duration::from_secs(25);
@@ -84,7 +87,7 @@ pub async fn own_name(handle: Handle, bus: Bus, mut tell: impl FnMut(News)) {
 async fn take_name(bus: &Bus) -> zbus::Result<(Connection, MessageStream)> {
     // The stream comes first: calls arrive from the moment the name is ours.
     let (connection, messages) = connect(bus).await?;
-    match tokio::time::timeout(BUS_TIMEOUT, connection.request_name(BUS_NAME)).await {
+    match tokio::time::timeout(BUS_TIMEOUT, connection.request_name(FACE.bus_name())).await {
         Ok(taken) => taken?,
         Err(_) => return Err(io::Error::from(io::ErrorKind::TimedOut).into()),
     };
@@ -182,8 +185,8 @@ async fn serve(
             // Behind by thousands: signals on a bus promise nothing, start afresh.
             Turn::Changed(None) => subscription = None,
             Turn::Changed(Some(change)) => {
-                let heads = signals::heads(&change);
-                for message in signals::messages(&change, &heads, handle, &everybody()).await {
+                let heads = signals::heads(FACE, &change);
+                for message in signals::messages(FACE, &change, &heads, handle, &everybody()).await {
                     send(connection, &message).await?;
                 }
             }
@@ -211,11 +214,14 @@ fn everybody() -> Caller {
 /// Whether a call wants signals (`true`), wants none any more (`false`), or is about something else.
 fn subscribes(message: &Message) -> Option<bool> {
     let header = message.header();
-    if header.path()?.as_str() != ROOT {
+    if header.path()?.as_str() != FACE.root() {
         return None;
     }
-    let interface = header.interface().map(|name| name.as_str());
-    let method = methods::find(&[interface::MANAGER], interface, header.member()?.as_str())?;
+    let interface = match header.interface() {
+        Some(name) => Some(FACE.own_interface(name.as_str())?),
+        None => None,
+    };
+    let method = methods::find(FACE, &[interface::MANAGER], interface, header.member()?.as_str())?;
     match method.run {
         Run::Subscribe => Some(true),
         Run::Unsubscribe => Some(false),
@@ -251,6 +257,7 @@ async fn answer(connection: Connection, handle: Handle, message: Message) -> Set
             message: message.clone(),
             caller,
             handle: handle.clone(),
+            face: FACE,
         })
         .await
     };
@@ -261,6 +268,7 @@ async fn answer(connection: Connection, handle: Handle, message: Message) -> Set
             message: message.clone(),
             caller: everybody(),
             handle,
+            face: FACE,
         },
         outcome,
     )

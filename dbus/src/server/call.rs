@@ -11,6 +11,7 @@ use zbus::wire::DynamicType;
 use super::OWN_UNIQUE;
 use super::refusal::Failure;
 use crate::error::Kind;
+use crate::names::Face;
 
 /// A future on its own.
 pub(crate) type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -21,6 +22,8 @@ pub(crate) struct Call {
     pub(crate) message: Message,
     pub(crate) caller: Caller,
     pub(crate) handle: Handle,
+    /// How the caller names things.
+    pub(crate) face: Face,
 }
 
 /// The end of a call.
@@ -82,10 +85,10 @@ impl Call {
 
     /// An error reply; `None` if not even that can be sent.
     pub(crate) fn refuse(&self, failure: &Failure) -> Option<Message> {
-        Message::error(&self.message.header(), failure.kind.name())
+        Message::error(&self.message.header(), failure.kind.name(self.face))
             .sender(OWN_UNIQUE)
             // A NUL byte in a file's name would end up in a sentence about it.
-            .build(&failure.message.replace('\0', "\u{fffd}"))
+            .build(&failure.said(self.face).replace('\0', "\u{fffd}"))
             .ok()
     }
 }

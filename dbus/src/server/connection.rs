@@ -20,7 +20,7 @@ use super::methods::{self, Run};
 use super::rule::Rule;
 use super::socket::Transport;
 use super::{Shared, driver, greeting, objects, peer, signals};
-use crate::names::{ROOT, interface};
+use crate::names::{Face, interface};
 
 /// How long a client may take to authenticate.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(5);
@@ -53,6 +53,10 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn unique_name(&self) -> &str {
         &self.unique_name
+    }
+
+    pub(super) fn face(&self) -> Face {
+        self.shared.face
     }
 
     pub(super) fn bus_id(&self) -> String {
@@ -116,15 +120,18 @@ pub(super) async fn serve(
         .await
         .map_err(io::Error::other)?;
     let connection = Connection::from(&messages);
-    let session = Session {
+    let shared_face = shared.face;
+    let mut session = Session {
         shared,
         caller,
         unique_name: format!(":1.{number}"),
         said_hello: false,
         rules: Vec::new(),
-        wants_all: false,
+        // systemd tells everybody who is connected everything, and its clients rely on that.
+        wants_all: shared_face == Face::Systemd,
         subscription: None,
     };
+    session.mind_subscription();
     let outcome = run(session, &connection, &mut messages).await;
     // The last reference would be enough, but zbus' reading task holds one until it sees the end.
     let _ = connection.close().await;
@@ -149,6 +156,7 @@ async fn run(
                     message,
                     caller: session.caller.clone(),
                     handle: session.shared.handle.clone(),
+                    face: session.shared.face,
                 };
                 match own(&mut session, &call) {
                     Some((outcome, more)) => {
@@ -178,12 +186,13 @@ async fn run(
             // Who cannot keep up has to look at everything afresh: a new connection says so.
             Turn::Changed(None) => return Ok(()),
             Turn::Changed(Some(change)) => {
-                let wanted: Vec<signals::Signal> = signals::heads(&change)
+                let face = session.shared.face;
+                let wanted: Vec<signals::Signal> = signals::heads(face, &change)
                     .into_iter()
                     .filter(|signal| session.wants(signal))
                     .collect();
                 let handle = &session.shared.handle;
-                for message in signals::messages(&change, &wanted, handle, &session.caller).await {
+                for message in signals::messages(face, &change, &wanted, handle, &session.caller).await {
                     send(connection, &message).await?;
                 }
             }
@@ -224,10 +233,14 @@ fn own(session: &mut Session, call: &Call) -> Option<(Outcome, Option<Message>)>
     if driver::is_addressed(header.destination().map(|name| name.as_str()), interface) {
         return Some(driver::answer(session, call, member));
     }
-    if header.path()?.as_str() != ROOT {
+    if header.path()?.as_str() != call.face.root() {
         return None;
     }
-    let method = methods::find(&[interface::MANAGER], interface, member)?;
+    let interface = match interface {
+        Some(name) => Some(call.face.own_interface(name)?),
+        None => None,
+    };
+    let method = methods::find(call.face, &[interface::MANAGER], interface, member)?;
     let subscribes = match method.run {
         Run::Ask(_) => return None,
         Run::Subscribe => true,
@@ -237,7 +250,9 @@ fn own(session: &mut Session, call: &Call) -> Option<(Outcome, Option<Message>)>
         return Some((Err(failure), None));
     }
     // A client that takes us for a bus says by its rules what it wants.
-    session.wants_all = subscribes && !session.said_hello;
+    if call.face == Face::Runner {
+        session.wants_all = subscribes && !session.said_hello;
+    }
     Some((call.reply(&()), None))
 }
 

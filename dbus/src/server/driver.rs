@@ -10,7 +10,7 @@ use super::rule::Rule;
 use super::signals::Dictionary;
 use super::{DRIVER_UNIQUE, OWN_UNIQUE};
 use crate::error::Kind;
-use crate::names::{BUS_NAME, interface};
+use crate::names::{Face, interface};
 
 /// The most match rules of one connection.
 const MOST_RULES: usize = 512;
@@ -60,7 +60,7 @@ pub(super) fn answer(
         "GetId" => reply(call, &session.bus_id()),
         "ListNames" => {
             let own = session.unique_name();
-            reply(call, &(vec![DRIVER_UNIQUE, BUS_NAME, OWN_UNIQUE, own],))
+            reply(call, &(vec![DRIVER_UNIQUE, session.face().bus_name(), OWN_UNIQUE, own],))
         }
         "ListActivatableNames" => reply(call, &(Vec::<String>::new(),)),
         "NameHasOwner" => call
@@ -112,12 +112,14 @@ fn hello(session: &mut Session, call: &Call) -> Outcome {
         return Err(Failure::new(Kind::Failed, "Hello was said already"));
     }
     session.said_hello = true;
+    // It takes us for a bus, and says by its rules what it wants.
+    session.wants_all = false;
     reply(call, &session.unique_name())
 }
 
 fn add_match(session: &mut Session, call: &Call) -> Outcome {
     let text: String = call.arguments()?;
-    let rule = Rule::parse(&text).map_err(|why| Failure::new(Kind::MatchRuleInvalid, why))?;
+    let rule = Rule::parse(session.face(), &text).map_err(|why| Failure::new(Kind::MatchRuleInvalid, why))?;
     if session.rules.len() >= MOST_RULES {
         return Err(Failure::new(
             Kind::LimitsExceeded,
@@ -130,7 +132,7 @@ fn add_match(session: &mut Session, call: &Call) -> Outcome {
 
 fn remove_match(session: &mut Session, call: &Call) -> Outcome {
     let text: String = call.arguments()?;
-    let rule = Rule::parse(&text).map_err(|why| Failure::new(Kind::MatchRuleInvalid, why))?;
+    let rule = Rule::parse(session.face(), &text).map_err(|why| Failure::new(Kind::MatchRuleInvalid, why))?;
     let Some(at) = session.rules.iter().position(|known| known.is_same(&rule)) else {
         return Err(Failure::new(
             Kind::MatchRuleNotFound,
@@ -152,7 +154,7 @@ fn become_monitor(session: &mut Session, call: &Call) -> (Outcome, Option<Messag
         let mut parsed = Vec::new();
         for rule in &rules {
             parsed
-                .push(Rule::parse(rule).map_err(|why| Failure::new(Kind::MatchRuleInvalid, why))?);
+                .push(Rule::parse(session.face(), rule).map_err(|why| Failure::new(Kind::MatchRuleInvalid, why))?);
         }
         let done = reply(call, &())?;
         Ok((parsed, done))
@@ -183,7 +185,7 @@ fn require(session: &Session, name: &str) -> Result<String, Failure> {
     if name == session.unique_name() {
         return Ok(name.to_owned());
     }
-    owner(name).map(str::to_owned).ok_or_else(|| {
+    owner(session.face(), name).map(str::to_owned).ok_or_else(|| {
         Failure::new(
             Kind::NameHasNoOwner,
             format!("nobody has the name {name:?} here"),
@@ -191,10 +193,11 @@ fn require(session: &Session, name: &str) -> Result<String, Failure> {
     })
 }
 
-fn owner(name: &str) -> Option<&'static str> {
+fn owner(face: Face, name: &str) -> Option<&'static str> {
     match name {
         DRIVER_UNIQUE => Some(DRIVER_UNIQUE),
-        BUS_NAME | OWN_UNIQUE => Some(OWN_UNIQUE),
+        OWN_UNIQUE => Some(OWN_UNIQUE),
+        name if name == face.bus_name() => Some(OWN_UNIQUE),
         _ => None,
     }
 }

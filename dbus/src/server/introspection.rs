@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::methods::{self, Argument};
 use super::{properties, signals};
-use crate::names::interface;
+use crate::names::{Face, interface};
 
 const DOCTYPE: &str = "<!DOCTYPE node PUBLIC \"-//freedesktop//DTD D-BUS Object Introspection \
                        1.0//EN\"\n \"http://www.freedesktop.org/standards/dbus/1.0/introspect.dtd\">\n";
@@ -45,10 +45,12 @@ const STANDARD: &str = r#" <interface name="org.freedesktop.DBus.Peer">
 "#;
 
 /// A node with some interfaces of ours and some children.
-pub(super) fn node<S: AsRef<str>>(interfaces: &[&str], children: &[S]) -> String {
+pub(super) fn node<S: AsRef<str>>(
+    face: Face,
+    interfaces: &[&'static str], children: &[S]) -> String {
     let mut xml = format!("{DOCTYPE}<node>\n{STANDARD}");
     for interface in interfaces {
-        describe(&mut xml, interface);
+        describe(&mut xml, face, interface);
     }
     for child in children {
         put(
@@ -62,33 +64,36 @@ pub(super) fn node<S: AsRef<str>>(interfaces: &[&str], children: &[S]) -> String
 
 /// The XML of one interface of ours, for manuals and code generators.
 #[must_use]
-pub fn of_interface(interface: &str) -> String {
+pub fn of_interface(interface: &'static str) -> String {
     let mut xml = format!("{DOCTYPE}<node>\n");
-    describe(&mut xml, interface);
+    describe(&mut xml, Face::Runner, interface);
     xml.push_str("</node>\n");
     xml
 }
 
-fn describe(xml: &mut String, interface: &str) {
+fn describe(xml: &mut String, face: Face, interface: &'static str) {
     if interface == interface::BUS {
         xml.push_str(super::driver::INTROSPECTION);
         return;
     }
-    put(xml, format_args!(" <interface name=\"{interface}\">\n"));
-    for method in methods::of_interface(interface) {
+    put(
+        xml,
+        format_args!(" <interface name=\"{}\">\n", face.interface(interface)),
+    );
+    for method in methods::on(face, interface) {
         put(xml, format_args!("  <method name=\"{}\">\n", method.name));
         document(xml, method.doc);
         arguments(xml, method.inputs, Some("in"));
         arguments(xml, method.outputs, Some("out"));
         xml.push_str("  </method>\n");
     }
-    for signal in signals::of_interface(interface) {
+    for signal in signals::on(face, interface) {
         put(xml, format_args!("  <signal name=\"{}\">\n", signal.name));
         document(xml, signal.doc);
         arguments(xml, signal.arguments, None);
         xml.push_str("  </signal>\n");
     }
-    for property in properties::of_interface(interface) {
+    for property in properties::on(face, interface) {
         put(
             xml,
             format_args!(

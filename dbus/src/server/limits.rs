@@ -3,15 +3,22 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::names::Face;
+
 /// Of one user.
 pub(super) const MOST_OF_USER: usize = 32;
+
+/// Of one user, where systemd would be spoken to: those are many short ones of scripts, and only
+/// root gets as far as that socket.
+const MOST_OF_USER_OF_SYSTEMD: usize = 512;
 
 /// Of all users together. Root is counted but never turned away by this one.
 pub(super) const MOST: usize = 256;
 
 /// Counts connections by uid.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Limits {
+    of_user: usize,
     counts: Arc<Mutex<HashMap<u32, usize>>>,
 }
 
@@ -23,12 +30,23 @@ pub(super) struct Place {
 }
 
 impl Limits {
+    /// Nobody there yet.
+    pub(super) fn of(face: Face) -> Limits {
+        Limits {
+            of_user: match face {
+                Face::Runner => MOST_OF_USER,
+                Face::Systemd => MOST_OF_USER_OF_SYSTEMD,
+            },
+            counts: Arc::default(),
+        }
+    }
+
     /// A place for a connection of `uid`, if there is one left.
     pub(super) fn take(&self, uid: u32) -> Option<Place> {
         let mut counts = self.counts();
         let all: usize = counts.values().sum();
         let own = counts.get(&uid).copied().unwrap_or_default();
-        if own >= MOST_OF_USER || (all >= MOST && uid != 0) {
+        if own >= self.of_user || (all >= MOST && uid != 0) {
             return None;
         }
         counts.insert(uid, own + 1);
@@ -63,7 +81,7 @@ mod tests {
 
     #[test]
     fn one_user_cannot_take_all_places() {
-        let limits = Limits::default();
+        let limits = Limits::of(Face::Runner);
         let mut places: Vec<Place> = Vec::new();
         while let Some(place) = limits.take(1000) {
             places.push(place);
@@ -76,7 +94,7 @@ mod tests {
 
     #[test]
     fn root_gets_in_when_all_places_are_taken() {
-        let limits = Limits::default();
+        let limits = Limits::of(Face::Runner);
         let mut places = Vec::new();
         for uid in 1..=8 {
             for _ in 0..MOST_OF_USER {

@@ -34,6 +34,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use control::Handle;
 use zbus::Guid;
 
+use crate::names::Face;
 use limits::Limits;
 
 /// Our own name on private connections.
@@ -64,6 +65,7 @@ pub struct Server {
 
 #[derive(Debug)]
 struct Shared {
+    face: Face,
     handle: Handle,
     guid: Guid<'static>,
     limits: Limits,
@@ -71,15 +73,17 @@ struct Shared {
 }
 
 impl Server {
-    /// A server that asks at `handle`. Reads the machine's id from disk.
+    /// A server that asks at `handle` and shows `face` to its clients. Reads the machine's id from
+    /// disk.
     #[must_use]
-    pub fn new(handle: Handle) -> Server {
+    pub fn new(handle: Handle, face: Face) -> Server {
         objects::learn_machine_id();
         let guid = Guid::generate();
         let shared = Shared {
+            face,
             handle,
             guid,
-            limits: Limits::default(),
+            limits: Limits::of(face),
             next: AtomicU64::new(1),
         };
         Server {

@@ -15,7 +15,7 @@ use super::refusal::Failure;
 use super::signals::{Dictionary, interfaces_of};
 use crate::error::Kind;
 use crate::names::interface::{BUS, INTROSPECTABLE, JOB, MANAGER, MONITORING, PEER, PROPERTIES};
-use crate::names::{Object, escape};
+use crate::names::{Face, Object, escape};
 
 /// Answers a call.
 pub(super) async fn answer(call: Call) -> Outcome {
@@ -34,7 +34,7 @@ pub(super) async fn answer(call: Call) -> Outcome {
         .map(|interface| interface.as_str().to_owned());
     drop(header);
 
-    let Some(object) = Object::at(&path) else {
+    let Some(object) = Object::at(call.face, &path) else {
         return Err(Failure::new(
             Kind::UnknownObject,
             format!("no object at {path}"),
@@ -46,20 +46,30 @@ pub(super) async fn answer(call: Call) -> Outcome {
         Some(PROPERTIES) => return property_call(call, &object, &member).await,
         _ => {}
     }
-    let interfaces = interfaces(&object)?;
-    match methods::find(&interfaces, interface.as_deref(), &member) {
+    let interfaces = interfaces(call.face, &object)?;
+    let own = match interface.as_deref().filter(|name| !name.is_empty()) {
+        Some(name) => Some(call.face.own_interface(name).unwrap_or_default()),
+        None => None,
+    };
+    match methods::find(call.face, &interfaces, own, &member) {
         Some(method) if interfaces.contains(&method.interface) => match method.run {
             Run::Ask(run) => run(call).await,
             // Connections take these out before they get here; a message bus needs neither.
             Run::Subscribe | Run::Unsubscribe => call.reply(&()),
         },
-        _ => Err(unknown(&interfaces, interface.as_deref(), &member, &path)),
+        _ => Err(unknown(
+            own.is_none_or(|own| interfaces.contains(&own)),
+            interface.as_deref(),
+            &member,
+            &path,
+        )),
     }
 }
 
-fn unknown(interfaces: &[&str], interface: Option<&str>, member: &str, path: &str) -> Failure {
+/// `is_there` is whether the object has the interface.
+fn unknown(is_there: bool, interface: Option<&str>, member: &str, path: &str) -> Failure {
     match interface {
-        Some(interface) if !interfaces.contains(&interface) => Failure::new(
+        Some(interface) if !is_there => Failure::new(
             Kind::UnknownInterface,
             format!("{path} has no interface {interface}"),
         ),
@@ -75,13 +85,13 @@ fn unknown(interfaces: &[&str], interface: Option<&str>, member: &str, path: &st
 }
 
 /// The interfaces of ours that an object has.
-fn interfaces(object: &Object) -> Result<Vec<&'static str>, Failure> {
+fn interfaces(face: Face, object: &Object) -> Result<Vec<&'static str>, Failure> {
     Ok(match object {
         Object::Manager => vec![MANAGER],
-        Object::Unit(name) => interfaces_of(object_unit(name)?.kind()).to_vec(),
+        Object::Unit(name) => interfaces_of(face, object_unit(name)?.kind()).to_vec(),
         Object::Job(_) => vec![JOB],
         Object::Bus => vec![BUS],
-        Object::Between => Vec::new(),
+        Object::Above(_) | Object::Units | Object::Jobs => Vec::new(),
     })
 }
 
@@ -102,7 +112,7 @@ fn peer(call: Call, member: &str) -> Outcome {
             Some(id) => call.reply(id),
             None => Err(Failure::new(Kind::NotSupported, "this machine has no id")),
         },
-        _ => Err(unknown(&[PEER], Some(PEER), member, "")),
+        _ => Err(unknown(true, Some(PEER), member, "")),
     }
 }
 
@@ -124,45 +134,37 @@ pub(super) fn learn_machine_id() {
 
 async fn introspect(call: Call, object: &Object, member: &str) -> Outcome {
     if member != "Introspect" {
-        return Err(unknown(&[INTROSPECTABLE], Some(INTROSPECTABLE), member, ""));
+        return Err(unknown(true, Some(INTROSPECTABLE), member, ""));
     }
     no_arguments(&call)?;
-    let interfaces = interfaces(object)?;
-    let path = call
-        .message
-        .header()
-        .path()
-        .map(|path| path.to_string())
-        .unwrap_or_default();
+    let interfaces = interfaces(call.face, object)?;
     // Exactly the children there are: a node that always has some sends busctl round for ever.
-    let children: Vec<String> = match (object, path.as_str()) {
-        (Object::Manager, _) => vec!["job".to_owned(), "unit".to_owned()],
-        (Object::Between, "/") => vec!["org".to_owned()],
-        (Object::Between, "/org") => vec!["unitrunner".to_owned()],
-        (Object::Between, "/org/unitrunner") => vec!["Runner1".to_owned()],
-        (Object::Between, "/org/unitrunner/Runner1/unit") => {
+    let children: Vec<String> = match object {
+        Object::Manager => vec!["job".to_owned(), "unit".to_owned()],
+        Object::Above(next) => vec![(*next).to_owned()],
+        Object::Units => {
             let units = methods::units(&call, Selection::default()).await?;
             units
                 .iter()
                 .map(|view| escape(view.name.as_str()))
                 .collect()
         }
-        (Object::Between, "/org/unitrunner/Runner1/job") => methods::jobs(&call)
+        Object::Jobs => methods::jobs(&call)
             .await?
             .iter()
             .map(|job| job.id.0.to_string())
             .collect(),
-        _ => Vec::new(),
+        Object::Unit(_) | Object::Job(_) | Object::Bus => Vec::new(),
     };
-    call.reply(&introspection::node(&interfaces, &children))
+    call.reply(&introspection::node(call.face, &interfaces, &children))
 }
 
 async fn property_call(call: Call, object: &Object, member: &str) -> Outcome {
-    let interfaces = interfaces(object)?;
+    let interfaces = interfaces(call.face, object)?;
     match member {
         "Get" => {
             let (interface, name): (String, String) = call.arguments()?;
-            let rows = rows(&interfaces, &interface)?;
+            let rows = rows(call.face, &interfaces, &interface)?;
             let row = rows.iter().find(|row| row.name == name).ok_or_else(|| {
                 Failure::new(
                     Kind::UnknownProperty,
@@ -180,14 +182,14 @@ async fn property_call(call: Call, object: &Object, member: &str) -> Outcome {
         }
         "GetAll" => {
             let interface: String = call.arguments()?;
-            let rows = rows(&interfaces, &interface)?;
+            let rows = rows(call.face, &interfaces, &interface)?;
             let values = values(&call, object, &rows).await?;
             call.reply(&(Dictionary(values),))
         }
         "Set" => {
             let (interface, name, _value): (String, String, zbus::OwnedVariant) =
                 call.arguments()?;
-            let known = rows(&interfaces, &interface)?
+            let known = rows(call.face, &interfaces, &interface)?
                 .iter()
                 .any(|row| row.name == name);
             Err(if known {
@@ -202,7 +204,7 @@ async fn property_call(call: Call, object: &Object, member: &str) -> Outcome {
                 )
             })
         }
-        _ => Err(unknown(&[PROPERTIES], Some(PROPERTIES), member, "")),
+        _ => Err(unknown(true, Some(PROPERTIES), member, "")),
     }
 }
 
@@ -232,15 +234,21 @@ fn or_object(interface: &str) -> &str {
 }
 
 /// The rows of one interface of an object, or of all of them if none is named.
-fn rows(interfaces: &[&str], interface: &str) -> Result<Vec<&'static Property>, Failure> {
+fn rows(
+    face: Face,
+    interfaces: &[&str],
+    interface: &str,
+) -> Result<Vec<&'static Property>, Failure> {
     if interface.is_empty() {
         return Ok(interfaces
             .iter()
-            .flat_map(|name| properties::of_interface(name))
+            .flat_map(|name| properties::on(face, name))
             .collect());
     }
-    if interfaces.contains(&interface) {
-        return Ok(properties::of_interface(interface).collect());
+    if let Some(own) = face.own_interface(interface)
+        && interfaces.contains(&own)
+    {
+        return Ok(properties::on(face, own).collect());
     }
     // These are on every object, and have no properties.
     if [PEER, INTROSPECTABLE, PROPERTIES, MONITORING].contains(&interface) {
@@ -290,6 +298,7 @@ async fn values(
                 None
             };
             Ok(collect(Subject::Unit(&UnitFacts {
+                face: call.face,
                 detail,
                 usage,
                 file,
@@ -302,9 +311,9 @@ async fn values(
                 .iter()
                 .find(|job| job.id.0 == *number)
                 .ok_or_else(|| Failure::new(Kind::UnknownObject, format!("no job {number}")))?;
-            Ok(collect(Subject::Job(job)))
+            Ok(collect(Subject::Job(job, call.face)))
         }
-        Object::Bus | Object::Between => Ok(Vec::new()),
+        Object::Bus | Object::Above(_) | Object::Units | Object::Jobs => Ok(Vec::new()),
     }
 }
 

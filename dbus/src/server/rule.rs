@@ -3,7 +3,7 @@
 
 use super::signals::Signal;
 use super::{DRIVER_UNIQUE, OWN_UNIQUE};
-use crate::names::BUS_NAME;
+use crate::names::Face;
 
 /// The longest rule, in bytes (`DBUS_MAXIMUM_MATCH_RULE_LENGTH` of other implementations).
 const LONGEST_RULE: usize = 1024;
@@ -34,7 +34,7 @@ impl Rule {
     ///
     /// # Errors
     /// A sentence, when it is not a list of `key='value'`.
-    pub(crate) fn parse(text: &str) -> Result<Rule, String> {
+    pub(crate) fn parse(face: Face, text: &str) -> Result<Rule, String> {
         if text.len() > LONGEST_RULE {
             return Err(format!("a match rule has at most {LONGEST_RULE} bytes"));
         }
@@ -43,7 +43,7 @@ impl Rule {
             let key = match key {
                 "type" if value == "signal" => continue,
                 "type" => Key::Never,
-                "sender" if [BUS_NAME, OWN_UNIQUE, DRIVER_UNIQUE].contains(&value.as_str()) => {
+                "sender" if [face.bus_name(), OWN_UNIQUE, DRIVER_UNIQUE].contains(&value.as_str()) => {
                     continue;
                 }
                 "sender" => Key::Never,
@@ -149,7 +149,7 @@ fn split(text: &str) -> Result<Vec<(&str, String)>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::names::{ROOT, interface, unit_path};
+    use crate::names::{Face, ROOT, interface, unit_path};
 
     fn moved() -> Signal {
         Signal {
@@ -194,7 +194,7 @@ mod tests {
             ("arg1='x'", true, true),
             ("destination='org.unitrunner.Runner1'", true, true),
         ] {
-            let parsed = Rule::parse(rule).unwrap();
+            let parsed = Rule::parse(Face::Runner, rule).unwrap();
             assert_eq!(parsed.takes(&moved()), by_moved, "{rule}");
             assert_eq!(parsed.takes(&changed()), by_changed, "{rule}");
         }
@@ -209,14 +209,14 @@ mod tests {
             "arg64='x'",
             "argpath='x'",
         ] {
-            assert!(Rule::parse(rule).is_err(), "{rule}");
+            assert!(Rule::parse(Face::Runner, rule).is_err(), "{rule}");
         }
     }
 
     #[test]
     fn the_same_rule_is_found_again() {
-        let rule = Rule::parse("type='signal',member='UnitMoved'").unwrap();
-        assert!(rule.is_same(&Rule::parse("type='signal', member='UnitMoved'").unwrap()));
-        assert!(!rule.is_same(&Rule::parse("type='signal'").unwrap()));
+        let rule = Rule::parse(Face::Runner, "type='signal',member='UnitMoved'").unwrap();
+        assert!(rule.is_same(&Rule::parse(Face::Runner, "type='signal', member='UnitMoved'").unwrap()));
+        assert!(!rule.is_same(&Rule::parse(Face::Runner, "type='signal'").unwrap()));
     }
 }

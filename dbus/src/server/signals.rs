@@ -7,8 +7,10 @@ use zbus::{Message, Variant};
 use super::OWN_UNIQUE;
 use super::methods::{Argument, arguments, object};
 use super::properties::{self, Emits, Subject, UnitFacts};
-use crate::names::interface::{MANAGER, PATH, PROPERTIES, SERVICE, SOCKET, TIMER, UNIT};
-use crate::names::{ROOT, job_path, unit_path};
+use crate::names::interface::{
+    MANAGER, PATH, PROPERTIES, SERVICE, SLICE, SOCKET, TARGET, TIMER, UNIT,
+};
+use crate::names::Face;
 use crate::wire;
 
 /// A row of the signal table.
@@ -74,7 +76,31 @@ pub static SIGNALS: &[SignalRow] = &[
     },
 ];
 
-/// The signals of an interface.
+/// The signals of an interface as a face has them.
+pub(super) fn on(face: Face, interface: &str) -> impl Iterator<Item = &'static SignalRow> {
+    let more = match face {
+        Face::Runner => &[],
+        Face::Systemd => SYSTEMD_SIGNALS,
+    };
+    // What only we say, and what systemd says at greater length.
+    let other = ["UnitMoved", "StartupFinished"];
+    of_interface(interface)
+        .filter(move |row| face == Face::Runner || !other.contains(&row.name))
+        .chain(more.iter().filter(move |row| row.interface == interface))
+}
+
+/// The signals that systemd has with other arguments.
+static SYSTEMD_SIGNALS: &[SignalRow] = &[SignalRow {
+    interface: MANAGER,
+    name: "StartupFinished",
+    arguments: arguments!(
+        "firmware": "t", "loader": "t", "kernel": "t", "initrd": "t", "userspace": "t",
+        "total": "t"
+    ),
+    doc: "Everything that starts at boot has been tried; how long that took, in microseconds",
+}];
+
+/// The signals of an interface of ours.
 pub fn of_interface(interface: &str) -> impl Iterator<Item = &'static SignalRow> {
     SIGNALS
         .iter()
@@ -91,10 +117,10 @@ pub(crate) struct Signal {
 }
 
 impl Signal {
-    fn manager(member: &'static str, arg0: Option<&UnitName>) -> Signal {
+    fn manager(face: Face, member: &'static str, arg0: Option<&UnitName>) -> Signal {
         Signal {
-            path: ROOT.to_owned(),
-            interface: MANAGER,
+            path: face.root().to_owned(),
+            interface: face.interface(MANAGER),
             member,
             arg0: arg0.map(ToString::to_string),
         }
@@ -110,8 +136,10 @@ impl Signal {
 
 /// The interfaces of a unit of this kind, the particular one first: so `PropertiesChanged` comes
 /// in systemd's order.
-pub(super) fn interfaces_of(kind: UnitKind) -> &'static [&'static str] {
+pub(super) fn interfaces_of(face: Face, kind: UnitKind) -> &'static [&'static str] {
     match kind {
+        UnitKind::Target if face == Face::Systemd => &[TARGET, UNIT],
+        UnitKind::Slice if face == Face::Systemd => &[SLICE, UNIT],
         UnitKind::Service => &[SERVICE, UNIT],
         UnitKind::Socket => &[SOCKET, UNIT],
         UnitKind::Timer => &[TIMER, UNIT],
@@ -121,27 +149,28 @@ pub(super) fn interfaces_of(kind: UnitKind) -> &'static [&'static str] {
 }
 
 /// The signals that tell of `change`, without their bodies.
-pub(super) fn heads(change: &Change) -> Vec<Signal> {
+pub(super) fn heads(face: Face, change: &Change) -> Vec<Signal> {
     match change {
-        Change::Moved(_) => vec![Signal::manager("UnitMoved", None)],
-        Change::JobNew { .. } => vec![Signal::manager("JobNew", None)],
-        Change::JobRemoved { .. } => vec![Signal::manager("JobRemoved", None)],
-        Change::UnitNew(unit) => vec![Signal::manager("UnitNew", Some(unit))],
-        Change::UnitRemoved(unit) => vec![Signal::manager("UnitRemoved", Some(unit))],
-        Change::Reloading(_) => vec![Signal::manager("Reloading", None)],
-        Change::StartupFinished => vec![Signal::manager("StartupFinished", None)],
+        Change::Moved(_) if face == Face::Systemd => Vec::new(),
+        Change::Moved(_) => vec![Signal::manager(face, "UnitMoved", None)],
+        Change::JobNew { .. } => vec![Signal::manager(face, "JobNew", None)],
+        Change::JobRemoved { .. } => vec![Signal::manager(face, "JobRemoved", None)],
+        Change::UnitNew(unit) => vec![Signal::manager(face, "UnitNew", Some(unit))],
+        Change::UnitRemoved(unit) => vec![Signal::manager(face, "UnitRemoved", Some(unit))],
+        Change::Reloading(_) => vec![Signal::manager(face, "Reloading", None)],
+        Change::StartupFinished => vec![Signal::manager(face, "StartupFinished", None)],
         // Nobody on D-Bus knows groups, and a closing one sees by its jobs.
         Change::ProcessStarted { .. }
         | Change::GroupAdded(_)
         | Change::GroupRemoved(_)
         | Change::Closing { .. } => Vec::new(),
-        Change::Properties(unit) => interfaces_of(unit.kind())
+        Change::Properties(unit) => interfaces_of(face, unit.kind())
             .iter()
             .map(|interface| Signal {
-                path: unit_path(unit.as_str()),
+                path: face.unit_path(unit.as_str()),
                 interface: PROPERTIES,
                 member: "PropertiesChanged",
-                arg0: Some((*interface).to_owned()),
+                arg0: Some(face.interface(interface).to_owned()),
             })
             .collect(),
     }
@@ -149,6 +178,7 @@ pub(super) fn heads(change: &Change) -> Vec<Signal> {
 
 /// The messages for those of `wanted` heads of `change`, as `caller` may see them.
 pub(super) async fn messages(
+    face: Face,
     change: &Change,
     wanted: &[Signal],
     handle: &Handle,
@@ -170,28 +200,45 @@ pub(super) async fn messages(
             cause: moved.cause.replace('\0', "\u{fffd}"),
         }),
         Change::JobNew { job, unit, .. } => {
-            first.build(&(job.0, object(job_path(job.0)), unit.as_str()))
+            first.build(&(job.0, object(face.job_path(job.0)), unit.as_str()))
         }
         Change::JobRemoved { job, unit, result } => {
-            first.build(&(job.0, object(job_path(job.0)), unit.as_str(), result.word()))
+            first.build(&(job.0, object(face.job_path(job.0)), unit.as_str(), result.word()))
         }
         Change::UnitNew(unit) | Change::UnitRemoved(unit) => {
-            first.build(&(unit.as_str(), object(unit_path(unit.as_str()))))
+            first.build(&(unit.as_str(), object(face.unit_path(unit.as_str()))))
         }
         Change::Reloading(active) => first.build(active),
+        // Firmware, loader, kernel and initial disk took no time of ours.
+        Change::StartupFinished if face == Face::Systemd => {
+            let took = boot_time(handle, caller).await;
+            first.build(&(0u64, 0u64, 0u64, 0u64, took, took))
+        }
         Change::StartupFinished
         | Change::ProcessStarted { .. }
         | Change::GroupAdded(_)
         | Change::GroupRemoved(_)
         | Change::Closing { .. } => first.build(&()),
         Change::Properties(unit) => {
-            return properties_changed(unit, wanted, handle, caller).await;
+            return properties_changed(face, unit, wanted, handle, caller).await;
         }
     };
     one.into_iter().collect()
 }
 
+/// How long everything that starts at boot took, in microseconds; 0 while that is not known.
+async fn boot_time(handle: &Handle, caller: &Caller) -> u64 {
+    match handle.ask(caller.clone(), Request::Manager).await {
+        Ok(Reply::Manager(manager)) => manager.finished.map_or(0, |finished| {
+            let (from, to) = (manager.started.monotonic.0, finished.monotonic.0);
+            to.saturating_sub(from)
+        }),
+        _ => 0,
+    }
+}
+
 async fn properties_changed(
+    face: Face,
     unit: &UnitName,
     wanted: &[Signal],
     handle: &Handle,
@@ -206,6 +253,7 @@ async fn properties_changed(
     };
     let standing = handle.standing(caller);
     let facts = UnitFacts {
+        face,
         detail: *detail,
         usage: None,
         file: None,
@@ -215,10 +263,17 @@ async fn properties_changed(
         let Some(interface) = signal.arg0.as_deref() else {
             continue;
         };
-        let changed: Vec<(&str, Variant<'static>)> = properties::of_interface(interface)
+        let Some(own) = face.own_interface(interface) else {
+            continue;
+        };
+        let changed: Vec<(&str, Variant<'static>)> = properties::on(face, own)
             .filter(|row| row.emits == Emits::Change && row.access.allows(standing))
             .filter_map(|row| Some((&*row.name, row.of(Subject::Unit(&facts))?)))
             .collect();
+        // What has no properties has nothing to tell of them.
+        if changed.is_empty() {
+            continue;
+        }
         let invalidated: &[&str] = &[];
         messages.extend(signal.build(&(interface, Dictionary(changed), invalidated)));
     }

@@ -8,7 +8,7 @@ use units::UnitName;
 
 use super::{command, no_arguments, object, own_object, own_unit, unit_name, word};
 use crate::error::Kind;
-use crate::names::{Object, job_path, unit_path};
+use crate::names::{Face, Object};
 use crate::server::call::{Call, Outcome, strange};
 use crate::server::refusal::Failure;
 use crate::wire;
@@ -17,19 +17,19 @@ pub(super) async fn enqueue_job(call: Call) -> Outcome {
     let (unit, verb, mode, token): (String, String, String, String) = call.arguments()?;
     let token = (!token.is_empty()).then_some(token);
     let job = submit(&call, unit_name(&unit)?, word("verb", &verb)?, &mode, token).await?;
-    call.reply(&(job.0, object(job_path(job.0))))
+    call.reply(&(job.0, object(call.face.job_path(job.0))))
 }
 
 pub(super) async fn submit_named(call: Call, verb: Verb) -> Outcome {
     let (unit, mode): (String, String) = call.arguments()?;
     let job = submit(&call, unit_name(&unit)?, verb, &mode, None).await?;
-    call.reply(&object(job_path(job.0)))
+    call.reply(&object(call.face.job_path(job.0)))
 }
 
 pub(super) async fn submit_own(call: Call, verb: Verb) -> Outcome {
     let mode: String = call.arguments()?;
     let job = submit(&call, own_unit(&call)?, verb, &mode, None).await?;
-    call.reply(&object(job_path(job.0)))
+    call.reply(&object(call.face.job_path(job.0)))
 }
 
 async fn submit(
@@ -85,14 +85,14 @@ pub(super) async fn cancel_own_job(call: Call) -> Outcome {
 
 pub(super) async fn list_jobs(call: Call) -> Outcome {
     no_arguments(&call)?;
-    let lines: Vec<wire::JobLine> = jobs(&call).await?.iter().map(job_line).collect();
+    let lines: Vec<wire::JobLine> = jobs(&call).await?.iter().map(|job| job_line(call.face, job)).collect();
     call.reply(&(lines,))
 }
 
 pub(super) async fn get_job(call: Call) -> Outcome {
     let id: u32 = call.arguments()?;
     match jobs(&call).await?.iter().any(|job| job.id.0 == id) {
-        true => call.reply(&object(job_path(id))),
+        true => call.reply(&object(call.face.job_path(id))),
         false => Err(Failure::new(Kind::NoSuchJob, format!("no job {id}"))),
     }
 }
@@ -105,14 +105,14 @@ pub(in crate::server) async fn jobs(call: &Call) -> Result<Vec<JobView>, Failure
     }
 }
 
-fn job_line(job: &JobView) -> wire::JobLine {
+fn job_line(face: Face, job: &JobView) -> wire::JobLine {
     wire::JobLine {
         id: job.id.0,
         unit: job.unit.to_string(),
         kind: job.kind.word().to_owned(),
         state: job_state(job.running).to_owned(),
-        path: object(job_path(job.id.0)),
-        unit_path: object(unit_path(job.unit.as_str())),
+        path: object(face.job_path(job.id.0)),
+        unit_path: object(face.unit_path(job.unit.as_str())),
     }
 }
 

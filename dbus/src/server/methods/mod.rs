@@ -4,6 +4,7 @@
 mod install;
 mod jobs;
 mod manager;
+mod systemd;
 mod transient;
 mod units;
 
@@ -18,7 +19,7 @@ pub(super) use self::units::{unit_detail, units};
 use super::call::{Boxed, Call, Outcome, strange};
 use super::refusal::Failure;
 use crate::error::Kind;
-use crate::names::Object;
+use crate::names::{Face, Object};
 use crate::names::interface::{JOB, MANAGER, UNIT};
 
 /// One row.
@@ -57,14 +58,14 @@ pub(super) enum Run {
     Unsubscribe,
 }
 
-/// Finds a method; with an empty interface the first of that name among `interfaces`.
+/// Finds a method; without an interface the first of that name among `interfaces`.
 pub(super) fn find(
+    face: Face,
     interfaces: &[&str],
     interface: Option<&str>,
     name: &str,
 ) -> Option<&'static Method> {
-    let interface = interface.filter(|interface| !interface.is_empty());
-    METHODS.iter().find(|method| {
+    all(face).find(|method| {
         method.name == name
             && match interface {
                 Some(interface) => method.interface == interface,
@@ -73,7 +74,25 @@ pub(super) fn find(
     })
 }
 
-/// The methods of an interface.
+/// The methods of a face: on systemd's, what systemd does not know is left out, and what only
+/// systemd does is there.
+fn all(face: Face) -> impl Iterator<Item = &'static Method> {
+    let more = match face {
+        Face::Runner => &[],
+        Face::Systemd => systemd::METHODS,
+    };
+    METHODS
+        .iter()
+        .filter(move |method| face == Face::Runner || systemd::knows(method))
+        .chain(more)
+}
+
+/// The methods of an interface as a face has them.
+pub(super) fn on(face: Face, interface: &str) -> impl Iterator<Item = &'static Method> {
+    all(face).filter(move |method| method.interface == interface)
+}
+
+/// The methods of an interface of ours.
 pub fn of_interface(interface: &str) -> impl Iterator<Item = &'static Method> {
     METHODS
         .iter()
@@ -88,10 +107,10 @@ macro_rules! arguments {
 pub(super) use arguments;
 
 macro_rules! methods {
-    ($($interface:ident . $name:literal ($($in:literal: $in_type:literal),*)
+    ($(#[doc = $about:literal])* $visibility:vis $table:ident; $($interface:ident . $name:literal ($($in:literal: $in_type:literal),*)
         -> ($($out:literal: $out_type:literal),*) = $run:expr; $doc:expr;)+) => {
-        /// Every method, in the order it is documented.
-        pub static METHODS: &[Method] = &[$(Method {
+        $(#[doc = $about])*
+        $visibility static $table: &[Method] = &[$(Method {
             interface: $interface,
             name: $name,
             inputs: arguments!($($in: $in_type),*),
@@ -121,7 +140,11 @@ macro_rules! submit_own {
     };
 }
 
+
+
 methods! {
+    /// Every method of ours, in the order it is documented.
+    pub METHODS;
     MANAGER."EnqueueJob"("unit": "s", "verb": "s", "mode": "s", "token": "s")
         -> ("job": "u", "path": "o") = ask!(jobs::enqueue_job);
         "Queues a job and gives its number and object. `verb` is start, stop, restart, \
@@ -341,7 +364,7 @@ fn unit_name(text: &str) -> Result<UnitName, Failure> {
 }
 
 fn own_object(call: &Call) -> Option<Object> {
-    Object::at(call.message.header().path()?.as_str())
+    Object::at(call.face, call.message.header().path()?.as_str())
 }
 
 fn own_unit(call: &Call) -> Result<UnitName, Failure> {

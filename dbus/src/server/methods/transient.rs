@@ -9,7 +9,6 @@ use zbus::{OwnedVariant, Variant};
 
 use super::{object, unit_name, word};
 use crate::error::Kind;
-use crate::names::job_path;
 use crate::server::call::{Call, Outcome, strange};
 use crate::server::properties::exit_code_and_status;
 use crate::server::refusal::Failure;
@@ -36,7 +35,7 @@ pub(super) async fn start(call: Call) -> Outcome {
         .ask(Request::StartTransient { units, mode, stdio })
         .await?
     {
-        Reply::Answer(Answer::Job(job)) => call.reply(&object(job_path(job.0))),
+        Reply::Answer(Answer::Job(job)) => call.reply(&object(call.face.job_path(job.0))),
         other => Err(strange(&other)),
     }
 }

@@ -11,7 +11,7 @@ use units::value::Signal;
 use super::jobs::jobs;
 use super::{command, no_arguments, object, own_unit, unit_name, word};
 use crate::error::Kind;
-use crate::names::{job_path, unit_path};
+use crate::names::Face;
 use crate::server::call::{Call, Outcome, strange};
 use crate::server::log_pipe;
 use crate::server::objects;
@@ -82,14 +82,15 @@ pub(super) async fn get_unit(call: Call) -> Outcome {
         return Err(Failure::new(
             Kind::NoSuchUnit,
             format!("unit {unit} not loaded"),
-        ));
+        )
+        .on_systemd(format!("Unit {unit} not loaded.")));
     }
-    call.reply(&object(unit_path(unit.as_str())))
+    call.reply(&object(call.face.unit_path(unit.as_str())))
 }
 
 pub(super) async fn load_unit(call: Call) -> Outcome {
     let unit = unit_name(&call.arguments::<String>()?)?;
-    call.reply(&object(unit_path(unit.as_str())))
+    call.reply(&object(call.face.unit_path(unit.as_str())))
 }
 
 pub(super) async fn get_unit_properties(call: Call) -> Outcome {
@@ -159,7 +160,7 @@ async fn units_reply(call: Call, selection: Selection) -> Outcome {
     } else {
         Vec::new()
     };
-    let lines: Vec<wire::UnitLine> = units.iter().map(|view| unit_line(view, &jobs)).collect();
+    let lines: Vec<wire::UnitLine> = units.iter().map(|view| unit_line(call.face, view, &jobs)).collect();
     call.reply(&(lines,))
 }
 
@@ -174,9 +175,9 @@ pub(in crate::server) async fn units(
     }
 }
 
-fn unit_line(view: &UnitView, jobs: &[JobView]) -> wire::UnitLine {
+fn unit_line(face: Face, view: &UnitView, jobs: &[JobView]) -> wire::UnitLine {
     let (job, job_object) = match view.job {
-        Some(job) => (job.0, job_path(job.0)),
+        Some(job) => (job.0, face.job_path(job.0)),
         None => (0, "/".to_owned()),
     };
     let kind: Option<JobKind> = jobs
@@ -200,7 +201,7 @@ fn unit_line(view: &UnitView, jobs: &[JobView]) -> wire::UnitLine {
         active_state: view.active.word().to_owned(),
         sub_state: view.sub.word().to_owned(),
         following: String::new(),
-        path: object(unit_path(view.name.as_str())),
+        path: object(face.unit_path(view.name.as_str())),
         job,
         job_type: kind.map_or("", Word::word).to_owned(),
         job_path: object(job_object),

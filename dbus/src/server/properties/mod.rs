@@ -7,6 +7,7 @@ mod path;
 mod service;
 mod setting;
 mod socket;
+mod systemd;
 mod timer;
 mod unit;
 
@@ -18,6 +19,8 @@ pub(super) use service::exit_code_and_status;
 use control::{Manager, Standing, UnitDetail, Usage};
 use engine::clock::Now;
 use engine::view::systemd::JobView;
+
+use crate::names::Face;
 use units::SettingId;
 use units::install::{Preset, State};
 use zbus::Variant;
@@ -87,6 +90,8 @@ impl Emits {
 /// All there is to know about a unit.
 #[derive(Debug)]
 pub(super) struct UnitFacts {
+    /// How things are named to who asks.
+    pub(super) face: Face,
     pub(super) detail: UnitDetail,
     /// Asked for only where a property needs it and the caller may.
     pub(super) usage: Option<Usage>,
@@ -108,7 +113,9 @@ pub(super) enum Getter {
     /// The manager.
     Manager(fn(&Manager) -> Variant<'static>),
     /// A job.
-    Job(fn(&JobView) -> Variant<'static>),
+    Job(fn(&JobView, Face) -> Variant<'static>),
+    /// Nothing: what is always the same, since there is no such thing here.
+    Fixed(fn() -> Variant<'static>),
 }
 
 /// What is asked for its properties.
@@ -116,7 +123,7 @@ pub(super) enum Getter {
 pub(super) enum Subject<'a> {
     Unit(&'a UnitFacts),
     Manager(&'a Manager),
-    Job(&'a JobView),
+    Job(&'a JobView, Face),
 }
 
 impl Property {
@@ -134,7 +141,8 @@ impl Property {
                 Some(setting::value(facts.detail.view.definition.as_deref(), id))
             }
             (Getter::Manager(get), Subject::Manager(manager)) => Some(get(manager)),
-            (Getter::Job(get), Subject::Job(job)) => Some(get(job)),
+            (Getter::Job(get), Subject::Job(job, face)) => Some(get(job, face)),
+            (Getter::Fixed(get), _) => Some(get()),
             _ => None,
         }
     }
@@ -175,7 +183,19 @@ pub fn all() -> &'static [Property] {
     &ALL
 }
 
-/// The properties of an interface.
+/// The properties of an interface as a face has them: on systemd's, what systemd does not know is
+/// left out, and what only systemd says is there.
+pub(super) fn on(face: Face, interface: &str) -> impl Iterator<Item = &'static Property> {
+    let more = match face {
+        Face::Runner => &[],
+        Face::Systemd => systemd::rows(),
+    };
+    of_interface(interface)
+        .filter(move |row| face == Face::Runner || systemd::knows(row))
+        .chain(more.iter().filter(move |row| row.interface == interface))
+}
+
+/// The properties of an interface of ours.
 pub fn of_interface(interface: &str) -> impl Iterator<Item = &'static Property> {
     all()
         .iter()

@@ -9,7 +9,7 @@ use units::{Dependency, UnitKind};
 use zbus::{ObjectPath, Variant};
 
 use super::{Access, Emits, Getter, Property, UnitFacts, monotonic, realtime, row, text, texts};
-use crate::names::{interface::UNIT, job_path};
+use crate::names::interface::UNIT;
 use crate::server::diagnostics;
 
 type Get = fn(&UnitFacts) -> Variant<'static>;
@@ -70,7 +70,7 @@ pub(super) fn add(table: &mut Vec<Property>) {
             let found = definition(u).and_then(|d| d.load_state().diagnostics().first());
             Variant::new(found.map_or_else(Default::default, |found| {
                 (
-                    crate::error::Kind::BadUnitSetting.name().to_owned(),
+                    crate::error::Kind::BadUnitSetting.name(u.face).to_owned(),
                     found.to_string(),
                 )
             }))
@@ -209,7 +209,7 @@ pub(super) fn add(table: &mut Vec<Property>) {
                 .detail
                 .view
                 .job
-                .map_or((0, "/".to_owned()), |job| (job.0, job_path(job.0)));
+                .map_or((0, "/".to_owned()), |job| (job.0, u.face.job_path(job.0)));
             Variant::new((job, ObjectPath::from_string_unchecked(path)))
         },
     );
