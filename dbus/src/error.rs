@@ -247,16 +247,13 @@ impl Kind {
     /// The D-Bus error name.
     #[must_use]
     pub fn name(self, face: Face) -> &'static str {
-        NAMES
-            .iter()
-            .find(|(kind, ..)| *kind == self)
-            .map_or(
-                "org.freedesktop.DBus.Error.Failed",
-                |(_, own, systemd, _)| match face {
-                    Face::Runner => own,
-                    Face::Systemd => systemd,
-                },
-            )
+        NAMES.iter().find(|(kind, ..)| *kind == self).map_or(
+            "org.freedesktop.DBus.Error.Failed",
+            |(_, own, systemd, _)| match face {
+                Face::Runner => own,
+                Face::Systemd => systemd,
+            },
+        )
     }
 
     /// The kind of a D-Bus error name of our own face.

@@ -133,7 +133,7 @@ async fn no_bytes_make_the_server_panic() {
             }
         }
     });
-    let server = Server::new(handle);
+    let server = Server::new(handle, dbus::names::Face::Runner);
     let mut answered = 0;
     for round in 0..rounds {
         let (ours, theirs) = UnixStream::pair().unwrap();

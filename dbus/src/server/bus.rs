@@ -186,7 +186,8 @@ async fn serve(
             Turn::Changed(None) => subscription = None,
             Turn::Changed(Some(change)) => {
                 let heads = signals::heads(FACE, &change);
-                for message in signals::messages(FACE, &change, &heads, handle, &everybody()).await {
+                for message in signals::messages(FACE, &change, &heads, handle, &everybody()).await
+                {
                     send(connection, &message).await?;
                 }
             }
@@ -221,7 +222,12 @@ fn subscribes(message: &Message) -> Option<bool> {
         Some(name) => Some(FACE.own_interface(name.as_str())?),
         None => None,
     };
-    let method = methods::find(FACE, &[interface::MANAGER], interface, header.member()?.as_str())?;
+    let method = methods::find(
+        FACE,
+        &[interface::MANAGER],
+        interface,
+        header.member()?.as_str(),
+    )?;
     match method.run {
         Run::Subscribe => Some(true),
         Run::Unsubscribe => Some(false),

@@ -192,7 +192,9 @@ async fn run(
                     .filter(|signal| session.wants(signal))
                     .collect();
                 let handle = &session.shared.handle;
-                for message in signals::messages(face, &change, &wanted, handle, &session.caller).await {
+                for message in
+                    signals::messages(face, &change, &wanted, handle, &session.caller).await
+                {
                     send(connection, &message).await?;
                 }
             }

@@ -60,7 +60,15 @@ pub(super) fn answer(
         "GetId" => reply(call, &session.bus_id()),
         "ListNames" => {
             let own = session.unique_name();
-            reply(call, &(vec![DRIVER_UNIQUE, session.face().bus_name(), OWN_UNIQUE, own],))
+            reply(
+                call,
+                &(vec![
+                    DRIVER_UNIQUE,
+                    session.face().bus_name(),
+                    OWN_UNIQUE,
+                    own,
+                ],),
+            )
         }
         "ListActivatableNames" => reply(call, &(Vec::<String>::new(),)),
         "NameHasOwner" => call
@@ -119,7 +127,8 @@ fn hello(session: &mut Session, call: &Call) -> Outcome {
 
 fn add_match(session: &mut Session, call: &Call) -> Outcome {
     let text: String = call.arguments()?;
-    let rule = Rule::parse(session.face(), &text).map_err(|why| Failure::new(Kind::MatchRuleInvalid, why))?;
+    let rule = Rule::parse(session.face(), &text)
+        .map_err(|why| Failure::new(Kind::MatchRuleInvalid, why))?;
     if session.rules.len() >= MOST_RULES {
         return Err(Failure::new(
             Kind::LimitsExceeded,
@@ -132,7 +141,8 @@ fn add_match(session: &mut Session, call: &Call) -> Outcome {
 
 fn remove_match(session: &mut Session, call: &Call) -> Outcome {
     let text: String = call.arguments()?;
-    let rule = Rule::parse(session.face(), &text).map_err(|why| Failure::new(Kind::MatchRuleInvalid, why))?;
+    let rule = Rule::parse(session.face(), &text)
+        .map_err(|why| Failure::new(Kind::MatchRuleInvalid, why))?;
     let Some(at) = session.rules.iter().position(|known| known.is_same(&rule)) else {
         return Err(Failure::new(
             Kind::MatchRuleNotFound,
@@ -153,8 +163,10 @@ fn become_monitor(session: &mut Session, call: &Call) -> (Outcome, Option<Messag
         }
         let mut parsed = Vec::new();
         for rule in &rules {
-            parsed
-                .push(Rule::parse(session.face(), rule).map_err(|why| Failure::new(Kind::MatchRuleInvalid, why))?);
+            parsed.push(
+                Rule::parse(session.face(), rule)
+                    .map_err(|why| Failure::new(Kind::MatchRuleInvalid, why))?,
+            );
         }
         let done = reply(call, &())?;
         Ok((parsed, done))
@@ -185,12 +197,14 @@ fn require(session: &Session, name: &str) -> Result<String, Failure> {
     if name == session.unique_name() {
         return Ok(name.to_owned());
     }
-    owner(session.face(), name).map(str::to_owned).ok_or_else(|| {
-        Failure::new(
-            Kind::NameHasNoOwner,
-            format!("nobody has the name {name:?} here"),
-        )
-    })
+    owner(session.face(), name)
+        .map(str::to_owned)
+        .ok_or_else(|| {
+            Failure::new(
+                Kind::NameHasNoOwner,
+                format!("nobody has the name {name:?} here"),
+            )
+        })
 }
 
 fn owner(face: Face, name: &str) -> Option<&'static str> {

@@ -47,7 +47,9 @@ const STANDARD: &str = r#" <interface name="org.freedesktop.DBus.Peer">
 /// A node with some interfaces of ours and some children.
 pub(super) fn node<S: AsRef<str>>(
     face: Face,
-    interfaces: &[&'static str], children: &[S]) -> String {
+    interfaces: &[&'static str],
+    children: &[S],
+) -> String {
     let mut xml = format!("{DOCTYPE}<node>\n{STANDARD}");
     for interface in interfaces {
         describe(&mut xml, face, interface);

@@ -43,7 +43,9 @@ impl Rule {
             let key = match key {
                 "type" if value == "signal" => continue,
                 "type" => Key::Never,
-                "sender" if [face.bus_name(), OWN_UNIQUE, DRIVER_UNIQUE].contains(&value.as_str()) => {
+                "sender"
+                    if [face.bus_name(), OWN_UNIQUE, DRIVER_UNIQUE].contains(&value.as_str()) =>
+                {
                     continue;
                 }
                 "sender" => Key::Never,
@@ -216,7 +218,9 @@ mod tests {
     #[test]
     fn the_same_rule_is_found_again() {
         let rule = Rule::parse(Face::Runner, "type='signal',member='UnitMoved'").unwrap();
-        assert!(rule.is_same(&Rule::parse(Face::Runner, "type='signal', member='UnitMoved'").unwrap()));
+        assert!(
+            rule.is_same(&Rule::parse(Face::Runner, "type='signal', member='UnitMoved'").unwrap())
+        );
         assert!(!rule.is_same(&Rule::parse(Face::Runner, "type='signal'").unwrap()));
     }
 }

@@ -7,10 +7,10 @@ use zbus::{Message, Variant};
 use super::OWN_UNIQUE;
 use super::methods::{Argument, arguments, object};
 use super::properties::{self, Emits, Subject, UnitFacts};
+use crate::names::Face;
 use crate::names::interface::{
     MANAGER, PATH, PROPERTIES, SERVICE, SLICE, SOCKET, TARGET, TIMER, UNIT,
 };
-use crate::names::Face;
 use crate::wire;
 
 /// A row of the signal table.
@@ -202,9 +202,12 @@ pub(super) async fn messages(
         Change::JobNew { job, unit, .. } => {
             first.build(&(job.0, object(face.job_path(job.0)), unit.as_str()))
         }
-        Change::JobRemoved { job, unit, result } => {
-            first.build(&(job.0, object(face.job_path(job.0)), unit.as_str(), result.word()))
-        }
+        Change::JobRemoved { job, unit, result } => first.build(&(
+            job.0,
+            object(face.job_path(job.0)),
+            unit.as_str(),
+            result.word(),
+        )),
         Change::UnitNew(unit) | Change::UnitRemoved(unit) => {
             first.build(&(unit.as_str(), object(face.unit_path(unit.as_str()))))
         }

@@ -172,7 +172,7 @@ fn run(
                 own_uid: uid,
                 admin_gid: None,
             });
-            let server = Server::new(handle.clone());
+            let server = Server::new(handle.clone(), dbus::names::Face::Runner);
             let mut connections = tokio::task::JoinSet::new();
             loop {
                 tokio::select! {

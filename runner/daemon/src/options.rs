@@ -40,6 +40,9 @@ enabled. Without PATH the search path is read:
   --systemd-units      read systemd's own unit directories as well, where units
                        of the search path or PATH go first; see
                        runner-systemd(7)
+  --systemd-compat     be there for systemctl and whoever else looks for systemd:
+                       make /run/systemd/system and listen at
+                       /run/systemd/private; refused where systemd runs
   --ignore-unsupported load units without what runner does not support, with a
                        warning for each setting that is left out
   --pidfile FILE       write our pid there as well
@@ -84,6 +87,8 @@ pub struct Options {
     pub pid_file: Option<PathBuf>,
     /// Read systemd's own unit directories as well.
     pub systemd_units: bool,
+    /// Be where systemd's own programs look for it.
+    pub systemd_compat: bool,
     /// Load units without what is not supported.
     pub ignore_unsupported: bool,
     /// Load, report, exit.
@@ -106,6 +111,7 @@ impl Default for Options {
             http: Vec::new(),
             pid_file: None,
             systemd_units: false,
+            systemd_compat: false,
             ignore_unsupported: false,
             check: false,
         }
@@ -303,6 +309,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, Str
             "-V" | "--version" if attached.is_none() => return Ok(Asked::Version),
             "--check" if attached.is_none() => options.check = true,
             "--systemd-units" if attached.is_none() => options.systemd_units = true,
+            "--systemd-compat" if attached.is_none() => options.systemd_compat = true,
             "--ignore-unsupported" if attached.is_none() => options.ignore_unsupported = true,
             "--" => options.paths.extend(arguments.by_ref().map(PathBuf::from)),
             _ if name.starts_with('-') && name != "-" => {
@@ -354,7 +361,7 @@ mod tests {
     fn everything_at_once() {
         let line = "--runtime-dir /r --target=web.target a --log-target file:/l --log-format json \
                     --bus unix:path=/b --check b --http 9001 --http unix:/s --pidfile /p \
-                    --identifier me --systemd-units --ignore-unsupported -- --c";
+                    --identifier me --systemd-units --systemd-compat --ignore-unsupported -- --c";
         assert_eq!(
             options(line),
             Options {
@@ -366,6 +373,7 @@ mod tests {
                 bus: Bus::Address("unix:path=/b".to_owned()),
                 check: true,
                 systemd_units: true,
+                systemd_compat: true,
                 ignore_unsupported: true,
                 http: vec![
                     HttpAddress::Inet {

@@ -85,7 +85,11 @@ pub(super) async fn cancel_own_job(call: Call) -> Outcome {
 
 pub(super) async fn list_jobs(call: Call) -> Outcome {
     no_arguments(&call)?;
-    let lines: Vec<wire::JobLine> = jobs(&call).await?.iter().map(|job| job_line(call.face, job)).collect();
+    let lines: Vec<wire::JobLine> = jobs(&call)
+        .await?
+        .iter()
+        .map(|job| job_line(call.face, job))
+        .collect();
     call.reply(&(lines,))
 }
 

@@ -19,8 +19,8 @@ pub(super) use self::units::{unit_detail, units};
 use super::call::{Boxed, Call, Outcome, strange};
 use super::refusal::Failure;
 use crate::error::Kind;
-use crate::names::{Face, Object};
 use crate::names::interface::{JOB, MANAGER, UNIT};
+use crate::names::{Face, Object};
 
 /// One row.
 #[derive(Debug)]
@@ -139,8 +139,6 @@ macro_rules! submit_own {
         Run::Ask(|call| Box::pin(jobs::submit_own(call, Verb::$verb)))
     };
 }
-
-
 
 methods! {
     /// Every method of ours, in the order it is documented.

@@ -79,11 +79,10 @@ pub(super) async fn get_unit(call: Call) -> Outcome {
         .definition
         .is_none()
     {
-        return Err(Failure::new(
-            Kind::NoSuchUnit,
-            format!("unit {unit} not loaded"),
-        )
-        .on_systemd(format!("Unit {unit} not loaded.")));
+        return Err(
+            Failure::new(Kind::NoSuchUnit, format!("unit {unit} not loaded"))
+                .on_systemd(format!("Unit {unit} not loaded.")),
+        );
     }
     call.reply(&object(call.face.unit_path(unit.as_str())))
 }
@@ -160,7 +159,10 @@ async fn units_reply(call: Call, selection: Selection) -> Outcome {
     } else {
         Vec::new()
     };
-    let lines: Vec<wire::UnitLine> = units.iter().map(|view| unit_line(call.face, view, &jobs)).collect();
+    let lines: Vec<wire::UnitLine> = units
+        .iter()
+        .map(|view| unit_line(call.face, view, &jobs))
+        .collect();
     call.reply(&(lines,))
 }
 

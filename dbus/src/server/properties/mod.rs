@@ -110,6 +110,10 @@ pub(super) enum Getter {
     File(fn(State, Preset) -> &'static str),
     /// A setting of the unit's definition.
     Setting(SettingId),
+    /// The commands of a setting, with their prefixes.
+    Commands(SettingId),
+    /// The soft limit of a setting.
+    SoftLimit(SettingId),
     /// The manager.
     Manager(fn(&Manager) -> Variant<'static>),
     /// A job.
@@ -140,6 +144,14 @@ impl Property {
             (Getter::Setting(id), Subject::Unit(facts)) => {
                 Some(setting::value(facts.detail.view.definition.as_deref(), id))
             }
+            (Getter::Commands(id), Subject::Unit(facts)) => Some(systemd::commands(
+                facts.detail.view.definition.as_deref(),
+                id,
+            )),
+            (Getter::SoftLimit(id), Subject::Unit(facts)) => Some(systemd::soft_limit(
+                facts.detail.view.definition.as_deref(),
+                id,
+            )),
             (Getter::Manager(get), Subject::Manager(manager)) => Some(get(manager)),
             (Getter::Job(get), Subject::Job(job, face)) => Some(get(job, face)),
             (Getter::Fixed(get), _) => Some(get()),

@@ -16,6 +16,7 @@ use units::Surroundings;
 
 use super::outer::Outer;
 use super::recover::{self, Definitions, Taken};
+use super::systemd_face::SystemdFace;
 use super::wake::Bus;
 use super::{
     Manager, answer, held, http, input, log_files, log_follow, notified, offload, outputs, poller,
@@ -179,7 +180,15 @@ impl Manager {
         };
         let bus = Bus {
             listener,
-            server: dbus::server::Server::new(handle.clone()),
+            server: dbus::server::Server::new(handle.clone(), dbus::names::Face::Runner),
+        };
+        let systemd_face = if options.systemd_compat {
+            let held = taken.systemd_face.take();
+            let handle = handle.clone();
+            let is_root = surroundings.is_root;
+            Some(SystemdFace::open(is_root, keeper_pid, &link, handle, held)?)
+        } else {
+            None
         };
         let first = taken.state.is_none();
         let host = surroundings::host(&surroundings, keeper_pid);
@@ -267,6 +276,7 @@ impl Manager {
             door,
             requests: HashMap::new(),
             bus,
+            systemd_face,
             http,
             reexec: None,
             orphaned: false,

@@ -35,6 +35,7 @@ mod recover;
 mod reexec;
 mod spawn;
 mod stored;
+mod systemd_face;
 mod timers;
 mod triggers;
 mod unit_files;
@@ -150,6 +151,8 @@ struct Manager {
     door: Door,
     requests: HashMap<RequestId, Answerer>,
     bus: wake::Bus,
+    /// The same for systemd's own programs, where they are to find us.
+    systemd_face: Option<(systemd_face::SystemdFace, wake::Bus)>,
     http: http::Http,
     /// `SUPERVISOR_SERVER_URL` for programs.
     server_url: Option<Arc<str>>,

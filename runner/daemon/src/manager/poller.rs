@@ -26,6 +26,8 @@ pub(super) enum Source {
     Input(UnitName),
     /// Where clients of the private D-Bus socket connect.
     Bus,
+    /// Where systemd's own programs do.
+    SystemdFace,
     /// Where clients of an HTTP server connect; its name with the keeper.
     Http(String),
     /// A process whose keeper is dead: its end is only seen here.

@@ -12,7 +12,7 @@ use units::{Definition, Diagnostic, Severity, Surroundings, UnitName, UnitSet};
 use super::delivery::{self, Deliveries};
 use super::happenings::Happenings;
 use super::poller::Source;
-use super::{Manager, held, outputs};
+use super::{Manager, held, outputs, systemd_face};
 use crate::link::{Child, Exit, Key, Link, Takeover};
 use crate::options::Options;
 use crate::reason::reason;
@@ -26,6 +26,8 @@ pub(super) struct Taken {
     pub(super) state: Option<OwnedFd>,
     pub(super) definitions: Option<OwnedFd>,
     pub(super) bus: Option<OwnedFd>,
+    /// The same for systemd's own programs.
+    pub(super) systemd_face: Option<OwnedFd>,
     pub(super) servers: HashMap<String, OwnedFd>,
     pub(super) listeners: Vec<(UnitName, u32, OwnedFd)>,
     pub(super) connections: Vec<(UnitName, u64, OwnedFd)>,
@@ -50,6 +52,7 @@ impl Taken {
             state: None,
             definitions: None,
             bus: None,
+            systemd_face: None,
             servers: HashMap::new(),
             listeners: Vec::new(),
             connections: Vec::new(),
@@ -71,6 +74,7 @@ impl Taken {
                 Key::State => taken.state = Some(fd),
                 Key::Definitions => taken.definitions = Some(fd),
                 Key::Control { name } if name == "bus" => taken.bus = Some(fd),
+                Key::Control { name } if name == systemd_face::HELD => taken.systemd_face = Some(fd),
                 Key::Control { name } if name == delivery::HELD => taken.deliveries = Some(fd),
                 Key::Control { name } => drop(taken.servers.insert(name, fd)),
                 Key::Listener { unit, index } => taken.listeners.push((unit, index, fd)),

@@ -125,6 +125,9 @@ impl Manager {
             cgroups.remove_base();
         }
         self.remove_servers();
+        if let Some((face, _)) = &self.systemd_face {
+            face.remove();
+        }
         if let Err(error) = self.link.quit(status) {
             tracing::error!("cannot tell the keeper to end: {error}");
         }

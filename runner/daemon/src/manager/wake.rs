@@ -350,7 +350,7 @@ impl Manager {
             Source::Clock => self.clock_ready(),
             Source::WakeAlarm => self.alarm_rang(),
             Source::Paths => self.paths_ready(),
-            Source::Bus => self.bus_ready(),
+            Source::Bus | Source::SystemdFace => self.accept_clients(&source),
             Source::Http(name) => self.http_ready(&name),
         }
         self.turn();
@@ -539,6 +539,7 @@ impl Manager {
 }
 
 /// The socket on which clients of the private D-Bus come in.
+#[derive(Debug)]
 pub(super) struct Bus {
     /// The listener.
     pub(super) listener: OwnedFd,
@@ -547,11 +548,15 @@ pub(super) struct Bus {
 }
 
 impl Manager {
-    fn bus_ready(&mut self) {
+    fn accept_clients(&mut self, socket: &Source) {
+        let bus = match (&self.systemd_face, socket) {
+            (Some((_, bus)), Source::SystemdFace) => bus,
+            _ => &self.bus,
+        };
         for _ in 0..BUDGET {
-            match self.acceptor.accept(self.bus.listener.as_fd()) {
+            match self.acceptor.accept(bus.listener.as_fd()) {
                 Ok(Accepted::Connection(stream, _)) => {
-                    let served = self.bus.server.clone().serve(UnixStream::from(stream));
+                    let served = bus.server.clone().serve(UnixStream::from(stream));
                     tokio::spawn(async move {
                         if let Err(error) = served.await {
                             tracing::debug!("a connection to the bus socket ended: {error}");
@@ -570,8 +575,13 @@ impl Manager {
         }
     }
 
-    /// Watches the bus listener.
+    /// Watches the listeners of the private sockets.
     pub(super) fn watch_bus(&mut self) -> io::Result<()> {
+        if let Some((_, bus)) = &self.systemd_face {
+            let listener = bus.listener.as_fd();
+            self.poller
+                .add(Source::SystemdFace, listener, EpollFlags::EPOLLIN)?;
+        }
         self.poller
             .add(Source::Bus, self.bus.listener.as_fd(), EpollFlags::EPOLLIN)
     }

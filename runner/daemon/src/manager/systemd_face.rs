@@ -1,0 +1,197 @@
+//! Where systemd's own programs look for it (`--systemd-compat`): the directory by which everybody
+//! tells that systemd runs this machine (sd_booted(3)), and the private socket of its manager.
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use control::Handle;
+use dbus::names::Face;
+use dbus::server::Server;
+
+use super::wake::Bus;
+use crate::link::{Key, Link};
+
+/// The name under which the keeper holds the listener.
+pub(super) const HELD: &str = "systemd";
+
+/// Both places.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SystemdFace {
+    /// Its being there says who runs this machine; only that of root says so.
+    booted: Option<PathBuf>,
+    /// The socket.
+    private: PathBuf,
+}
+
+impl SystemdFace {
+    /// Those of root, or of a user whose runtime directory this is (`systemctl --user`).
+    fn of(is_root: bool, user: Option<PathBuf>) -> Result<SystemdFace, String> {
+        if is_root {
+            return Ok(SystemdFace {
+                booted: Some("/run/systemd/system".into()),
+                private: "/run/systemd/private".into(),
+            });
+        }
+        match user.filter(|path| path.is_absolute()) {
+            Some(path) => Ok(SystemdFace {
+                booted: None,
+                private: path.join("systemd/private"),
+            }),
+            None => Err("--systemd-compat needs XDG_RUNTIME_DIR when not root".to_owned()),
+        }
+    }
+
+    /// Makes both, or takes up the listener that the keeper holds.
+    ///
+    /// # Errors
+    /// A sentence, also when another service manager is there: its clients must go on reaching it.
+    pub(super) fn open(
+        is_root: bool,
+        keeper: u32,
+        link: &Link,
+        handle: Handle,
+        held: Option<OwnedFd>,
+    ) -> Result<(SystemdFace, Bus), String> {
+        let user = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+        let face = SystemdFace::of(is_root, user)?;
+        let listener = match held {
+            Some(listener) => listener,
+            None => {
+                face.stand_back(first_process(keeper).as_deref())?;
+                let listener = face.listen()?;
+                let key = Key::Control {
+                    name: HELD.to_owned(),
+                };
+                link.put(&key, listener.as_fd())
+                    .map_err(|error| format!("cannot speak to the keeper: {error}"))?;
+                listener
+            }
+        };
+        let server = Server::new(handle, Face::Systemd);
+        Ok((face, Bus { listener, server }))
+    }
+
+    /// Refuses where another service manager is there. `first` is what process 1 is called, where
+    /// that is not us.
+    fn stand_back(&self, first: Option<&str>) -> Result<(), String> {
+        let refused = |why: &str| {
+            Err(format!(
+                "--systemd-compat cannot be used here: {why}\n\
+                 hint: without it, runnerctl and org.unitrunner.Runner1 work beside systemd"
+            ))
+        };
+        if self.booted.is_some() && first == Some("systemd") {
+            return refused("process 1 is systemd");
+        }
+        if UnixStream::connect(&self.private).is_ok() {
+            return refused(&format!(
+                "a service manager answers at {}",
+                self.private.display()
+            ));
+        }
+        Ok(())
+    }
+
+    fn listen(&self) -> Result<OwnedFd, String> {
+        let failed = |path: &Path, error: io::Error| {
+            format!("cannot make {} for systemctl: {error}", path.display())
+        };
+        let directory = self.private.parent().unwrap_or(Path::new("/"));
+        let directories = self.booted.as_deref().into_iter().chain([directory]);
+        for path in directories {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o755)
+                .create(path)
+                .map_err(|error| failed(path, error))?;
+        }
+        let path = &self.private;
+        // Nobody answers there: it is a dead manager's.
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(failed(path, error));
+            }
+            _ => {}
+        }
+        let listener = UnixListener::bind(path).map_err(|error| failed(path, error))?;
+        fs::set_permissions(path, PermissionsExt::from_mode(0o600))
+            .and_then(|()| listener.set_nonblocking(true))
+            .map_err(|error| failed(path, error))?;
+        Ok(listener.into())
+    }
+
+    /// Takes both away at the end. Directories that others put something into stay.
+    pub(super) fn remove(&self) {
+        // Whoever removed it before us did what we were about to.
+        let _ = fs::remove_file(&self.private);
+        if let Some(path) = &self.booted {
+            let _ = fs::remove_dir(path);
+        }
+        if let Some(directory) = self.private.parent() {
+            let _ = fs::remove_dir(directory);
+        }
+    }
+}
+
+/// What process 1 is called, where it is neither us nor our keeper.
+fn first_process(keeper: u32) -> Option<String> {
+    if keeper == 1 {
+        return None;
+    }
+    let name = fs::read_to_string("/proc/1/comm").ok()?;
+    Some(name.trim_end().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn below(directory: &Path) -> SystemdFace {
+        SystemdFace {
+            booted: Some(directory.join("systemd/system")),
+            private: directory.join("systemd/private"),
+        }
+    }
+
+    #[test]
+    fn both_are_made_and_taken_away() {
+        let directory = tempfile::tempdir().unwrap();
+        let face = below(directory.path());
+        let listener = face.listen().unwrap();
+        assert!(directory.path().join("systemd/system").is_dir());
+        let mode = fs::metadata(&face.private).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert!(UnixStream::connect(&face.private).is_ok());
+        drop(listener);
+        // What a dead manager left behind is in nobody's way.
+        assert_eq!(face.stand_back(None), Ok(()));
+        let _listener = face.listen().unwrap();
+        face.remove();
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn another_manager_is_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let face = below(directory.path());
+        assert_eq!(face.stand_back(Some("tini")), Ok(()));
+        let refused = face.stand_back(Some("systemd")).unwrap_err();
+        assert!(refused.contains("process 1 is systemd"), "{refused}");
+        let _listener = face.listen().unwrap();
+        let refused = face.stand_back(None).unwrap_err();
+        assert!(refused.contains("a service manager answers"), "{refused}");
+    }
+
+    #[test]
+    fn users_have_their_own() {
+        let face = SystemdFace::of(false, Some("/run/user/7".into())).unwrap();
+        assert_eq!(face.booted, None);
+        assert_eq!(face.private, Path::new("/run/user/7/systemd/private"));
+        assert!(SystemdFace::of(false, None).is_err());
+        assert!(SystemdFace::of(false, Some("relative".into())).is_err());
+    }
+}
