@@ -530,7 +530,7 @@ mod tests {
     #[test]
     fn masks_are_bytes_from_the_lowest_on() {
         let set = |text: &str| CpuSet::default().with(text).unwrap();
-        for (text, bytes) in [("0-3", vec![0x0f]), ("0 9", vec![1, 2]), ("", vec![])] {
+        for (text, bytes) in [("0-3", vec![0x0fu8]), ("0 9", vec![1, 2]), ("", vec![])] {
             assert_eq!(mask(Some(&set(text))), Variant::from(bytes), "{text:?}");
         }
     }
