@@ -216,9 +216,9 @@ pub(super) async fn properties_of(
 ) -> Result<Dictionary<'static>, Failure> {
     let is_wanted =
         |row: &&Property| wanted.is_empty() || wanted.iter().any(|name| *name == row.name);
-    let rows: Vec<&Property> = interfaces_of(unit.kind())
+    let rows: Vec<&Property> = interfaces_of(call.face, unit.kind())
         .iter()
-        .flat_map(|interface| properties::of_interface(interface))
+        .flat_map(|interface| properties::on(call.face, interface))
         .filter(is_wanted)
         .collect();
     let object = Object::Unit(unit.to_string());

@@ -40,15 +40,19 @@ async fn submit(
     token: Option<String>,
 ) -> Result<JobId, Failure> {
     let mode: JobMode = word("job mode", mode)?;
-    match call
+    let submitted = call
         .ask(Request::Command(Command::Submit {
             unit,
             verb,
             mode,
             token,
         }))
-        .await?
-    {
+        .await;
+    let submitted = match verb {
+        Verb::Stop => submitted.map_err(Failure::of_loaded),
+        _ => submitted,
+    };
+    match submitted? {
         Reply::Answer(Answer::Job(job)) => Ok(job),
         other => Err(strange(&other)),
     }

@@ -9,6 +9,7 @@ const OURS: &[&str] = &[
     "AwaitUnit",
     "ListDependencies",
     "ListSockets",
+    "GetUnitProperties",
     "Why",
     "Cat",
     "ReadLog",

@@ -52,7 +52,8 @@ async fn kill(call: Call, unit: UnitName, whom: &str, signal: i32) -> Outcome {
             format!("{signal} is not a signal number from 1 to 64"),
         )
     })?;
-    command(call, Command::Kill { unit, whom, signal }).await
+    let killed = command(call, Command::Kill { unit, whom, signal }).await;
+    killed.map_err(Failure::of_loaded)
 }
 
 pub(super) async fn reset_failed(call: Call) -> Outcome {
@@ -62,7 +63,8 @@ pub(super) async fn reset_failed(call: Call) -> Outcome {
 
 pub(super) async fn reset_failed_named_unit(call: Call) -> Outcome {
     let unit = Some(unit_name(&call.arguments::<String>()?)?);
-    command(call, Command::ResetFailed { unit }).await
+    let reset = command(call, Command::ResetFailed { unit }).await;
+    reset.map_err(Failure::of_loaded)
 }
 
 pub(super) async fn reset_failed_own(call: Call) -> Outcome {

@@ -74,7 +74,9 @@ impl Taken {
                 Key::State => taken.state = Some(fd),
                 Key::Definitions => taken.definitions = Some(fd),
                 Key::Control { name } if name == "bus" => taken.bus = Some(fd),
-                Key::Control { name } if name == systemd_face::HELD => taken.systemd_face = Some(fd),
+                Key::Control { name } if name == systemd_face::HELD => {
+                    taken.systemd_face = Some(fd)
+                }
                 Key::Control { name } if name == delivery::HELD => taken.deliveries = Some(fd),
                 Key::Control { name } => drop(taken.servers.insert(name, fd)),
                 Key::Listener { unit, index } => taken.listeners.push((unit, index, fd)),
