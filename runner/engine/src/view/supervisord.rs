@@ -458,19 +458,13 @@ fn project(service: &Service, will_restart: bool) -> ProcessState {
         | Phase::StopPost { .. }
         | Phase::FinalWatchdog(_)
         | Phase::FinalSigterm(_)
-        | Phase::FinalSigkill(_)
-            if told.ended_by_itself && service.main.is_none() =>
-        {
-            waiting
+        | Phase::FinalSigkill(_) => {
+            if told.ended_by_itself && service.main.is_none() {
+                waiting
+            } else {
+                ProcessState::Stopping
+            }
         }
-        Phase::Stop { .. }
-        | Phase::StopWatchdog(_)
-        | Phase::StopSigterm(_)
-        | Phase::StopSigkill(_)
-        | Phase::StopPost { .. }
-        | Phase::FinalWatchdog(_)
-        | Phase::FinalSigterm(_)
-        | Phase::FinalSigkill(_) => ProcessState::Stopping,
         Phase::AutoRestart { .. } => waiting,
     }
 }
