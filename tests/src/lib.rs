@@ -34,6 +34,7 @@ mod place;
 mod process;
 mod random;
 pub mod rpc;
+mod ticks;
 mod world;
 
 pub use board::{Ended, Event};
@@ -44,4 +45,5 @@ pub use peer::{CONFIGURATION, Kind, Peer, said, script};
 pub use place::{actor, free_port, needs_root, program, repository, tool};
 pub use process::{Process, children_running};
 pub use random::Random;
+pub use ticks::exactly_once;
 pub use world::{Identity, Outcome, World};

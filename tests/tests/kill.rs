@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
-use tests::{Client, Ended, Random, World};
+use tests::{Client, Ended, Random, World, exactly_once};
 
 fn kills() -> u32 {
     if std::env::var_os("RUNNER_TESTS_LONG").is_some() {
@@ -214,8 +214,7 @@ fn hundreds_of_kills_under_load() {
     exactly_once(
         "file",
         &std::fs::read_to_string(world.path("file.log")).unwrap(),
-        0,
-        written["file"],
+        0..written["file"],
     );
     let mut text = String::new();
     for number in (1..=1000).rev() {
@@ -224,9 +223,9 @@ fn hundreds_of_kills_under_load() {
         }
     }
     text += &std::fs::read_to_string(world.path("turn.log")).unwrap();
-    exactly_once("turn", &text, 0, written["turn"]);
-    exactly_once("ring", &ring, written["ring"] - 500, written["ring"]);
-    exactly_once("console", &last, written["console"] - 1, written["console"]);
+    exactly_once("turn", &text, 0..written["turn"]);
+    exactly_once("ring", &ring, written["ring"] - 500..written["ring"]);
+    exactly_once("console", &last, written["console"] - 1..written["console"]);
     let console = world.console();
     let console = console
         .iter()
@@ -238,20 +237,6 @@ fn hundreds_of_kills_under_load() {
         .iter()
         .filter_map(|entry| entry.get("MESSAGE")?.strip_prefix("journal "));
     nothing_missing("journal", messages, written["journal"]);
-}
-
-/// `text` has the lines `TAG first` to `TAG end - 1`, in order, each once.
-fn exactly_once(tag: &str, text: &str, first: u64, end: u64) {
-    let mut expected = first;
-    for line in text.lines() {
-        assert_eq!(
-            line,
-            format!("{tag} {expected:08}"),
-            "lost, torn, doubled or out of order"
-        );
-        expected += 1;
-    }
-    assert_eq!(expected, end, "{tag}: the end is missing");
 }
 
 /// These sinks may repeat one chunk per kill, and lose nothing.
