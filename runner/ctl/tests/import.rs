@@ -3,37 +3,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod said;
+
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 
 use serde_json::Value;
 
-fn runnerctl(home: &Path, words: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_runnerctl"));
-    command
-        .env_clear()
-        .env("XDG_RUNTIME_DIR", home)
-        .env("HOME", home)
-        .current_dir(home)
-        .args(words);
-    command
-}
-
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-fn said(output: Output) -> Said {
-    Said {
-        code: output.status.code().unwrap(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
-}
+use said::{Said, runnerctl, said};
 
 /// A directory with a configuration in it.
 fn home(text: &str) -> tempfile::TempDir {

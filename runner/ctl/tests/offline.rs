@@ -3,35 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::path::Path;
-use std::process::{Command, Output};
+mod said;
 
 use serde_json::Value;
 
-/// runnerctl in an environment of its own, with an empty runtime directory.
-fn runnerctl(home: &Path, words: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_runnerctl"));
-    command
-        .env_clear()
-        .env("XDG_RUNTIME_DIR", home)
-        .env("HOME", home)
-        .args(words);
-    command
-}
-
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-fn said(output: Output) -> Said {
-    Said {
-        code: output.status.code().unwrap(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
-}
+use said::{Said, runnerctl, said};
 
 fn run(words: &[&str]) -> Said {
     let home = tempfile::tempdir().unwrap();
