@@ -33,9 +33,9 @@ pub struct Answers {
     pub runnerd: Vec<Answer>,
 }
 
-/// Runs every case of a file under both inits and fails with all that is different every time
-/// (see [`PLAYS`]), except for what a case says and explains. `CASE=words` in the environment runs only the cases whose title
-/// contains the words, and `SHOW_ANSWERS=1` shows what systemd answers.
+/// Runs every case of a file under both inits and fails with all that is different every time it is
+/// played, except for what a case says and explains. `CASE=words` in the environment runs only the
+/// cases whose title contains the words, and `SHOW_ANSWERS=1` shows what systemd answers.
 #[track_caller]
 pub fn compare(path: &Path) {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
