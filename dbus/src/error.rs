@@ -51,6 +51,8 @@ pub enum Kind {
     UnknownProperty,
     /// No property can be set.
     PropertyReadOnly,
+    /// There is no such file.
+    FileNotFound,
     /// A match rule cannot be read.
     MatchRuleInvalid,
     /// No such match rule was added.
@@ -204,6 +206,12 @@ pub const NAMES: &[(Kind, &str, &str, &str)] = &[
         "org.freedesktop.DBus.Error.PropertyReadOnly",
         "org.freedesktop.DBus.Error.PropertyReadOnly",
         "no property can be set",
+    ),
+    (
+        Kind::FileNotFound,
+        "org.freedesktop.DBus.Error.FileNotFound",
+        "org.freedesktop.DBus.Error.FileNotFound",
+        "there is no such file",
     ),
     (
         Kind::MatchRuleInvalid,

@@ -151,6 +151,14 @@ impl Machine {
             .expect("nsenter")
     }
 
+    /// Runs the real systemctl, whichever the init is, and waits for it. runnerd has to be booted
+    /// with `--systemd-compat`.
+    pub fn systemctl(&self, words: &[&str]) -> Outcome {
+        let mut all = vec!["systemctl", "--no-pager"];
+        all.extend(words);
+        self.run(&all)
+    }
+
     /// Runs the init's own client, systemctl or runnerctl, and waits for it.
     pub fn ctl(&self, words: &[&str]) -> Outcome {
         finished(self.begin_ctl(words))

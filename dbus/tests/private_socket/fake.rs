@@ -363,6 +363,7 @@ impl World {
                     processes: if known { vec![process] } else { vec![] },
                 })
             }
+            Request::UnitOf { .. } => Reply::UnitOf(Some(UnitName::parse("web.service").unwrap())),
             Request::Jobs => {
                 Reply::Jobs(self.jobs.values().map(|(view, _)| view.clone()).collect())
             }

@@ -42,6 +42,7 @@ async fn call(connection: &Connection, path: &str, interface: &str, name: &str) 
             | "ReloadOrRestartUnit"
             | "ReloadOrTryRestartUnit",
         ) => with!((unit, mode)),
+        (_, "GetUnitByPID") => with!(7u32),
         (_, "KillUnit") => with!((unit, "all", 15i32)),
         (_, "ResetFailedUnit" | "GetUnit" | "LoadUnit" | "GetUnitProcesses" | "Cat") => {
             with!(unit)
@@ -63,7 +64,7 @@ async fn call(connection: &Connection, path: &str, interface: &str, name: &str) 
 }
 
 /// The fake manager has no files, makes no units and has no environment: whole-program tests
-/// (`cli_install`, `cli_environment`, `cli_run`, `cli_plan`, `cli_why`) call these of a real one.
+/// (`cli_install`, `cli_environment`, `cli_run`, `cli_plan`, `cli_why`, `systemctl`) call these of a real one.
 const OF_FILES_AND_PROGRAMS: &[&str] = &[
     "AddDependencyUnitFiles",
     "AwaitUnit",
@@ -71,6 +72,8 @@ const OF_FILES_AND_PROGRAMS: &[&str] = &[
     "DisableUnitFiles",
     "DisableUnitFilesWithFlagsAndInstallInfo",
     "EnableUnitFiles",
+    "GetUnitByControlGroup",
+    "GetUnitByInvocationID",
     "GetUnitFileState",
     "ListUnitFiles",
     "ListUnitFilesByPatterns",

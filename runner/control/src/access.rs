@@ -62,6 +62,7 @@ pub fn required(request: &Request) -> Standing {
         Request::Command(Command::AwaitJob { .. } | Command::AwaitEnd { .. })
         | Request::Units(_)
         | Request::Unit(_)
+        | Request::UnitOf { .. }
         | Request::Jobs
         | Request::Dependencies { .. }
         | Request::Sockets
@@ -164,6 +165,7 @@ mod tests {
             (Request::Units(Selection::default()), Standing::Observer),
             (Request::Unit(unit.clone()), Standing::Observer),
             (Request::Usage(unit.clone()), Standing::Administrator),
+            (Request::UnitOf { pid: 1 }, Standing::Observer),
             (Request::Jobs, Standing::Observer),
             (
                 Request::Logs {

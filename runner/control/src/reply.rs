@@ -28,6 +28,8 @@ pub enum Reply {
     Why(Box<Why>),
     /// What one unit uses.
     Usage(Usage),
+    /// The unit of a process, if it has one.
+    UnitOf(Option<UnitName>),
     /// Jobs.
     Jobs(Vec<JobView>),
     /// Lines units wrote.

@@ -38,6 +38,11 @@ pub enum Request {
     /// What the unit uses now, its processes among it; [`Reply::Usage`](crate::Reply::Usage).
     /// Apart from [`Request::Unit`] because it reads `/proc` and cgroup files.
     Usage(UnitName),
+    /// The unit a process belongs to; [`Reply::UnitOf`](crate::Reply::UnitOf).
+    UnitOf {
+        /// The process.
+        pid: u32,
+    },
     /// Queued and running jobs, in order of number; [`Reply::Jobs`](crate::Reply::Jobs).
     Jobs,
     /// Lines the units wrote, oldest first; [`Reply::Logs`](crate::Reply::Logs).

@@ -7,6 +7,7 @@ use zbus::{OwnedVariant, Variant};
 
 use super::{command, no_arguments, unit_name};
 use crate::error::Kind;
+use crate::names::Face;
 use crate::server::call::{Call, Outcome, strange};
 use crate::server::refusal::Failure;
 
@@ -15,13 +16,22 @@ const MOST_NAMES: usize = 10_000;
 
 pub(super) async fn unit_file_state(call: Call) -> Outcome {
     let unit = name_of(&call.arguments::<String>()?)?;
-    match call.ask(Request::UnitFileState(unit)).await? {
+    let state = call.ask(Request::UnitFileState(unit)).await;
+    let state = match state {
+        // To systemd this is a question about a file.
+        Err(failure) if failure.kind == Kind::NoSuchUnit && call.face == Face::Systemd => {
+            let missing = Failure::new(Kind::FileNotFound, "No such file or directory");
+            return Err(missing);
+        }
+        state => state?,
+    };
+    match state {
         Reply::UnitFileState(state) => call.reply(&state.as_str()),
         other => Err(strange(&other)),
     }
 }
 
-async fn lines(call: &Call) -> Result<Vec<Line>, Failure> {
+pub(super) async fn lines(call: &Call) -> Result<Vec<Line>, Failure> {
     match call.ask(Request::UnitFiles).await? {
         Reply::UnitFiles(lines) => Ok(lines),
         other => Err(strange(&other)),
@@ -83,7 +93,7 @@ fn name_of(text: &str) -> Result<UnitName, Failure> {
     unit_name(text.rsplit('/').next().unwrap_or(text))
 }
 
-fn names_of(texts: &[String]) -> Result<Vec<UnitName>, Failure> {
+pub(super) fn names_of(texts: &[String]) -> Result<Vec<UnitName>, Failure> {
     if texts.len() > MOST_NAMES {
         return Err(Failure::new(
             Kind::LimitsExceeded,
@@ -93,7 +103,7 @@ fn names_of(texts: &[String]) -> Result<Vec<UnitName>, Failure> {
     texts.iter().map(|text| name_of(text)).collect()
 }
 
-async fn install(call: &Call, order: Order) -> Result<Installed, Failure> {
+pub(super) async fn install(call: &Call, order: Order) -> Result<Installed, Failure> {
     match call.ask(Request::Install(order)).await? {
         Reply::Installed(installed) => Ok(installed),
         other => Err(strange(&other)),
@@ -130,10 +140,31 @@ pub(super) async fn disable(call: Call) -> Outcome {
     without_info(call, Order::Disable { units, runtime }).await
 }
 
+/// Flags of systemd's: what is enabled until the end only, and links that are replaced.
+const RUNTIME: u64 = 1;
+const FORCE: u64 = 2;
+
+pub(super) async fn enable_with_flags(call: Call) -> Outcome {
+    let (units, flags): (Vec<String>, u64) = call.arguments()?;
+    let units = names_of(&units)?;
+    let how = How {
+        runtime: flags & RUNTIME != 0,
+        force: flags & FORCE != 0,
+    };
+    with_info(call, Order::Enable { units, how }).await
+}
+
+pub(super) async fn disable_by_flags(call: Call) -> Outcome {
+    let (units, flags): (Vec<String>, u64) = call.arguments()?;
+    let units = names_of(&units)?;
+    let runtime = flags & RUNTIME != 0;
+    without_info(call, Order::Disable { units, runtime }).await
+}
+
 pub(super) async fn disable_with_flags(call: Call) -> Outcome {
     let (units, flags): (Vec<String>, u64) = call.arguments()?;
     let units = names_of(&units)?;
-    let runtime = flags & 1 != 0;
+    let runtime = flags & RUNTIME != 0;
     with_info(call, Order::Disable { units, runtime }).await
 }
 
@@ -179,6 +210,21 @@ pub(super) async fn set_properties(call: Call) -> Outcome {
     let (unit, runtime, properties): (String, bool, Vec<(String, OwnedVariant)>) =
         call.arguments()?;
     let unit = unit_name(&unit)?;
+    set(call, unit, runtime, properties).await
+}
+
+pub(super) async fn set_own_properties(call: Call) -> Outcome {
+    let (runtime, properties): (bool, Vec<(String, OwnedVariant)>) = call.arguments()?;
+    let unit = super::own_unit(&call)?;
+    set(call, unit, runtime, properties).await
+}
+
+async fn set(
+    call: Call,
+    unit: UnitName,
+    runtime: bool,
+    properties: Vec<(String, OwnedVariant)>,
+) -> Outcome {
     let mut settings = Vec::new();
     for (name, value) in properties {
         settings.extend(assignments(&name, &Variant::from(value))?);

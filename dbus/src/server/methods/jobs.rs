@@ -32,7 +32,7 @@ pub(super) async fn submit_own(call: Call, verb: Verb) -> Outcome {
     call.reply(&object(call.face.job_path(job.0)))
 }
 
-async fn submit(
+pub(super) async fn submit(
     call: &Call,
     unit: UnitName,
     verb: Verb,
@@ -101,8 +101,60 @@ pub(super) async fn get_job(call: Call) -> Outcome {
     let id: u32 = call.arguments()?;
     match jobs(&call).await?.iter().any(|job| job.id.0 == id) {
         true => call.reply(&object(call.face.job_path(id))),
-        false => Err(Failure::new(Kind::NoSuchJob, format!("no job {id}"))),
+        false => Err(Failure::new(Kind::NoSuchJob, format!("no job {id}"))
+            .on_systemd(format!("Job {id} does not exist."))),
     }
+}
+
+pub(super) async fn named_after(call: Call) -> Outcome {
+    let id = call.arguments()?;
+    neighbours(&call, id, waited_for).await
+}
+
+pub(super) async fn named_before(call: Call) -> Outcome {
+    let id = call.arguments()?;
+    neighbours(&call, id, waits_for).await
+}
+
+pub(super) async fn own_after(call: Call) -> Outcome {
+    no_arguments(&call)?;
+    neighbours(&call, own_job(&call)?, waited_for).await
+}
+
+pub(super) async fn own_before(call: Call) -> Outcome {
+    no_arguments(&call)?;
+    neighbours(&call, own_job(&call)?, waits_for).await
+}
+
+fn own_job(call: &Call) -> Result<u32, Failure> {
+    match own_object(call) {
+        Some(Object::Job(job)) => Ok(job),
+        _ => Err(Failure::new(Kind::UnknownObject, "this is no job")),
+    }
+}
+
+/// Whether `job` waits for `other` to end.
+fn waited_for(job: &JobView, other: &JobView) -> bool {
+    job.waits_for.contains(&other.unit)
+}
+
+/// Whether `other` waits for `job` to end.
+fn waits_for(job: &JobView, other: &JobView) -> bool {
+    waited_for(other, job)
+}
+
+async fn neighbours(call: &Call, id: u32, is_one: fn(&JobView, &JobView) -> bool) -> Outcome {
+    let all = jobs(call).await?;
+    let Some(job) = all.iter().find(|job| job.id.0 == id) else {
+        let failure = Failure::new(Kind::NoSuchJob, format!("no job {id}"));
+        return Err(failure.on_systemd(format!("Job {id} does not exist.")));
+    };
+    let lines: Vec<wire::JobLine> = all
+        .iter()
+        .filter(|other| is_one(job, other))
+        .map(|other| job_line(call.face, other))
+        .collect();
+    call.reply(&(lines,))
 }
 
 /// All jobs.

@@ -6,6 +6,7 @@ use engine::preview::{UnitPreview, Way};
 
 use super::{command, no_arguments};
 use crate::error::Kind;
+use crate::names::Face;
 use crate::server::call::{Call, Outcome, strange};
 use crate::server::diagnostics;
 use crate::server::refusal::Failure;
@@ -13,7 +14,10 @@ use crate::wire;
 
 pub(super) async fn reload(call: Call) -> Outcome {
     no_arguments(&call)?;
-    command(call, Command::Reload { keep_going: false }).await
+    // systemd has always gone on with the good files, and what calls its reload, such as the
+    // installation of a package, knows nothing of other people's broken ones.
+    let keep_going = call.face == Face::Systemd;
+    command(call, Command::Reload { keep_going }).await
 }
 
 pub(super) async fn reload_units(call: Call) -> Outcome {

@@ -3,6 +3,7 @@
 
 mod install;
 mod jobs;
+mod lookup;
 mod manager;
 mod systemd;
 mod transient;
@@ -128,6 +129,8 @@ macro_rules! ask {
     };
 }
 
+pub(super) use {ask, methods};
+
 macro_rules! submit {
     ($verb:ident) => {
         Run::Ask(|call| Box::pin(jobs::submit_named(call, Verb::$verb)))
@@ -201,6 +204,12 @@ methods! {
 
     MANAGER."GetUnit"("name": "s") -> ("unit": "o") = ask!(units::get_unit);
         "The object of a loaded unit";
+    MANAGER."GetUnitByPID"("pid": "u") -> ("unit": "o") = ask!(lookup::by_pid);
+        "The object of the unit a process belongs to; 0 stands for the caller";
+    MANAGER."GetUnitByInvocationID"("id": "ay") -> ("unit": "o") = ask!(lookup::by_invocation_id);
+        "The object of the unit whose current or last run has this id; none stands for the caller's";
+    MANAGER."GetUnitByControlGroup"("path": "s") -> ("unit": "o") = ask!(lookup::by_control_group);
+        "The object of the unit that has a control group, or one above it";
     MANAGER."LoadUnit"("name": "s") -> ("unit": "o") = ask!(units::load_unit);
         "The object of a unit, loaded or not; its LoadState tells which";
     MANAGER."ListUnits"() -> ("units": "a(ssssssouso)") = ask!(units::list_units);

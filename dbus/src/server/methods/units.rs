@@ -41,6 +41,12 @@ pub(super) async fn kill_own(call: Call) -> Outcome {
 
 async fn kill(call: Call, unit: UnitName, whom: &str, signal: i32) -> Outcome {
     // An empty word means all, as it does to systemd.
+    // With `-fail`, systemd has it that nobody there to be told is a failure; without, one to all
+    // is not.
+    let (whom, must_hit) = match whom.strip_suffix("-fail") {
+        Some(whom) if call.face == Face::Systemd => (whom, true),
+        _ => (whom, call.face == Face::Runner),
+    };
     let whom: Whom = if whom.is_empty() {
         Whom::All
     } else {
@@ -52,8 +58,13 @@ async fn kill(call: Call, unit: UnitName, whom: &str, signal: i32) -> Outcome {
             format!("{signal} is not a signal number from 1 to 64"),
         )
     })?;
-    let killed = command(call, Command::Kill { unit, whom, signal }).await;
-    killed.map_err(Failure::of_loaded)
+    let killed = command(call.clone(), Command::Kill { unit, whom, signal }).await;
+    match killed.map_err(Failure::of_loaded) {
+        Err(failure) if failure.kind == Kind::NoSuchProcess && !must_hit && whom == Whom::All => {
+            call.reply(&())
+        }
+        outcome => outcome,
+    }
 }
 
 pub(super) async fn reset_failed(call: Call) -> Outcome {
@@ -139,22 +150,47 @@ pub(super) async fn why(call: Call) -> Outcome {
 
 pub(super) async fn list_units(call: Call) -> Outcome {
     no_arguments(&call)?;
-    units_reply(call, Selection::default()).await
+    let units = units(&call, Selection::default()).await?;
+    lines_reply(call, units).await
 }
 
 pub(super) async fn list_units_by_patterns(call: Call) -> Outcome {
     let (states, patterns): (Vec<String>, Vec<String>) = call.arguments()?;
+    let units = chosen(&call, states, patterns).await?;
+    lines_reply(call, units).await
+}
+
+pub(super) async fn list_units_filtered(call: Call) -> Outcome {
+    let states: Vec<String> = call.arguments()?;
+    let units = chosen(&call, states, Vec::new()).await?;
+    lines_reply(call, units).await
+}
+
+pub(super) async fn list_units_by_names(call: Call) -> Outcome {
+    let names: Vec<String> = call.arguments()?;
+    let mut units = Vec::new();
+    for name in super::install::names_of(&names)? {
+        units.push(unit_detail(&call, name).await?.view);
+    }
+    lines_reply(call, units).await
+}
+
+/// Units in one of these states whose name matches one of the patterns.
+pub(super) async fn chosen(
+    call: &Call,
+    states: Vec<String>,
+    patterns: Vec<String>,
+) -> Result<Vec<UnitView>, Failure> {
     if states.len() + patterns.len() > MOST_PATTERNS {
         return Err(Failure::new(
             Kind::LimitsExceeded,
             format!("at most {MOST_PATTERNS} states and patterns at a time"),
         ));
     }
-    units_reply(call, Selection { patterns, states }).await
+    units(call, Selection { patterns, states }).await
 }
 
-async fn units_reply(call: Call, selection: Selection) -> Outcome {
-    let units = units(&call, selection).await?;
+async fn lines_reply(call: Call, units: Vec<UnitView>) -> Outcome {
     let has_jobs = units.iter().any(|view| view.job.is_some());
     let jobs = if has_jobs {
         jobs(&call).await?
@@ -255,6 +291,16 @@ pub(super) async fn list_sockets(call: Call) -> Outcome {
 
 pub(super) async fn get_unit_processes(call: Call) -> Outcome {
     let unit = unit_name(&call.arguments::<String>()?)?;
+    processes(call, unit).await
+}
+
+pub(super) async fn own_processes(call: Call) -> Outcome {
+    no_arguments(&call)?;
+    let unit = own_unit(&call)?;
+    processes(call, unit).await
+}
+
+async fn processes(call: Call, unit: UnitName) -> Outcome {
     let usage = match call.ask(Request::Usage(unit.clone())).await? {
         Reply::Usage(usage) => usage,
         other => return Err(strange(&other)),

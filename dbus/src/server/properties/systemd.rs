@@ -4,12 +4,14 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
+use control::words::load_state;
 use units::settings;
-use units::value::{CpuSet, ExecLine, Privileges};
+use units::value::{CpuSet, ExecLine, LogLevel, Privileges};
 use units::{Definition, SettingId, Value};
 use zbus::Variant;
 
 use super::{Access, Emits, Getter, Property, UnitFacts, all, row, setting, text, texts};
+use crate::error::Kind;
 use crate::names::interface::{JOB, MANAGER, SERVICE, SLICE, SOCKET, TIMER, UNIT};
 
 /// Ours, of which systemd knows nothing, or nothing yet. Settings that no unit file of systemd's
@@ -122,11 +124,13 @@ const TYPED_OTHERWISE: &[(&str, &str, Get)] = &[
             .map_or(0, |d| i32::from(d.syslog_level().number()))
             .into()
     }),
-    // -1 says that nothing is held back.
+    // -1 says that nothing is held back, and so does the last level.
     ("LogLevelMax", "i", |u| {
-        let written = definition(u).filter(|d| *d.value(SettingId::LogLevelMax) != Value::Nothing);
-        written
-            .map_or(-1, |d| i32::from(d.log_level_max().number()))
+        let level = definition(u).map_or(LogLevel::Debug, Definition::log_level_max);
+        let held_back = level != LogLevel::Debug;
+        held_back
+            .then_some(level)
+            .map_or(-1, |level| i32::from(level.number()))
             .into()
     }),
     ("LogExtraFields", "aay", |u| {
@@ -161,6 +165,22 @@ const TYPED_OTHERWISE: &[(&str, &str, Get)] = &[
 
 fn definition(facts: &UnitFacts) -> Option<&Definition> {
     facts.detail.view.definition.as_deref()
+}
+
+/// Why a unit is not `loaded`, in systemd's words: an error name and a sentence.
+pub(super) fn load_error(facts: &UnitFacts) -> Variant<'static> {
+    let view = &facts.detail.view;
+    let unit = &view.name;
+    let (kind, sentence) = match load_state(view) {
+        "not-found" => (Kind::NoSuchUnit, format!("Unit {unit} not found.")),
+        "masked" => (Kind::UnitMasked, format!("Unit {unit} is masked.")),
+        "bad-setting" => {
+            let sentence = format!("Unit {unit} has a bad unit file setting.");
+            (Kind::BadUnitSetting, sentence)
+        }
+        _ => return Variant::new((String::new(), String::new())),
+    };
+    Variant::new((kind.name(facts.face).to_owned(), sentence))
 }
 
 /// Rows or columns; 65535 for whatever the terminal has.

@@ -9,7 +9,7 @@ use units::{Dependency, UnitKind};
 use zbus::{ObjectPath, Variant};
 
 use super::{Access, Emits, Getter, Property, UnitFacts, monotonic, realtime, row, text, texts};
-use crate::names::interface::UNIT;
+use crate::names::{Face, interface::UNIT};
 use crate::server::diagnostics;
 
 type Get = fn(&UnitFacts) -> Variant<'static>;
@@ -67,6 +67,9 @@ pub(super) fn add(table: &mut Vec<Property>) {
         Silent,
         "Why it is not `loaded`: an error name and a sentence, both empty if it is",
         |u| {
+            if u.face == Face::Systemd {
+                return super::systemd::load_error(u);
+            }
             let found = definition(u).and_then(|d| d.load_state().diagnostics().first());
             Variant::new(found.map_or_else(Default::default, |found| {
                 (

@@ -47,6 +47,7 @@ impl Manager {
                 .ok_or_else(|| Refusal::NoSuchUnit(name.clone())),
             Request::Why(name) => Ok(Reply::Why(Box::new(self.engine.why(name)))),
             Request::Usage(name) => Ok(Reply::Usage(self.usage(name))),
+            Request::UnitOf { pid } => Ok(Reply::UnitOf(self.processes.unit_of(*pid))),
             Request::Jobs => Ok(Reply::Jobs(self.engine.jobs())),
             Request::Logs {
                 units,

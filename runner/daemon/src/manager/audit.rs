@@ -82,6 +82,7 @@ pub(super) fn request(request: &Request) -> String {
         Request::Install(order) => install(order),
         Request::Units(_)
         | Request::Unit(_)
+        | Request::UnitOf { .. }
         | Request::Jobs
         | Request::Dependencies { .. }
         | Request::Sockets

@@ -488,6 +488,14 @@ impl Processes {
         pids
     }
 
+    /// The unit a process belongs to.
+    pub fn unit_of(&mut self, pid: u32) -> Option<UnitName> {
+        let names: Vec<UnitName> = self.units.keys().cloned().collect();
+        names
+            .into_iter()
+            .find(|name| self.pids(name).contains(&pid))
+    }
+
     /// Every process of the unit with its command line, in order of pid. For people: reading the
     /// command line of a process that hangs in the kernel can take long.
     pub fn members(&mut self, name: &UnitName) -> Vec<Member> {

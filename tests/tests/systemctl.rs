@@ -1,0 +1,292 @@
+//! The real systemctl on runnerd and on the real systemd, each as process 1 of namespaces of its
+//! own: the same verbs in the same order, and output and exit status have to be the same.
+
+use std::path::Path;
+use std::thread;
+
+use tests::{Init, Machine};
+
+/// The unit files of both.
+const UNITS: &[(&str, &str)] = &[
+    (
+        "a.service",
+        "[Unit]\nDescription=Service a\n[Service]\nExecStart=/bin/sleep 1000\n\
+         [Install]\nWantedBy=multi-user.target\n",
+    ),
+    (
+        "again.service",
+        "[Unit]\nDescription=Can reload\n[Service]\nExecStart=/bin/sleep 1000\n\
+         ExecReload=/bin/true\n",
+    ),
+    (
+        "bad.service",
+        "[Unit]\nDescription=Without a command\n[Service]\nType=simple\n",
+    ),
+    (
+        "by-others.service",
+        "[Unit]\nDescription=Only by others\nRefuseManualStart=yes\n[Service]\nExecStart=/bin/true\n",
+    ),
+    (
+        "fails.service",
+        "[Unit]\nDescription=Fails\n[Service]\nType=oneshot\nExecStart=/bin/false\n",
+    ),
+    (
+        "limited.service",
+        "[Unit]\nDescription=Limited\nStartLimitBurst=2\nStartLimitIntervalSec=1h\n\
+         [Service]\nType=oneshot\nExecStart=/bin/true\n",
+    ),
+    (
+        "needs.service",
+        "[Unit]\nDescription=Needs what fails\nRequires=fails.service\nAfter=fails.service\n\
+         [Service]\nExecStart=/bin/sleep 1000\n",
+    ),
+    (
+        "once.service",
+        "[Unit]\nDescription=Once\nDefaultDependencies=no\n[Service]\nType=oneshot\n\
+         RemainAfterExit=yes\nExecStart=/bin/true\n",
+    ),
+    (
+        "only.target",
+        "[Unit]\nDescription=Only this\nDefaultDependencies=no\nAllowIsolate=yes\n\
+         Wants=once.service\nConflicts=a.service\n",
+    ),
+    (
+        "tick.timer",
+        "[Unit]\nDescription=Tick\n[Timer]\nOnCalendar=*-01-01\nUnit=once.service\n",
+    ),
+    (
+        "tree.target",
+        "[Unit]\nDescription=Tree\nDefaultDependencies=no\nRequires=once.service\n\
+         Wants=a.service leaf.target\n",
+    ),
+    (
+        "leaf.target",
+        "[Unit]\nDescription=Leaf\nDefaultDependencies=no\n",
+    ),
+    (
+        "web.service",
+        "[Unit]\nDescription=Web\n[Service]\nExecStart=/bin/sleep 1000\n",
+    ),
+    (
+        "web.socket",
+        "[Unit]\nDescription=Web socket\n[Socket]\nListenStream=/run/web.sock\n\
+         [Install]\nWantedBy=sockets.target\n",
+    ),
+];
+
+/// What is done, in this order; `sh -c` where a line begins with `!`.
+const STEPS: &str = "
+is-active sysinit.target
+start a
+is-active a
+status a
+show a -p Id,Names,LoadState,ActiveState,SubState,UnitFileState,UnitFilePreset,FragmentPath,Type
+show a -p Restart,Result,NRestarts,CanReload,CanStart,CanStop,CanIsolate,SyslogLevel,SyslogFacility
+show a -p KillMode,KillSignal,Nice,User,Description,Transient,Perpetual,FreezerState,LoadError,UMask
+show a -p LogLevelMax,SecureBits,CPUSchedulingPolicy,NUMAPolicy,StandardInputData,LogExtraFields
+show a -p MemoryMax,CPUWeight,IOWeight,StatusErrno,StatusText,PIDFile,BusName,UID,GID
+show again -p CanReload
+show nosuch -p LoadState,LoadError,ActiveState
+show bad -p LoadState
+start nosuch
+stop nosuch
+restart nosuch
+kill nosuch
+reset-failed nosuch
+is-active nosuch
+status nosuch
+start bad
+start by-others
+start again
+reload again
+is-active again
+reload a
+reload-or-restart a
+try-restart web
+is-active web
+restart a
+stop a
+is-active a
+status a.service
+is-failed a
+start fails
+is-failed fails
+status fails
+is-active fails once
+start needs
+is-system-running
+list-units --failed --no-legend --plain
+reset-failed fails
+is-failed fails
+reset-failed needs
+start limited
+start limited
+start limited
+reset-failed limited
+start limited
+start once
+status once
+start web.socket tick.timer
+status web.socket
+show web.socket -p Listen,Accept,NAccepted,Triggers,Result
+show tick.timer -p Unit,Triggers,Result,AccuracyUSec,Persistent
+list-sockets --no-legend --plain web.socket
+list-timers --no-legend --plain tick.timer
+list-units --no-legend --plain a.service once.service web.*
+list-units --no-legend --plain --all a.service once.service web.*
+list-units --no-legend --plain --state=active once.service a.service
+start web
+stop web
+stop web.socket
+list-dependencies --plain tree.target
+list-dependencies --plain --reverse leaf.target
+cat a
+cat nosuch
+is-enabled a
+is-enabled once
+is-enabled nosuch
+enable a
+is-enabled a
+enable a
+show a -p UnitFileState
+list-unit-files --no-legend a.service once.service web.socket
+disable a
+is-enabled a
+enable once
+preset a
+is-enabled a
+disable a
+enable --now web.socket
+is-active web.socket
+disable --now web.socket
+is-active web.socket
+mask masked-one
+start masked-one
+is-enabled masked-one
+show masked-one -p LoadState,UnitFileState
+unmask masked-one
+start a
+kill -s STOP a
+kill -s CONT a
+kill --kill-whom=control-fail a
+is-active a
+!systemctl show a -p MainPID --value | xargs ps -o comm=
+!systemctl status $(systemctl show a -p MainPID --value) | head -1
+set-environment A=b C=d
+!systemctl show-environment | grep ^[AC]=
+unset-environment A
+!systemctl show-environment | grep ^[AC]=
+daemon-reload
+!sed -i s/1000/1001/ /etc/systemd/system/a.service; systemctl show a -p NeedDaemonReload
+!systemctl daemon-reload; systemctl show a -p NeedDaemonReload,ActiveState
+!systemctl show -p SystemState,NFailedUnits,ServiceWatchdogs,Architecture,Environment | sort
+service-watchdogs
+list-jobs
+cancel 999999
+get-default
+!systemctl start -T leaf.target | sed s/[0-9][0-9]*/N/g
+start --no-block leaf.target
+try-reload-or-restart a
+reload-or-restart again
+set-property --runtime a CPUWeight=200 MemoryMax=100M
+revert a
+list-unit-files --no-legend only.target leaf.target tree.target
+list-units --no-legend --plain --type=target only.target leaf.target
+mask a
+!busctl --address=unix:path=/run/systemd/private get-property org.freedesktop.systemd1 /org/freedesktop/systemd1/unit/a_2eservice org.freedesktop.systemd1.Unit ActiveState
+isolate a.service
+isolate only.target
+is-active a only.target once
+";
+
+/// What both have: the words of a step, exit status and output.
+fn perform(init: Init, units: &Path) -> Vec<(String, String)> {
+    let options: &[&str] = match init {
+        Init::Runnerd => &["--systemd-compat"],
+        Init::Systemd => &[],
+    };
+    let machine = Machine::boot_with(init, units, None, options);
+    let steps = STEPS.lines().filter(|line| !line.is_empty());
+    let answers = steps.map(|step| {
+        let outcome = match step.strip_prefix('!') {
+            Some(script) => machine.run(&["sh", "-c", script]),
+            None => machine.systemctl(&step.split_whitespace().collect::<Vec<_>>()),
+        };
+        let code = outcome.code;
+        let text = plain(step, &format!("{}{}", outcome.stdout, outcome.stderr));
+        (step.to_owned(), format!("status {code}\n{text}"))
+    });
+    answers.collect()
+}
+
+/// Output without what is never the same twice: times, pids, what the kernel counts, where a
+/// control group is. Lines of `show` come in the order of whoever answers.
+fn plain(step: &str, text: &str) -> String {
+    const DROPPED: [&str; 7] = [
+        "Tasks:", "Memory:", "CPU:", "CGroup:", "└─", "├─", "Process:",
+    ];
+    let mut lines: Vec<String> = text
+        .lines()
+        .filter(|line| {
+            !DROPPED
+                .iter()
+                .any(|word| line.trim_start().starts_with(word))
+        })
+        .map(|line| {
+            let line = line.trim_end();
+            let cut = |line: &str, word: &str| {
+                line.split_once(word)
+                    .map(|(before, _)| format!("{before}{word}…"))
+            };
+            cut(line, " since ")
+                .or_else(|| cut(line, "Main PID: "))
+                .or_else(|| cut(line, "Duration: "))
+                .or_else(|| cut(line, "Trigger: "))
+                .unwrap_or_else(|| line.to_owned())
+        })
+        .collect();
+    if step.starts_with("show ") {
+        lines.sort();
+    }
+    if step.starts_with("list-timers ") {
+        // NEXT and LEFT pass by.
+        lines = lines
+            .iter()
+            .map(|line| {
+                line.split_whitespace()
+                    .rev()
+                    .take(2)
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            })
+            .collect();
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn says_the_same_of_runnerd_as_of_systemd() {
+    let units = tempfile::tempdir().expect("a directory for unit files");
+    for (name, text) in UNITS {
+        std::fs::write(units.path().join(name), text).expect("a unit file");
+    }
+    let (systemd, runnerd) = thread::scope(|scope| {
+        let real = scope.spawn(|| perform(Init::Systemd, units.path()));
+        let ours = perform(Init::Runnerd, units.path());
+        (real.join().expect("systemd's part"), ours)
+    });
+    let mut report = String::new();
+    for ((step, systemd), (_, runnerd)) in systemd.iter().zip(&runnerd) {
+        let is_known = DEVIATIONS.iter().any(|(known, _)| known == step);
+        if (systemd != runnerd) != is_known {
+            report.push_str(&format!(
+                "== {step}{}\n-- systemd\n{systemd}\n-- runnerd\n{runnerd}\n",
+                if is_known { " (said to differ)" } else { "" }
+            ));
+        }
+    }
+    assert!(report.is_empty(), "{report}");
+}
+
+/// Steps whose answers differ, and why.
+const DEVIATIONS: &[(&str, &str)] = &[];
