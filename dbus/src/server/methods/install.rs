@@ -104,7 +104,16 @@ pub(super) fn names_of(texts: &[String]) -> Result<Vec<UnitName>, Failure> {
 }
 
 pub(super) async fn install(call: &Call, order: Order) -> Result<Installed, Failure> {
-    match call.ask(Request::Install(order)).await? {
+    let asked = call.ask(Request::Install(order)).await;
+    let asked = asked.map_err(|failure| {
+        let path = failure.message.strip_suffix(" is there already");
+        let sentence = path.map(|path| format!("File {path} already exists."));
+        match sentence {
+            Some(sentence) => failure.on_systemd(sentence),
+            None => failure,
+        }
+    });
+    match asked? {
         Reply::Installed(installed) => Ok(installed),
         other => Err(strange(&other)),
     }

@@ -147,9 +147,16 @@ pub(super) fn add(table: &mut Vec<Property>) {
         "The same in microseconds on the monotonic clock",
         |u| monotonic(main_exit(u).map(|(at, _)| at)),
     );
-    add(("ExecMainPID", "u"), State, Change, "As `MainPID`", |u| {
-        service(u).and_then(|s| s.main_pid).unwrap_or(0).into()
-    });
+    add(
+        ("ExecMainPID", "u"),
+        State,
+        Change,
+        "As `MainPID`; after its end still the process it had last",
+        |u| {
+            let pid = service(u).and_then(|s| s.main_pid.or(s.ended_pid));
+            pid.unwrap_or(0).into()
+        },
+    );
     add(
         ("ExecMainCode", "i"),
         State,

@@ -130,6 +130,10 @@ fn view_of_service(service: &Service, definition: Option<&Definition>) -> Servic
     };
     ServiceView {
         main_pid: service.main.as_ref().and_then(Child::pid),
+        ended_pid: service
+            .main_exit
+            .map(|_| service.told_process.ended_pid)
+            .filter(|pid| *pid != 0),
         control_pid: service.control.as_ref().and_then(Child::pid),
         main_start: service.main_start,
         main_exit: service.main_exit,

@@ -156,6 +156,8 @@ pub struct TestsView {
 pub struct ServiceView {
     /// The main process.
     pub main_pid: Option<u32>,
+    /// The main process that ended last in this run, where there is none now.
+    pub ended_pid: Option<u32>,
     /// The control process.
     pub control_pid: Option<u32>,
     /// When the main process started.
