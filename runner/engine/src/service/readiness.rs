@@ -46,8 +46,11 @@ const MOST_EARLY: usize = 16;
 const NAMELESS: &str = "stored";
 
 impl Run<'_> {
-    /// Looks for the main process.
+    /// Looks for the main process. Where one is being looked for already, what becomes of the service
+    /// hangs on this search now.
     pub(super) fn adopt(&mut self, from: AdoptFrom, ended: Option<ExitStatus>) {
+        let former = self.s.adopting.as_ref().and_then(|former| former.ended);
+        let ended = ended.or(former);
         self.drop_adopting();
         self.s.known_empty = false;
         let ticket = self.cx.mint.ticket();
@@ -149,7 +152,11 @@ impl Run<'_> {
             return self.unexpected("a process not found");
         };
         if let Some(status) = adopting.ended {
-            return self.main_ended(Role::Main, 0, Some(status));
+            let named = matches!(adopting.from, AdoptFrom::Named { .. });
+            if !named || !self.main_may_have_moved(status) {
+                self.main_ended(Role::Main, 0, Some(status));
+            }
+            return;
         }
         if matches!(adopting.from, AdoptFrom::Named { .. }) {
             match reason {

@@ -177,10 +177,21 @@ impl World<'_> {
         self.tell_watches();
     }
 
-    /// Where it was gone it is there again.
+    /// Where it was gone it is there again, and strangers give back what is not theirs.
     pub(super) fn mend_bus(&mut self) {
         if self.bus.away {
-            self.start_bus();
+            return self.start_bus();
+        }
+        let lives = |pid| {
+            self.processes
+                .iter()
+                .any(|process| Some(process.pid) == pid)
+        };
+        let owners = self.bus.owners.iter();
+        let strange = owners.filter(|(_, owner)| !lives(owner.pid));
+        let strange: Vec<String> = strange.map(|(name, _)| name.clone()).collect();
+        for name in strange {
+            self.give_name(&name, None);
         }
     }
 
