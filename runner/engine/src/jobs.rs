@@ -378,36 +378,6 @@ impl Engine {
             return self.finish_job(id, JobResult::Failed);
         }
         self.set_running(id);
-        let limited = matches!(
-            unit.kind(),
-            UnitKind::Service | UnitKind::Socket | UnitKind::Timer | UnitKind::Path
-        );
-        let (interval, burst) = (
-            definition.start_limit_interval_sec(),
-            definition.start_limit_burst(),
-        );
-        let now = self.now.monotonic;
-        let state = self.state.unit_mut(unit);
-        state.start_limit_hit =
-            limited && !planted!(StartsUnlimited) && !state.starts.admits(now, interval, burst);
-        if state.start_limit_hit {
-            self.log(
-                Some(unit),
-                Level::Warning,
-                MessageId::JobFailed,
-                format!("{unit} was started {burst} times within {interval}: not again before that is over, or reset-failed"),
-            );
-            match unit.kind() {
-                UnitKind::Socket => self.socket_step(unit, SocketEvent::Limited),
-                UnitKind::Timer => self.timer_step(unit, TimerEvent::Limited),
-                UnitKind::Path => self.path_step(unit, PathEvent::Limited),
-                _ => self.service_step(unit, ServiceEvent::Limited),
-            }
-            self.revisit.insert(unit.clone());
-            self.finish_job(id, JobResult::Failed);
-            let why = format!("{unit} was started too often");
-            return self.emergency(unit, definition.start_limit_action(), None, &why);
-        }
         if !self.test_before_start(unit, &definition) {
             self.start_unit(id, unit);
         }
@@ -420,6 +390,9 @@ impl Engine {
             self.log(Some(unit), Level::Notice, MessageId::JobFailed, text);
             self.blame(unit, &missing);
             return self.finish_job(id, JobResult::Dependency);
+        }
+        if self.is_started_too_often(id, unit) {
+            return;
         }
         let follows_its_file = !self.definitions.kept().contains_key(unit);
         let meta = self.state.meta_mut();

@@ -59,6 +59,7 @@ mod service;
 mod settle;
 mod shutdown;
 mod socket;
+mod start_limit;
 mod state;
 mod target;
 pub mod ticket;

@@ -9,7 +9,6 @@ use crate::cause::Cause;
 use crate::change::{Change, Moved};
 use crate::command::Refusal;
 use crate::job::{JobKind, JobMode};
-use crate::limit::Limit;
 use crate::machine::{Closing, Move, Wish};
 use crate::service::process::exit_variables;
 use crate::service::{Phase, ServiceEvent};
@@ -160,18 +159,6 @@ impl Engine {
         }
     }
 
-    /// Its last start was one too many, and the next one would be too.
-    fn meets_its_start_limit(&self, unit: &UnitName) -> bool {
-        let Some((state, definition)) = self.state.unit(unit).zip(self.definitions.get(unit))
-        else {
-            return false;
-        };
-        let interval = definition.start_limit_interval_sec();
-        let burst = definition.start_limit_burst();
-        let mut starts = state.starts;
-        state.start_limit_hit && !starts.admits(self.now.monotonic, interval, burst)
-    }
-
     /// `MONITOR_*` (systemd.exec(5)).
     fn monitor_variables(&self, unit: &UnitName) -> Vec<(String, String)> {
         let mut variables = vec![("MONITOR_UNIT".to_owned(), unit.to_string())];
@@ -318,33 +305,6 @@ impl Engine {
             self.end_connection(unit);
             self.let_definition_go(unit);
         }
-    }
-
-    /// systemd unloads a unit that came to a good end and that no other unit refers to, and with
-    /// it its count of starts: a job run by hand again and again meets no start limit.
-    fn forget_starts(&mut self, unit: &UnitName) {
-        let Some(state) = self.state.unit(unit) else {
-            return;
-        };
-        let ended_well = state.service().is_some_and(|service| {
-            matches!(service.phase, Phase::Dead { .. }) && !service.result.is_failure()
-        });
-        if !ended_well || state.starts == Limit::default() || self.is_held(unit) {
-            return;
-        }
-        self.state.unit_mut(unit).starts = Limit::default();
-    }
-
-    /// Whether systemd would keep the unit loaded: another one wants something of it, or is up and
-    /// names it, be it only in an ordering.
-    fn is_held(&self, unit: &UnitName) -> bool {
-        let is_up = |other: &UnitName| {
-            !matches!(
-                self.state.active(other),
-                ActiveState::Inactive | ActiveState::Failed
-            )
-        };
-        self.definitions.is_referred_to(unit) || self.definitions.named_by(unit).any(is_up)
     }
 
     /// `collect-mode = "inactive-or-failed"`: as if nobody had ever looked at it.
