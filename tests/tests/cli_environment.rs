@@ -75,3 +75,31 @@ fn variables_are_imported_and_bad_ones_refused() {
     assert!(block(&world).get("GOOD").is_none());
     assert_eq!(world.ctl(&["set-environment"]).code, 2);
 }
+
+#[test]
+fn services_that_start_from_our_own_environment_see_what_is_set_too() {
+    let mut world = World::new();
+    let file = world.path("seen");
+    world.environment("FROM_START", "first");
+    world.environment("KEPT", "as it was");
+    world.unit(
+        "a.toml",
+        &format!(
+            "[service]\ntype = \"oneshot\"\nautostart = false\ninherit-environment = true\n\
+             exec-start = [[\"/bin/sh\", \"-c\", \"echo $${{GIVEN-none}} $${{FROM_START-none}} $${{KEPT-none}} > {}\"]]\n",
+            file.display()
+        ),
+    );
+    world.start();
+    let seen = |world: &World| {
+        world.ctl(&["start", "a"]).ok();
+        std::fs::read_to_string(&file).expect("what it saw")
+    };
+    assert_eq!(seen(&world), "none first as it was\n");
+    world.ctl(&["set-environment", "GIVEN=by hand"]).ok();
+    world.ctl(&["unset-environment", "FROM_START"]).ok();
+    assert_eq!(seen(&world), "by hand none as it was\n");
+    // Back to what it was at the beginning by hand.
+    world.ctl(&["set-environment", "FROM_START=again"]).ok();
+    assert_eq!(seen(&world), "by hand again as it was\n");
+}

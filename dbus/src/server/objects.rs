@@ -1,10 +1,10 @@
 //! From a call to its answer: which object, which interface, which method. No object is registered
 //! anywhere; a path is looked up when somebody calls it.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use control::{Manager, Reply, Request, Selection};
-use units::UnitName;
+use units::{Definition, UnitName};
 use zbus::Variant;
 
 use super::call::{Call, Outcome, strange};
@@ -280,7 +280,10 @@ async fn values(
     match object {
         Object::Unit(name) => {
             let unit = object_unit(name)?;
-            let detail = unit_detail(call, unit.clone()).await?;
+            let mut detail = unit_detail(call, unit.clone()).await?;
+            // Settings of a unit that is not there are what they would be where nobody sets them.
+            let none = || Arc::new(Definition::not_found(unit.clone()));
+            detail.view.definition.get_or_insert_with(none);
             let file = if rows.iter().any(|row| row.needs_file()) {
                 match call.ask(Request::KnownUnitFile(unit.clone())).await? {
                     Reply::KnownUnitFile(file) => file,

@@ -17,6 +17,8 @@ pub(crate) enum Failure {
     NobodyReads,
     /// Everything there is to say has been said.
     Told(Exit),
+    /// No loaded unit matches what was given: there is nothing to do, as systemctl has it.
+    NoMatch(String),
     /// The manager went away in the middle, says this cause: the next one can be asked again.
     Lost(String),
     /// With a sentence: lower case, no final period.
@@ -83,6 +85,7 @@ impl fmt::Display for Failure {
         match self {
             Failure::NobodyReads => f.write_str("nobody reads the output"),
             Failure::Told(exit) => write!(f, "exit status {}", exit.code()),
+            Failure::NoMatch(pattern) => write!(f, "no loaded unit matches {pattern}"),
             Failure::Lost(cause) => write!(f, "lost the connection to the manager: {cause}"),
             Failure::Because { message, .. } => f.write_str(message),
         }

@@ -58,6 +58,10 @@ fn runnerctl() -> ExitCode {
     match outcome {
         Ok(exit) | Err(Failure::Told(exit)) => exit.into(),
         Err(Failure::NobodyReads) => ExitCode::SUCCESS,
+        Err(nothing @ Failure::NoMatch(_)) => {
+            terminal.remark(&nothing.to_string());
+            ExitCode::SUCCESS
+        }
         Err(lost @ Failure::Lost(_)) => {
             terminal.error(&lost.to_string(), None, Exit::Failed.code());
             Exit::Failed.into()

@@ -158,6 +158,7 @@ fn orders(program: &str, count: u64) -> Result<Vec<Order>, Box<dyn Error>> {
             stored: Vec::new(),
             notify_path: None,
             environment: Arc::new([]),
+            changed_environment: Arc::new([]),
             server_url: None,
         });
     }

@@ -1,7 +1,9 @@
 //! What clients ask for. Every request gets exactly one reply.
 
+use std::sync::Arc;
+
 use units::value::Signal;
-use units::{UnitKind, UnitName};
+use units::{LoadState, UnitKind, UnitName};
 
 use crate::Engine;
 use crate::action::{Action, Target};
@@ -153,6 +155,7 @@ impl Engine {
         if verb == Verb::Reload && stopping && can_reload {
             return Err(Refusal::Invalid(format!("{unit} is being stopped")));
         }
+        self.refuse_unusable(unit, verb)?;
         if self.refuses_by_hand(unit, kind) {
             return Err(Refusal::OnlyByDependency(unit.clone()));
         }
@@ -205,11 +208,36 @@ impl Engine {
             definition.refuse_manual_start(),
             definition.refuse_manual_stop(),
         );
-        match collapsed(kind, self.state.active(unit)) {
+        // Whether there would be anything to do does not count, as systemd has it.
+        match kind {
             JobKind::Start => start,
             JobKind::Stop => stop,
             JobKind::Restart | JobKind::TryRestart => start || stop,
+            JobKind::ReloadOrStart => {
+                start && collapsed(kind, self.state.active(unit)) == JobKind::Start
+            }
             _ => false,
+        }
+    }
+
+    /// A unit whose file has an error and that does not run: to systemd it is not there to be stopped,
+    /// and cannot be restarted, though there would be nothing to do.
+    fn refuse_unusable(&self, unit: &UnitName, verb: Verb) -> Result<(), Refusal> {
+        let Some(definition) = self.definitions.get(unit) else {
+            return Ok(());
+        };
+        let state = definition.load_state();
+        let usable = matches!(state, LoadState::Loaded | LoadState::Masked);
+        if usable || self.state.active(unit) != ActiveState::Inactive {
+            return Ok(());
+        }
+        match verb {
+            Verb::Stop => Err(Refusal::NoSuchUnit(unit.clone())),
+            Verb::TryRestart | Verb::TryReloadOrRestart if *state != LoadState::NotFound => {
+                let found = Arc::new(state.diagnostics().to_vec());
+                Err(Refusal::BadSetting(unit.clone(), found))
+            }
+            _ => Ok(()),
         }
     }
 

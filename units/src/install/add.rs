@@ -216,7 +216,10 @@ impl Files<'_> {
             true => &self.places.runtime,
             false => &self.places.lasting,
         };
-        for unit in self.with_also(units)? {
+        // What is masked is not enabled; somebody who disables several is not held up by it.
+        let is_free = |name: &&UnitName| self.mask_of(name).is_none();
+        let units: Vec<UnitName> = units.iter().filter(is_free).cloned().collect();
+        for unit in self.with_also(&units)? {
             self.unlink(plan, &unit, directories);
             let by_drop_in = !unit.is_systemds()
                 && unit.origin().fragment.is_some()
@@ -549,7 +552,11 @@ impl Files<'_> {
                         && file != ours
                         && !file.starts_with("zz-install-")
                 }
-                Role::UnitName(file) => file == name.as_str() && (is_mask(source) || shipped(file)),
+                Role::UnitName(file) if file == name.as_str() && is_mask(source) => {
+                    // Where there is nothing below it, the mask is all there is.
+                    self.is_defined_without(source, name)
+                }
+                Role::UnitName(file) => file == name.as_str() && shipped(file),
                 Role::Fragment { .. } | Role::Link { .. } => false,
             };
             if goes {
@@ -557,6 +564,18 @@ impl Files<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a unit is there also without one of the files.
+    fn is_defined_without(&self, file: &Source, name: &UnitName) -> bool {
+        let others = self
+            .sources
+            .iter()
+            .filter(|source| source.path != file.path);
+        let others: Vec<Source> = others.cloned().collect();
+        let (units, _) = load(&others, self.units.surroundings());
+        let found = units.resolve(name);
+        found.is_some_and(|unit| unit.origin().fragment.is_some())
     }
 
     fn set(

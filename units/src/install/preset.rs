@@ -79,15 +79,13 @@ impl Rule {
         if self.instances.is_empty() {
             return matches(&self.pattern, name);
         }
-        let template = unit.template();
-        let is_template = template
-            .as_ref()
-            .is_some_and(|template| template.as_str() == self.pattern);
-        match unit.instance() {
-            Some("") => name == self.pattern,
-            Some(instance) => is_template && self.instances.iter().any(|own| own == instance),
-            None => false,
+        if unit.is_template() {
+            return name == self.pattern;
         }
+        let template = unit.template();
+        let is_ours = template.is_some_and(|template| template.as_str() == self.pattern);
+        let is_named = |instance: &str| self.instances.iter().any(|own| own == instance);
+        is_ours && unit.instance().is_some_and(is_named)
     }
 }
 

@@ -202,8 +202,18 @@ impl Files<'_> {
                     && UnitName::parse(file)
                         .is_ok_and(|link| link.template().as_ref() == Some(name))
         };
+        // Of a template the link of its default instance; those of others make it `indirect`.
+        let default = name
+            .is_template()
+            .then(|| name.instantiate(unit.default_instance()).ok())
+            .flatten();
+        let is_other = |file: &str| {
+            let other = |default: &UnitName| file != default.as_str();
+            unit.is_systemds() && file != name.as_str() && default.as_ref().is_some_and(other)
+        };
         let mut runtime = false;
         let mut elsewhere = false;
+        let mut indirect = false;
         for source in self.about(name) {
             let counts = match (source.role(), &source.content) {
                 (_, Content::Mask) => false,
@@ -214,7 +224,9 @@ impl Files<'_> {
                 }
                 _ => false,
             };
-            if counts {
+            let of_another = matches!(source.role(), Role::Link { file, .. } if is_other(file));
+            indirect |= counts && of_another;
+            if counts && !of_another {
                 match self.places.lasts(&source.path) {
                     Some(true) => return Some(State::Enabled),
                     Some(false) => runtime = true,
@@ -226,7 +238,7 @@ impl Files<'_> {
         match (runtime, elsewhere && is_instance) {
             (true, _) => Some(State::EnabledRuntime),
             (false, true) => Some(State::Static),
-            (false, false) => None,
+            (false, false) => indirect.then_some(State::Indirect),
         }
     }
 

@@ -100,6 +100,15 @@ pub(super) fn add(table: &mut Vec<Property>) {
             )
         },
     );
+    setting(
+        ("Backlog", "u"),
+        "Setting `backlog`: how many connections may wait; the kernel has a limit of its own",
+        |u| {
+            definition(u)
+                .map_or(0, |d| d.backlog().min(i32::MAX.unsigned_abs()))
+                .into()
+        },
+    );
     // Where nobody has set them they are -1, which says that the kernel's own value stays.
     setting(
         ("Priority", "i"),

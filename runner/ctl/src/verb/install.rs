@@ -100,6 +100,11 @@ pub(super) async fn list(
             && (args.state.is_empty() || args.state.contains(state))
             && (args.kind.is_empty() || args.kind.iter().any(|wanted| wanted.as_str() == kind))
     });
+    // By kind, as systemctl has it.
+    files.sort_by(|(a, ..), (b, ..)| {
+        let kind = |unit: &str| unit.rsplit_once('.').map(|(_, kind)| kind.to_owned());
+        (kind(a), a).cmp(&(kind(b), b))
+    });
     let exit = match files.is_empty() && !args.patterns.patterns.is_empty() {
         true => Exit::Failed,
         false => Exit::Done,

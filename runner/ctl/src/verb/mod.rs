@@ -231,6 +231,9 @@ async fn next_manager(client: &mut Client, cause: String) -> Result<(), Error> {
 }
 
 /// The units that were named, each once: names as they are, patterns as the loaded units that match.
+///
+/// # Errors
+/// [`Failure::NoMatch`] where something was named and nothing matches.
 async fn expand(client: &Client, units: &[UnitArg]) -> Result<Vec<String>, Failure> {
     let mut names: Vec<String> = Vec::new();
     for unit in units {
@@ -240,14 +243,15 @@ async fn expand(client: &Client, units: &[UnitArg]) -> Result<Vec<String>, Failu
         } else {
             vec![unit.as_str().to_owned()]
         };
-        if found.is_empty() {
-            return Err(Failure::because(format!("no loaded unit matches {unit}")));
-        }
         for name in found {
             if !names.contains(&name) {
                 names.push(name);
             }
         }
+    }
+    if names.is_empty() && !units.is_empty() {
+        let patterns: Vec<&str> = units.iter().map(UnitArg::as_str).collect();
+        return Err(Failure::NoMatch(patterns.join(", ")));
     }
     Ok(names)
 }

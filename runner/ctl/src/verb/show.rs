@@ -112,33 +112,47 @@ impl Form<'_> {
 
 /// `cat`
 pub(super) async fn cat(client: &Client, terminal: &mut Terminal, args: &UnitsArgs) -> Outcome {
+    // Of a masked unit there is no file, and that is an answer.
     let mut all = Vec::new();
     for unit in args.names(client).await? {
         let files = client.cat(&unit).await?;
         if files.is_empty() {
-            return Err(Failure::because(format!(
-                "{unit} is built in: no file defines it"
-            )));
+            if client.unit(&unit).await?.text("LoadState") != "masked" {
+                return Err(Failure::because(format!(
+                    "{unit} is built in: no file defines it"
+                )));
+            }
+            all.push((unit, None));
+        } else {
+            all.extend(files.into_iter().map(|file| (unit.clone(), Some(file))));
         }
-        all.extend(files.into_iter().map(|file| (unit.clone(), file)));
     }
     if terminal.json() {
         let files: Vec<_> = all
             .iter()
-            .map(|(unit, file)| json!({ "unit": unit, "path": file.path, "text": file.text }))
+            .filter_map(|(unit, file)| {
+                let file = file.as_ref()?;
+                Some(json!({ "unit": unit, "path": file.path, "text": file.text }))
+            })
             .collect();
         terminal.value(&files)?;
         return Ok(Exit::Done);
     }
-    for (at, (_, file)) in all.iter().enumerate() {
+    for (at, (unit, file)) in all.iter().enumerate() {
         if at > 0 {
             terminal.line("")?;
         }
-        let path = terminal.foreign(&file.path).into_owned();
-        let heading = terminal.paint(Style::Heading, &format!("# {path}"));
+        let head = match file {
+            Some(file) => format!("# {}", file.path),
+            None => format!("# Unit {unit} is masked."),
+        };
+        let head = terminal.foreign(&head).into_owned();
+        let heading = terminal.paint(Style::Heading, &head);
         terminal.line(&heading)?;
-        let text = terminal.foreign(&file.text).into_owned();
-        terminal.line(text.strip_suffix('\n').unwrap_or(&text))?;
+        if let Some(file) = file {
+            let text = terminal.foreign(&file.text).into_owned();
+            terminal.line(text.strip_suffix('\n').unwrap_or(&text))?;
+        }
     }
     Ok(Exit::Done)
 }

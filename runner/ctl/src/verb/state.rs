@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::expand;
 use crate::cli::{KillArgs, OptionalUnitsArgs, UnitsArgs};
 use crate::exit::Exit;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::terminal::Terminal;
 
 /// `is-active`
@@ -44,7 +44,15 @@ async fn any(
     otherwise: Exit,
 ) -> Outcome {
     let mut states = Vec::new();
-    for unit in args.names(client).await? {
+    let units = match args.names(client).await {
+        // Nothing is as it was wanted.
+        Err(nothing @ Failure::NoMatch(_)) => {
+            terminal.remark(&nothing.to_string());
+            Vec::new()
+        }
+        units => units?,
+    };
+    for unit in units {
         let state = client.unit(&unit).await?.text("ActiveState").to_owned();
         states.push((unit, state));
     }

@@ -156,6 +156,10 @@ impl Manager {
         let definition = self
             .definition(name)
             .ok_or_else(|| Refusal::NoSuchUnit(name.clone()))?;
+        // Its file says nothing, and may be a device.
+        if *definition.load_state() == units::LoadState::Masked {
+            return Ok(Reply::Files(Vec::new()));
+        }
         let origin = definition.origin();
         let files = origin
             .fragment
@@ -247,6 +251,13 @@ impl Manager {
             .iter()
             .filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
         kept.chain(set).collect()
+    }
+
+    /// What clients changed of it.
+    pub(super) fn changed_block(&self) -> Arc<[(String, Option<String>)]> {
+        let changed = self.engine.environment().iter();
+        let owned = |(name, value): (&String, &Option<String>)| (name.clone(), value.clone());
+        changed.map(owned).collect()
     }
 
     fn log_stream(&self, units: &[UnitName], lines: u32, follow: bool) -> Result<Reply, Refusal> {

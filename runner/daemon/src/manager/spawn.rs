@@ -89,6 +89,7 @@ impl Manager {
             stored,
             notify_path,
             environment: self.block().into(),
+            changed_environment: self.changed_block(),
             server_url: self.server_url.clone(),
         })
     }

@@ -57,6 +57,12 @@ impl Environment {
             for (name, value) in inherited() {
                 all.pass_on(name, value);
             }
+            for (name, value) in &*order.changed_environment {
+                match value {
+                    Some(value) => all.set(name, value),
+                    None => all.unset(name),
+                }
+            }
         } else {
             all.set("PATH", SEARCH_PATH);
             for (name, value) in &*order.environment {
@@ -229,7 +235,7 @@ impl Environment {
 }
 
 /// Our own environment, for programs that get it (`inherit-environment`): without what speaks to us
-/// alone. It does not change while we run. Names that are not valid UTF-8 are left out.
+/// alone. It does not change while we run; what clients change of the block goes over it. Names that are not valid UTF-8 are left out.
 pub fn inherited() -> impl Iterator<Item = (String, OsString)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))

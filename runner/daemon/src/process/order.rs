@@ -29,6 +29,9 @@ pub struct Order {
     pub notify_path: Option<PathBuf>,
     /// The manager's block: what every program starts from (`PATH`, `LANG`, `TERM` …).
     pub environment: Arc<[(String, String)]>,
+    /// What clients changed of that block, for a program that starts from our own environment: values,
+    /// and nothing for what is taken away.
+    pub changed_environment: Arc<[(String, Option<String>)]>,
     /// Where our first server for supervisord's clients is (`server-url = "auto"`), if there is one.
     pub server_url: Option<Arc<str>>,
 }

@@ -93,6 +93,7 @@ fn order(table: &str) -> Order {
         listen: Vec::new(),
         stored: Vec::new(),
         notify_path: None,
+        changed_environment: Arc::new([]),
         environment: Arc::new([("LANG".to_owned(), "C.UTF-8".to_owned())]),
         server_url: None,
     }
