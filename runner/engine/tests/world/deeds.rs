@@ -62,6 +62,7 @@ impl World<'_> {
                     role: spawn.role,
                     pid,
                     spared: false,
+                    named: false,
                     stubborn: !self.fair && self.dice.percent(10),
                     known: false,
                 };

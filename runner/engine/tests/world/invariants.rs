@@ -265,12 +265,11 @@ impl Invariants {
             .definition
             .is_some_and(|unit| unit.service_type() == ServiceType::Forking);
         // Somebody named the main process before the start command could be run.
-        let named = view.service.and_then(|service| service.main_pid);
-        let named = named.filter(|_| forks && view.sub == SubState::Start);
+        let early = forks && view.sub == SubState::Start;
         let twin = living
             .iter()
             .filter(|other| other.unit == *unit && other.role == Role::Main)
-            .find(|other| !other.spared && named != Some(other.pid));
+            .find(|other| !(other.spared || early && other.named));
         assert!(twin.is_none(), "I1: {process:?} is started beside {twin:?}");
     }
 

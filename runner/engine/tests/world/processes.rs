@@ -18,6 +18,8 @@ pub(crate) struct Process {
     pub(crate) pid: u32,
     /// Left over on purpose: `kill-mode` spares it.
     pub(crate) spared: bool,
+    /// Somebody said that it is the main process.
+    pub(crate) named: bool,
     pub(super) stubborn: bool,
     /// A manager was told that it runs its program.
     pub(super) known: bool,
@@ -78,6 +80,7 @@ impl World<'_> {
                 role: Role::Main,
                 pid,
                 spared: false,
+                named: matches!(from, AdoptFrom::Named { .. }),
                 stubborn: false,
                 known: true,
             });
