@@ -24,6 +24,8 @@ pub mod interface {
     pub const JOB: &str = "org.unitrunner.Runner1.Job";
     /// What systemd says of targets beside what every unit has: nothing.
     pub const TARGET: &str = "org.freedesktop.systemd1.Target";
+    /// Where a program's own log goes (org.freedesktop.LogControl1(5)).
+    pub const LOG_CONTROL: &str = "org.freedesktop.LogControl1";
     /// What systemd says of slices.
     pub const SLICE: &str = "org.freedesktop.systemd1.Slice";
     /// Of the D-Bus specification.
@@ -116,6 +118,7 @@ const SYSTEMD_INTERFACES: &[(&str, &str)] = &[
     (interface::JOB, "org.freedesktop.systemd1.Job"),
     (interface::TARGET, interface::TARGET),
     (interface::SLICE, interface::SLICE),
+    (interface::LOG_CONTROL, interface::LOG_CONTROL),
 ];
 
 /// [`Face::unit_path`] of our own face, for its clients.
@@ -145,6 +148,8 @@ pub enum Object {
     Units,
     /// The node all jobs are below.
     Jobs,
+    /// `/org/freedesktop/LogControl1`, which is on systemd's face only.
+    LogControl,
     /// `/org/freedesktop/DBus`, where clients look for the bus.
     Bus,
 }
@@ -159,6 +164,9 @@ impl Object {
         }
         if path == "/org/freedesktop/DBus" {
             return Some(Object::Bus);
+        }
+        if face == Face::Systemd && path == "/org/freedesktop/LogControl1" {
+            return Some(Object::LogControl);
         }
         let above = if path == "/" { "" } else { path };
         if let Some(below) = root.strip_prefix(above).and_then(|b| b.strip_prefix('/')) {

@@ -264,6 +264,7 @@ async fn answer(connection: Connection, handle: Handle, message: Message) -> Set
             caller,
             handle: handle.clone(),
             face: FACE,
+            exit_status: Arc::default(),
         })
         .await
     };
@@ -275,6 +276,7 @@ async fn answer(connection: Connection, handle: Handle, message: Message) -> Set
             caller: everybody(),
             handle,
             face: FACE,
+            exit_status: Arc::default(),
         },
         outcome,
     )

@@ -2,6 +2,8 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU8;
 
 use control::{Caller, Handle, Reply, Request, Standing};
 use serde::de::DeserializeOwned;
@@ -24,6 +26,8 @@ pub(crate) struct Call {
     pub(crate) handle: Handle,
     /// How the caller names things.
     pub(crate) face: Face,
+    /// The exit status that was set over this connection, for when everything is ended over it.
+    pub(crate) exit_status: Arc<AtomicU8>,
 }
 
 /// The end of a call.

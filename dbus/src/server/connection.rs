@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU8;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -48,6 +49,8 @@ pub(super) struct Session {
     /// It asked for everything.
     pub(super) wants_all: bool,
     subscription: Option<Subscription>,
+    /// As of [`Call::exit_status`].
+    exit_status: Arc<AtomicU8>,
 }
 
 impl Session {
@@ -130,6 +133,7 @@ pub(super) async fn serve(
         // systemd tells everybody who is connected everything, and its clients rely on that.
         wants_all: shared_face == Face::Systemd,
         subscription: None,
+        exit_status: Arc::default(),
     };
     session.mind_subscription();
     let outcome = run(session, &connection, &mut messages).await;
@@ -157,6 +161,7 @@ async fn run(
                     caller: session.caller.clone(),
                     handle: session.shared.handle.clone(),
                     face: session.shared.face,
+                    exit_status: Arc::clone(&session.exit_status),
                 };
                 match own(&mut session, &call) {
                     Some((outcome, more)) => {

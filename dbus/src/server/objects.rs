@@ -14,7 +14,9 @@ use super::properties::{self, Property, Subject, UnitFacts};
 use super::refusal::Failure;
 use super::signals::{Dictionary, interfaces_of};
 use crate::error::Kind;
-use crate::names::interface::{BUS, INTROSPECTABLE, JOB, MANAGER, MONITORING, PEER, PROPERTIES};
+use crate::names::interface::{
+    BUS, INTROSPECTABLE, JOB, LOG_CONTROL, MANAGER, MONITORING, PEER, PROPERTIES,
+};
 use crate::names::{Face, Object, escape};
 
 /// Answers a call.
@@ -88,6 +90,7 @@ fn unknown(is_there: bool, interface: Option<&str>, member: &str, path: &str) ->
 fn interfaces(face: Face, object: &Object) -> Result<Vec<&'static str>, Failure> {
     Ok(match object {
         Object::Manager => vec![MANAGER],
+        Object::LogControl => vec![LOG_CONTROL],
         Object::Unit(name) => interfaces_of(face, object_unit(name)?.kind()).to_vec(),
         Object::Job(_) => vec![JOB],
         Object::Bus => vec![BUS],
@@ -154,7 +157,7 @@ async fn introspect(call: Call, object: &Object, member: &str) -> Outcome {
             .iter()
             .map(|job| job.id.0.to_string())
             .collect(),
-        Object::Unit(_) | Object::Job(_) | Object::Bus => Vec::new(),
+        Object::Unit(_) | Object::Job(_) | Object::Bus | Object::LogControl => Vec::new(),
     };
     call.reply(&introspection::node(call.face, &interfaces, &children))
 }
@@ -307,7 +310,9 @@ async fn values(
                 file,
             })))
         }
-        Object::Manager => Ok(collect(Subject::Manager(&manager(call).await?))),
+        Object::Manager | Object::LogControl => {
+            Ok(collect(Subject::Manager(&manager(call).await?)))
+        }
         Object::Job(number) => {
             let jobs = methods::jobs(call).await?;
             let job = jobs

@@ -12,6 +12,7 @@ use control::{
     Answerer, Change, Command, Door, Knock, LogLine, LogSource, Manager, Policy, Refusal, Reply,
     Request, SocketLine, UnitDetail, UnitFile, Usage, dependency,
 };
+use dbus::names::Face;
 use dbus::server::Server;
 use dbus::server::bus::{Bus, News, own_name};
 use engine::change::Moved;
@@ -82,11 +83,20 @@ impl Fake {
 
     /// A manager for which we are only root or somebody.
     pub(crate) fn start_as(uid: u32) -> Fake {
+        Fake::start_with(uid, Face::Runner)
+    }
+
+    /// A manager that runs as we do and shows systemd's face.
+    pub(crate) fn start_as_systemd() -> Fake {
+        Fake::start_with(rustix_uid(), Face::Systemd)
+    }
+
+    fn start_with(uid: u32, face: Face) -> Fake {
         let directory = tempfile::tempdir().unwrap();
         let listener =
             std::os::unix::net::UnixListener::bind(directory.path().join("bus")).unwrap();
         let (orders, receiver) = tokio::sync::mpsc::unbounded_channel();
-        let thread = std::thread::spawn(move || run(listener, receiver, uid));
+        let thread = std::thread::spawn(move || run(listener, receiver, uid, face));
         Fake {
             directory,
             orders: Some(orders),
@@ -157,6 +167,7 @@ fn run(
     listener: std::os::unix::net::UnixListener,
     mut orders: tokio::sync::mpsc::UnboundedReceiver<Order>,
     uid: u32,
+    face: Face,
 ) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -172,7 +183,7 @@ fn run(
                 own_uid: uid,
                 admin_gid: None,
             });
-            let server = Server::new(handle.clone(), dbus::names::Face::Runner);
+            let server = Server::new(handle.clone(), face);
             let mut connections = tokio::task::JoinSet::new();
             loop {
                 tokio::select! {

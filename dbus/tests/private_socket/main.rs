@@ -12,4 +12,5 @@ mod client;
 mod fake;
 mod real_clients;
 mod strangers;
+mod systemd;
 mod tables;

@@ -22,7 +22,14 @@ pub(super) async fn enqueue_job(call: Call) -> Outcome {
 
 pub(super) async fn submit_named(call: Call, verb: Verb) -> Outcome {
     let (unit, mode): (String, String) = call.arguments()?;
-    let job = submit(&call, unit_name(&unit)?, verb, &mode, None).await?;
+    let unit = unit_name(&unit)?;
+    if verb == Verb::Start && call.face == Face::Systemd {
+        let status = super::systemd::ending(&call, &unit).await?;
+        if let Some(status) = status {
+            return super::systemd::end_as_job(call, status).await;
+        }
+    }
+    let job = submit(&call, unit, verb, &mode, None).await?;
     call.reply(&object(call.face.job_path(job.0)))
 }
 

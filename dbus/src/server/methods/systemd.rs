@@ -1,5 +1,7 @@
 //! The methods as systemd 252 has them: which of ours it knows, and what only it does.
 
+use std::sync::atomic::Ordering;
+
 use ::units::UnitName;
 use ::units::install::{How, Order, Preset};
 use control::{Command, Reply, Request, Word};
@@ -84,7 +86,11 @@ as_systemd! {
     MANAGER."PresetAllUnitFiles"("mode": "s", "runtime": "b", "force": "b")
         -> ("changes": "a(sss)") = ask!(preset_all);
     MANAGER."GetDefaultTarget"() -> ("name": "s") = ask!(default_target);
-    MANAGER."Exit"() -> () = Run::Ask(|call| Box::pin(end(call, 0)));
+    MANAGER."Exit"() -> () = Run::Ask(|call| {
+        let status = call.exit_status.load(Ordering::Relaxed);
+        Box::pin(end(call, status))
+    });
+    MANAGER."SetExitCode"("number": "y") -> () = ask!(set_exit_code);
     MANAGER."PowerOff"() -> () = Run::Ask(|call| Box::pin(end(call, 0)));
     MANAGER."Halt"() -> () = Run::Ask(|call| Box::pin(end(call, 0)));
     MANAGER."Reboot"() -> () = Run::Ask(|call| Box::pin(end(call, STARTS_ANEW)));
@@ -97,8 +103,6 @@ as_systemd! {
         = refused!("files outside the search path cannot be linked into it");
     MANAGER."SetDefaultTarget"("name": "s", "force": "b") -> ("changes": "a(sss)")
         = refused!("what is started at boot is said by runnerd --target, or by a default.target");
-    MANAGER."SetExitCode"("number": "y") -> ()
-        = refused!("the exit status is said when everything is stopped: runnerctl shutdown --exit-status");
     MANAGER."CleanUnit"("name": "s", "mask": "as") -> () = refused!("directories of units are not cleaned");
     MANAGER."FreezeUnit"("name": "s") -> () = refused!("units cannot be frozen");
     MANAGER."ThawUnit"("name": "s") -> () = refused!("units cannot be frozen");
@@ -138,6 +142,35 @@ as_systemd! {
 
 /// The exit status that tells whoever started us to start us again, as of `success-action = "reboot"`.
 const STARTS_ANEW: u8 = 133;
+
+async fn set_exit_code(call: Call) -> Outcome {
+    let status = call.arguments()?;
+    // systemctl asks for the end over the same connection.
+    call.exit_status.store(status, Ordering::Relaxed);
+    call.reply(&())
+}
+
+/// The exit status with which everything ends when this unit starts: one of systemd's targets by
+/// which a machine ends, where no file says that something else happens then.
+pub(super) async fn ending(call: &Call, unit: &UnitName) -> Result<Option<u8>, Failure> {
+    let status = match unit.as_str() {
+        "exit.target" => call.exit_status.load(Ordering::Relaxed),
+        "poweroff.target" | "halt.target" => 0,
+        "reboot.target" => STARTS_ANEW,
+        _ => return Ok(None),
+    };
+    let detail = units::unit_detail(call, unit.clone()).await?;
+    let definition = detail.view.definition.as_deref();
+    let is_ours = definition.is_none_or(|definition| definition.origin().fragment.is_none());
+    Ok(is_ours.then_some(status))
+}
+
+/// Ends everything, where the caller expects the object of a job. No job has this one: whoever ends
+/// everything waits for nothing.
+pub(super) async fn end_as_job(call: Call, status: u8) -> Outcome {
+    command(call.clone(), Command::Shutdown { status }).await?;
+    call.reply(&object(call.face.job_path(0)))
+}
 
 async fn end(call: Call, status: u8) -> Outcome {
     no_arguments(&call)?;

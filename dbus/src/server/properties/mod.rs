@@ -144,10 +144,7 @@ impl Property {
             (Getter::Setting(id), Subject::Unit(facts)) => {
                 Some(setting::value(facts.detail.view.definition.as_deref(), id))
             }
-            (Getter::Commands(id), Subject::Unit(facts)) => Some(systemd::commands(
-                facts.detail.view.definition.as_deref(),
-                id,
-            )),
+            (Getter::Commands(id), Subject::Unit(facts)) => Some(systemd::commands(facts, id)),
             (Getter::SoftLimit(id), Subject::Unit(facts)) => Some(systemd::soft_limit(
                 facts.detail.view.definition.as_deref(),
                 id,

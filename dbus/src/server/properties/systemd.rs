@@ -10,9 +10,12 @@ use units::value::{CpuSet, ExecLine, LogLevel, Privileges};
 use units::{Definition, SettingId, Value};
 use zbus::Variant;
 
-use super::{Access, Emits, Getter, Property, UnitFacts, all, row, setting, text, texts};
+use super::{
+    Access, Emits, Getter, Property, UnitFacts, all, exit_code_and_status, row, service, setting,
+    text, texts,
+};
 use crate::error::Kind;
-use crate::names::interface::{JOB, MANAGER, SERVICE, SLICE, SOCKET, TIMER, UNIT};
+use crate::names::interface::{JOB, LOG_CONTROL, MANAGER, SERVICE, SLICE, SOCKET, TIMER, UNIT};
 
 /// Ours, of which systemd knows nothing, or nothing yet. Settings that no unit file of systemd's
 /// can have need no row.
@@ -76,6 +79,10 @@ pub(super) fn knows(property: &Property) -> bool {
     let ours = OURS.iter().any(|(interface, names)| {
         *interface == property.interface && names.contains(&&*property.name)
     });
+    // Ours has nothing to say of how a command went.
+    if (property.interface, &*property.name) == (SERVICE, "ExecStart") {
+        return false;
+    }
     let other_type = TYPED_OTHERWISE.iter().any(|(name, ..)| {
         [SERVICE, SOCKET].contains(&property.interface) && *name == property.name
     });
@@ -218,6 +225,20 @@ pub(super) fn rows() -> &'static [Property] {
             }
         }
         derived(&mut table);
+        table.push(row(
+            LOG_CONTROL,
+            ("LogTarget", "s"),
+            (Access::State, Emits::Silent),
+            DOC,
+            Getter::Manager(|manager| text(&manager.log_target)),
+        ));
+        table.push(row(
+            SERVICE,
+            ("ExecStart", "a(sasbttttuii)"),
+            (Access::Detail, Emits::Silent),
+            DOC,
+            Getter::Unit(exec_start),
+        ));
         for (interfaces, name, signature, get) in FIXED {
             for interface in *interfaces {
                 let marks = (Access::State, Emits::Silent);
@@ -282,8 +303,55 @@ type Command = (
     i32,
 );
 
+/// When a command began and ended, each by both clocks, its process, how it ended, and its status.
+type Run = (u64, u64, u64, u64, u32, i32, i32);
+
+/// The last run of the main process, which is that of a command where there is only one. Of others
+/// it is not kept.
+fn run_of_main(facts: &UnitFacts, lines: &[ExecLine]) -> Run {
+    let service = facts.detail.view.service.as_ref();
+    let (Some(service), [_]) = (service, lines) else {
+        return Run::default();
+    };
+    let Some(began) = service.main_start else {
+        return Run::default();
+    };
+    let pid = service.main_pid.or(service.ended_pid).unwrap_or(0);
+    let (began, monotonic) = (began.realtime.0, began.monotonic.0);
+    match service.main_exit {
+        Some((ended, status)) => {
+            let (code, status) = exit_code_and_status(Some(status));
+            let (ended, until) = (ended.realtime.0, ended.monotonic.0);
+            (began, monotonic, ended, until, pid, code, status)
+        }
+        None => (began, monotonic, 0, 0, pid, 0, 0),
+    }
+}
+
+fn lines(facts: &UnitFacts, id: SettingId) -> &[ExecLine] {
+    match definition(facts).map(|definition| definition.value(id)) {
+        Some(Value::Commands(lines)) => lines,
+        _ => &[],
+    }
+}
+
+fn exec_start(facts: &UnitFacts) -> Variant<'static> {
+    let lines = lines(facts, SettingId::ExecStart);
+    let (a, b, c, d, pid, code, status) = run_of_main(facts, lines);
+    let commands = lines.iter().map(|line| -> service::Command {
+        let (path, argv, ignored, ..) = service::command(line);
+        (path, argv, ignored, a, b, c, d, pid, code, status)
+    });
+    Variant::from(commands.collect::<Vec<_>>())
+}
+
 /// The commands of a setting.
-pub(super) fn commands(definition: Option<&Definition>, id: SettingId) -> Variant<'static> {
+pub(super) fn commands(facts: &UnitFacts, id: SettingId) -> Variant<'static> {
+    let lines = lines(facts, id);
+    let (a, b, c, d, pid, code, status) = match id {
+        SettingId::ExecStart => run_of_main(facts, lines),
+        _ => Run::default(),
+    };
     let command = |line: &ExecLine| -> Command {
         let flags = [
             (line.ignore_failure, "ignore-failure"),
@@ -301,20 +369,16 @@ pub(super) fn commands(definition: Option<&Definition>, id: SettingId) -> Varian
             line.path.to_string(),
             setting::argv(line),
             flags,
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
+            a,
+            b,
+            c,
+            d,
+            pid,
+            code,
+            status,
         )
     };
-    let lines: Vec<Command> = match definition.map(|definition| definition.value(id)) {
-        Some(Value::Commands(lines)) => lines.iter().map(command).collect(),
-        _ => Vec::new(),
-    };
-    Variant::from(lines)
+    Variant::from(lines.iter().map(command).collect::<Vec<Command>>())
 }
 
 /// The soft limit of a setting; infinity where none is set.
@@ -406,6 +470,8 @@ const FIXED: &[Fixed] = &[
     (&[MANAGER], "ShowStatus", "b", || false.into()),
     (&[MANAGER], "ServiceWatchdogs", "b", || true.into()),
     (&[MANAGER], "LogLevel", "s", || text("info")),
+    (&[LOG_CONTROL], "LogLevel", "s", || text("info")),
+    (&[LOG_CONTROL], "SyslogIdentifier", "s", || text("runnerd")),
     (&[MANAGER], "FirmwareTimestamp", "t", never),
     (&[MANAGER], "FirmwareTimestampMonotonic", "t", never),
     (&[MANAGER], "LoaderTimestamp", "t", never),
@@ -538,7 +604,6 @@ mod tests {
             }
         }
         for (value, expected) in [
-            (commands(None, SettingId::ExecStart), "a(sasasttttuii)"),
             (soft_limit(None, SettingId::LimitCpu), "t"),
             (mask(None), "ay"),
             (size_of_terminal(None), "q"),

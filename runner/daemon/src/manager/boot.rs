@@ -97,6 +97,8 @@ impl Manager {
             let what = what.to_owned();
             move |error: io::Error| format!("{what}: {error}")
         };
+        // Before the engine does anything: nothing may seem to have happened earlier.
+        let started = now::read();
         let generation = takeover.generation;
         let recovery = (generation > 1).then(|| recovery_sentence(&takeover));
         let keeper_pid = takeover.keeper_pid;
@@ -219,7 +221,7 @@ impl Manager {
             settled,
             read_last: None,
             about: answer::About {
-                started: now::read(),
+                started,
                 finished: None,
                 keeper_pid: taken.keeper_pid,
                 recoveries: taken.generation.saturating_sub(1),
