@@ -199,6 +199,7 @@ impl Engine {
                 self.routes.remove(&ticket);
                 self.timer_step(&unit, TimerEvent::Fired(ticket));
             }
+            None if self.stop_limit_reached(ticket) => {}
             _ => self.answer(ticket, true, ServiceEvent::Timer(ticket)),
         }
     }

@@ -12,6 +12,7 @@ use crate::action::{Level, MessageId};
 use crate::event::ExitStatus;
 use crate::machine::Closing;
 use crate::state::UnitState;
+use crate::view::systemd::ActiveState;
 
 /// Ends with which status: what was meant is that everything is started anew (`RestartForceExitStatus`
 /// of systemd's own containers).
@@ -39,6 +40,51 @@ impl Engine {
         let status = definition.success_action_exit_status();
         let why = format!("{unit} has ended");
         self.emergency(unit, definition.success_action(), status, &why);
+    }
+
+    /// The unit is down, and nothing will start it again by itself: where it is `essential`, that is
+    /// the end of everything, with its status.
+    pub(crate) fn end_with_essential(&mut self, unit: &UnitName) {
+        let status = self.status_of_essential(unit);
+        self.essential_is_down(unit, status, "has ended");
+    }
+
+    /// The unit could not be started because of others.
+    pub(crate) fn end_without_essential(&mut self, unit: &UnitName) {
+        self.essential_is_down(unit, 1, "cannot be started");
+    }
+
+    fn essential_is_down(&mut self, unit: &UnitName, status: u8, why: &str) {
+        let definition = self.definitions.get(unit);
+        let comes_back = self
+            .state
+            .job_of(unit)
+            .is_some_and(|(_, job)| job.kind.starts());
+        if !definition.is_some_and(|it| it.essential())
+            || comes_back
+            || self.state.meta().closing != Closing::No
+        {
+            return;
+        }
+        let text = format!("{unit}, which is essential, {why}: everything ends with it");
+        self.log(Some(unit), Level::Notice, MessageId::Stopping, text);
+        self.begin_closing(status);
+    }
+
+    /// As a shell would say how it ended: 128 and the signal, where one ended it.
+    fn status_of_essential(&self, unit: &UnitName) -> u8 {
+        let state = self.state.unit(unit);
+        let failed = state.is_some_and(|state| state.active() == ActiveState::Failed);
+        let exit = state
+            .and_then(UnitState::service)
+            .and_then(|service| service.main_exit);
+        match exit.map(|(_, status)| status) {
+            Some(ExitStatus::Code(status)) if status != 0 => status,
+            Some(ExitStatus::Signal(signal) | ExitStatus::Dumped(signal)) => {
+                signal.saturating_add(128)
+            }
+            _ => u8::from(failed),
+        }
     }
 
     /// Does it. `status` where it is set; otherwise it is that of the unit's main process.

@@ -492,6 +492,9 @@ impl Engine {
         }
         if matches!(result, JobResult::Dependency | JobResult::Timeout) {
             self.start_on_failure(&unit);
+            if is_down && kind.starts() {
+                self.end_without_essential(&unit);
+            }
         }
     }
 

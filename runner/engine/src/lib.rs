@@ -75,6 +75,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use units::civil::TimeZone;
+use units::value::Span;
 use units::{Definition, Diagnostic, UnitName, UnitSet};
 
 pub use action::Action;
@@ -182,6 +183,8 @@ pub struct Host {
     pub number: u64,
     /// When it was booted; `None` in a container, where boot is our own start.
     pub booted: Option<Monotonic>,
+    /// How long stopping everything may take before what is left is killed.
+    pub stop_limit: Span,
 }
 
 impl Default for Host {
@@ -190,6 +193,7 @@ impl Default for Host {
             zone: TimeZone::UTC,
             number: 0,
             booted: None,
+            stop_limit: Span::INFINITY,
         }
     }
 }

@@ -57,12 +57,18 @@ impl Engine {
                     self.start_on_failure(unit);
                 }
                 self.failure_action(unit);
+                if !moved.will_restart {
+                    self.end_with_essential(unit);
+                }
             }
             ActiveState::Inactive if !was_down => {
                 if !moved.will_restart {
                     self.start_on_success(unit);
                 }
                 self.success_action(unit);
+                if !moved.will_restart {
+                    self.end_with_essential(unit);
+                }
             }
             _ => {}
         }

@@ -55,6 +55,9 @@ impl Engine {
         for name in &names {
             self.definitions.ensure(name);
         }
+        if let Some(limit) = self.state.meta().stop_limit {
+            limit.rearm(&mut self.actions);
+        }
         self.resume_jobs();
         self.resume_units(&names, &found);
         if first {

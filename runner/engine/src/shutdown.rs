@@ -16,7 +16,8 @@ use crate::machine::Closing;
 use crate::reload::Reading;
 use crate::service::{Phase, ServiceEvent};
 use crate::socket::SocketEvent;
-use crate::ticket::RequestId;
+use crate::ticket::{RequestId, Ticket};
+use crate::timer::Timer;
 use crate::view::systemd::ActiveState;
 
 impl Engine {
@@ -26,12 +27,14 @@ impl Engine {
         match meta.closing {
             Closing::No => {
                 meta.status = status;
+                self.limit_stopping();
                 self.close(false, "stopping everything");
             }
             _ if meta.restarting => {
                 meta.restarting = false;
                 meta.status = status;
                 self.next = None;
+                self.limit_stopping();
                 let text = "everything is stopped for good, not to be started anew";
                 self.log(None, Level::Notice, MessageId::Stopping, text);
                 let change = Change::Closing { restarting: false };
@@ -50,6 +53,49 @@ impl Engine {
             }
             Closing::Hurried => {}
         }
+    }
+
+    /// All of it together may take so long: whoever asked us to stop kills us when it takes longer,
+    /// and then nobody is stopped in order.
+    fn limit_stopping(&mut self) {
+        let mut mint = self.state.meta().mint.clone();
+        let limit = Timer::arm(&mut mint, &mut self.actions, self.now, self.host.stop_limit);
+        if limit.is_some() {
+            let meta = self.state.meta_mut();
+            meta.mint = mint;
+            meta.stop_limit = limit;
+        }
+    }
+
+    /// That time is over, if this is its timer: what is left is killed when the program ends.
+    pub(crate) fn stop_limit_reached(&mut self, ticket: Ticket) -> bool {
+        let limit = self.state.meta().stop_limit;
+        if limit.is_none_or(|limit| limit.ticket != ticket) {
+            return false;
+        }
+        self.state.meta_mut().stop_limit = None;
+        if !self.halted {
+            let left: Vec<String> = self
+                .units_in_the_way()
+                .into_iter()
+                .filter(|unit| !self.has_nothing_to_stop(unit))
+                .map(|unit| unit.to_string())
+                .collect();
+            let text = format!(
+                "not everything was stopped within {}: killing what is left: {}",
+                self.host.stop_limit,
+                left.join(", ")
+            );
+            self.log(None, Level::Warning, MessageId::Stopping, text);
+            self.halt();
+        }
+        true
+    }
+
+    fn halt(&mut self) {
+        self.halted = true;
+        let status = self.state.meta().status;
+        self.actions.push(Action::Halt { status });
     }
 
     fn close(&mut self, restarting: bool, why: &str) {
@@ -146,9 +192,7 @@ impl Engine {
         if meta.restarting {
             return self.begin_anew();
         }
-        self.halted = true;
-        let status = self.state.meta().status;
-        self.actions.push(Action::Halt { status });
+        self.halt();
         false
     }
 

@@ -339,6 +339,9 @@ pub(crate) struct Meta {
     pub(crate) target: Option<UnitName>,
     /// Exit status of the whole program, once everything is stopped.
     pub(crate) status: u8,
+    /// When stopping everything has taken long enough.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) stop_limit: Option<Timer>,
     /// What clients changed of the manager's block: a value, or nothing for what is taken away.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) environment: BTreeMap<String, Option<String>>,

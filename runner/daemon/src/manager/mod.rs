@@ -231,11 +231,8 @@ impl Manager {
         let mut anew = None;
         let was_closing = self.engine.closing().is_some();
         while let Some(event) = self.events.pop_front() {
-            let may_be_the_end = outer::may_be_the_end(&event);
             actions.append(&mut self.engine.handle(now::read(), event));
-            if may_be_the_end {
-                self.tell_stopping();
-            }
+            self.tell_stopping();
         }
         if self.engine.take_definitions_changed() {
             self.write_definitions();

@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use engine::Event;
 use engine::view::systemd::SystemState;
 use sd_notify::NotifyState;
 
@@ -72,17 +71,9 @@ impl Manager {
 
     /// Says once that everything is being stopped, if it is.
     pub(super) fn tell_stopping(&mut self) {
-        if !self.outer.stopping && self.engine.system_state() == SystemState::Stopping {
+        if !self.outer.stopping && self.engine.closing().is_some() {
             self.outer.stopping = true;
             self.tell_outer(&[NotifyState::Stopping]);
         }
     }
-}
-
-/// Whether everything may be stopped because of `event`.
-pub(super) fn may_be_the_end(event: &Event) -> bool {
-    matches!(
-        event,
-        Event::ShutdownRequested { .. } | Event::Requested { .. }
-    )
 }

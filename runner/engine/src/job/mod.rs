@@ -63,6 +63,14 @@ pub enum JobResult {
 }
 
 impl JobKind {
+    /// Whether the unit is up after it, where it goes well.
+    pub(crate) const fn starts(self) -> bool {
+        matches!(
+            self,
+            JobKind::Start | JobKind::ReloadOrStart | JobKind::Restart | JobKind::TryRestart
+        )
+    }
+
     /// systemd's word for it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

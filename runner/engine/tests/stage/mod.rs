@@ -39,6 +39,8 @@ pub(crate) struct Stage {
     /// Signals whose answer is held back, and whether it is.
     signals: BTreeMap<UnitName, Ticket>,
     slow_signals: bool,
+    /// How long stopping everything may take.
+    stop_limit: units::value::Span,
     /// Whether what supervisord would say is told as well: its events and its main log.
     says_log: bool,
     adopts: BTreeMap<UnitName, Ticket>,
@@ -71,6 +73,7 @@ impl Default for Stage {
             timers: BTreeMap::new(),
             empties: BTreeMap::new(),
             signals: BTreeMap::new(),
+            stop_limit: units::value::Span::INFINITY,
             slow_signals: false,
             says_log: false,
             adopts: BTreeMap::new(),
@@ -115,6 +118,10 @@ impl Stage {
                 self.stamps.clear();
                 self.watches.clear();
                 self.resume(&mut out);
+            }
+            // Before boot: how long stopping everything may take.
+            ["stop-limit", span @ ..] => {
+                self.stop_limit = units::value::Span::parse(&span.join(" ")).unwrap();
             }
             ["slow-signals"] => self.slow_signals = true,
             // The clock is set to so much after midnight of 1 January 2030, and nobody is told.
@@ -249,6 +256,10 @@ impl Stage {
             stored: self.stores.clone().into_iter().collect(),
             kept,
             seed: 1,
+            host: engine::Host {
+                stop_limit: self.stop_limit,
+                ..engine::Host::default()
+            },
             ..Found::default()
         };
         let (engine, actions) = Engine::resume(self.now(), units, diagnostics, found);

@@ -248,6 +248,16 @@ settings! {
     SuccessActionExitStatus: Unit "success-action-exit-status" = "SuccessActionExitStatus",
         pub success_action_exit_status -> Option<u8> as ExitCode, default "";
 
+    /// Whether everything ends when the unit does.
+    ///
+    /// For the one unit that a container is there for. When it has ended and nothing starts it again,
+    /// everything is stopped in order, and its exit status is that of runnerd: as a shell says it, so
+    /// 128 and the number of a signal that ended it; 1 where it never ran. `restart` goes first: what
+    /// is restarted has not ended. The first such unit to end decides. Where `failure-action` or
+    /// `success-action` says more, that is done instead.
+    Essential: Unit "essential" = ours,
+        pub essential -> bool as Flag, default "false";
+
     /// What is done when the unit was started too often.
     ///
     /// That is, more than `start-limit-burst` times within `start-limit-interval-sec`.
