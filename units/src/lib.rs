@@ -19,6 +19,7 @@ pub mod group;
 pub mod install;
 mod load;
 pub mod name;
+pub mod one_command;
 pub mod record;
 mod resolve;
 pub mod settings;

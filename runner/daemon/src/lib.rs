@@ -12,6 +12,7 @@ pub mod manager;
 pub mod memory;
 pub mod notify;
 pub mod now;
+pub mod one_command;
 pub mod options;
 pub mod path;
 mod place;

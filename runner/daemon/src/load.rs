@@ -8,6 +8,7 @@ use units::install::Places;
 use units::supervisord::Refused;
 use units::{Diagnostic, Source, Surroundings, UnitSet, disk};
 
+use crate::one_command;
 use crate::options::Options;
 use crate::supervisord::reading;
 use crate::supervisord::settled::{Conf, Settled};
@@ -17,6 +18,9 @@ use crate::supervisord::settled::{Conf, Settled};
 /// directories where they are asked for.
 #[must_use]
 pub fn unit_path(options: &Options, around: &Surroundings) -> Vec<(PathBuf, bool)> {
+    if !options.command.is_empty() {
+        return Vec::new();
+    }
     let mut paths: Vec<(PathBuf, bool)> = match options.paths.as_slice() {
         [] => {
             let data_home = match std::env::var("XDG_DATA_HOME") {
@@ -85,7 +89,10 @@ pub fn read_files(
     options: &Options,
     around: &Surroundings,
 ) -> (Vec<Source>, UnitSet, Vec<Diagnostic>) {
-    let (sources, mut diagnostics) = disk::read_each(&unit_path(options, around), around);
+    let (mut sources, mut diagnostics) = disk::read_each(&unit_path(options, around), around);
+    if !options.command.is_empty() {
+        sources.push(one_command::source(options));
+    }
     let (units, found) = units::load(&sources, around);
     diagnostics.extend(found);
     (sources, units, diagnostics)

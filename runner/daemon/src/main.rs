@@ -13,7 +13,7 @@ use runnerd::runtime_dir::{self, Circumstances};
 use runnerd::supervisord::options::Given;
 use runnerd::supervisord::start::{Start, with_runtime_dir};
 use runnerd::supervisord::{self, by_name, reading};
-use runnerd::{load, manager, surroundings};
+use runnerd::{load, manager, one_command, surroundings};
 
 /// The command line, a PATH or the runtime directory cannot be used.
 const UNUSABLE: u8 = 2;
@@ -45,6 +45,12 @@ fn main() -> ExitCode {
     };
     if Introduction::is_there() {
         return run_manager(options);
+    }
+    if let Some(name) = options.command.first().filter(|_| !options.check)
+        && let Err(missing) = one_command::find(name)
+    {
+        let _ = writeln!(std::io::stderr(), "runnerd: {}", missing.sentence);
+        return ExitCode::from(missing.status);
     }
     match conf_of(&options) {
         Ok(Some(file)) if options.check => check_conf(&file),
@@ -90,18 +96,31 @@ fn conf_of(options: &Options) -> Result<Option<String>, String> {
 }
 
 fn run_keeper(options: Options, arguments: Vec<OsString>) -> ExitCode {
-    match runtime_dir::prepare(&Circumstances::here(options.runtime_dir)) {
+    match runtime_dir::prepare(&Circumstances::here(options.runtime_dir.clone())) {
         Ok(found) => {
-            if found.fresh {
+            let runs_one = !options.command.is_empty();
+            if found.fresh && !runs_one {
                 // Nobody could find it otherwise.
                 let path = found.path.display();
+                let _ = match &found.instead {
+                    Some(why) => writeln!(std::io::stderr(), "runnerd: {why}"),
+                    None => Ok(()),
+                };
                 let _ = writeln!(std::io::stderr(), "runtime directory: {path}");
             }
-            keeper::run(Settings {
+            let held = match runs_one.then(one_command::descriptors).transpose() {
+                Ok(held) => held.unwrap_or_default(),
+                Err(error) => return refuse(&format!("cannot share our descriptors: {error}")),
+            };
+            let stop_limit = options.stop_limit(std::process::id() == 1, false);
+            let settings = Settings {
                 arguments: with_runtime_dir(arguments, &found.path),
                 runtime_dir: found.path,
                 pid_file: options.pid_file,
-            })
+                one_command: runs_one,
+                stop_limit: stop_limit.as_micros(),
+            };
+            keeper::run(settings, held)
         }
         Err(sentence) => refuse(&sentence),
     }

@@ -3,11 +3,14 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
+use units::value::Span;
+
 use crate::log::own::MainLog;
 
 /// What `--help` prints.
 pub const HELP: &str = "\
 Usage: runnerd [OPTION]... [PATH]...
+       runnerd [OPTION]... -- COMMAND [ARGUMENT]...
 
 Runs units: starts services in the right order, listens on their sockets and
 starts them on the first connection, restarts them, keeps their logs, and stops
@@ -20,6 +23,10 @@ enabled. Without PATH the search path is read:
 /etc/runner/units, /run/runner/units, /usr/local/lib/runner/units,
 /usr/lib/runner/units; the XDG directories when not root.
 
+With COMMAND that is all there is to run: it gets our standard input, output
+and error as they are, our environment and every signal, and we end as it does.
+Processes that it leaves behind are reaped, and stopped when it has ended.
+
   -c, --configuration FILE
                        run this supervisord.conf: as PATH, whatever is in
                        it; see runner-supervisord(7)
@@ -27,6 +34,9 @@ enabled. Without PATH the search path is read:
                        for root, else $XDG_RUNTIME_DIR/runner; the variable
                        RUNNER_RUNTIME_DIR says the same)
   --target UNIT        what to start (default: default.target)
+  --stop-timeout SPAN  how long stopping everything may take, such as 30s or
+                       infinity; what is left then is killed (default: 9s as
+                       process 1 unless a supervisord.conf is run, else infinity)
   --log-target WHERE   where the daemon and its units log by default:
                        auto (the journal under systemd, else the console),
                        console, journal, file:PATH
@@ -53,8 +63,10 @@ enabled. Without PATH the search path is read:
   -h, --help           print this
   -V, --version        print the version
 
-Exit status: 0 after an ordered shutdown; 1 if something failed on the way;
-2 if the command line, a PATH or the runtime directory cannot be used.
+Exit status: 0 after an ordered shutdown; that of COMMAND or of an essential
+unit, where it has ended (128 and the number of a signal that ended it); 1 if
+something failed on the way; 2 if the command line, a PATH or the runtime
+directory cannot be used; 126 or 127 if COMMAND cannot be executed or found.
 ";
 
 /// The options, as far as they need no look at the world.
@@ -64,6 +76,10 @@ pub struct Options {
     pub paths: Vec<PathBuf>,
     /// Where sockets, lock and pidfile live.
     pub runtime_dir: Option<PathBuf>,
+    /// The one command to run instead of units: its words.
+    pub command: Vec<String>,
+    /// How long stopping everything may take, where that was said.
+    pub stop_timeout: Option<Span>,
     /// What to start.
     pub target: String,
     /// Where the daemon and its units log by default.
@@ -100,6 +116,8 @@ impl Default for Options {
         Options {
             paths: Vec::new(),
             runtime_dir: None,
+            command: Vec::new(),
+            stop_timeout: None,
             target: "default.target".to_owned(),
             log_target: LogTarget::Auto,
             log_format: LogFormat::Text,
@@ -124,7 +142,21 @@ impl Options {
     pub fn identifier_given(&self) -> Option<&str> {
         (self.identifier != DEFAULT_IDENTIFIER).then_some(&self.identifier)
     }
+
+    /// How long stopping everything may take. Whoever stops a container waits for ten seconds and then
+    /// kills it, so process 1 is done before; but nobody who comes with a supervisord.conf
+    /// (`runs_conf`) has told that more than its own times.
+    #[must_use]
+    pub fn stop_limit(&self, is_init: bool, runs_conf: bool) -> Span {
+        self.stop_timeout.unwrap_or(match is_init && !runs_conf {
+            true => STOP_LIMIT_OF_INIT,
+            false => Span::INFINITY,
+        })
+    }
 }
+
+/// A second below what `docker stop` waits.
+const STOP_LIMIT_OF_INIT: Span = Span::from_secs(9);
 
 /// What an instance is called that nobody has named.
 const DEFAULT_IDENTIFIER: &str = "supervisor";
@@ -215,13 +247,20 @@ pub enum Asked {
 type Setter = fn(&mut Options, &OsStr) -> Result<(), String>;
 
 /// The options that take a value, and what each does with it.
-const WITH_VALUE: [(&str, Setter); 10] = [
+const WITH_VALUE: [(&str, Setter); 11] = [
     ("--runtime-dir", |options, value| {
         options.runtime_dir = Some(absolute(value)?);
         Ok(())
     }),
     ("--target", |options, value| {
         text("--target", value)?.clone_into(&mut options.target);
+        Ok(())
+    }),
+    ("--stop-timeout", |options, value| {
+        let span = text("--stop-timeout", value)?;
+        let limit = Span::parse(span)
+            .map_err(|problem| format!("--stop-timeout cannot be {span}: {problem}"))?;
+        options.stop_timeout = Some(limit);
         Ok(())
     }),
     ("--log-target", |options, value| {
@@ -311,7 +350,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, Str
             "--systemd-units" if attached.is_none() => options.systemd_units = true,
             "--systemd-compat" if attached.is_none() => options.systemd_compat = true,
             "--ignore-unsupported" if attached.is_none() => options.ignore_unsupported = true,
-            "--" => options.paths.extend(arguments.by_ref().map(PathBuf::from)),
+            "--" => options.command = words(arguments.by_ref())?,
             _ if name.starts_with('-') && name != "-" => {
                 return Err(format!(
                     "there is no option {word}; runnerd --help lists them"
@@ -323,7 +362,29 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, Str
     if options.conf.is_some() && !options.paths.is_empty() {
         return Err("a supervisord.conf cannot be run together with other paths".to_owned());
     }
+    if !options.command.is_empty() && (options.conf.is_some() || !options.paths.is_empty()) {
+        return Err(
+            "a command cannot be run together with unit files: make it a unit of its own, with \
+             essential = true"
+                .to_owned(),
+        );
+    }
     Ok(Asked::Run(Box::new(options)))
+}
+
+/// The words of the command.
+fn words(arguments: impl Iterator<Item = OsString>) -> Result<Vec<String>, String> {
+    let words = arguments
+        .map(|word| {
+            word.into_string().map_err(|word| {
+                format!("cannot run a command with a word that is no UTF-8: {word:?}")
+            })
+        })
+        .collect::<Result<Vec<String>, String>>()?;
+    match words.first().map(String::as_str) {
+        None | Some("") => Err("-- needs a command after it".to_owned()),
+        Some(_) => Ok(words),
+    }
 }
 
 fn text<'a>(name: &str, value: &'a OsStr) -> Result<&'a str, String> {
@@ -361,11 +422,13 @@ mod tests {
     fn everything_at_once() {
         let line = "--runtime-dir /r --target=web.target a --log-target file:/l --log-format json \
                     --bus unix:path=/b --check b --http 9001 --http unix:/s --pidfile /p \
-                    --identifier me --systemd-units --systemd-compat --ignore-unsupported -- --c";
+                    --identifier me --systemd-units --systemd-compat --ignore-unsupported ./--c \
+                    --stop-timeout=1min";
         assert_eq!(
             options(line),
             Options {
-                paths: vec!["a".into(), "b".into(), "--c".into()],
+                paths: vec!["a".into(), "b".into(), "./--c".into()],
+                stop_timeout: Some(Span::from_secs(60)),
                 runtime_dir: Some("/r".into()),
                 target: "web.target".to_owned(),
                 log_target: LogTarget::File("/l".into()),
@@ -391,6 +454,27 @@ mod tests {
     }
 
     #[test]
+    fn a_command_is_everything_after_two_dashes() {
+        let run = options("--http 9001 -- /bin/a -- --help -V");
+        assert_eq!(run.command, ["/bin/a", "--", "--help", "-V"]);
+        assert_eq!(run.http.len(), 1);
+        assert_eq!(run.paths, [""; 0].map(PathBuf::from));
+    }
+
+    #[test]
+    fn stopping_has_a_limit_where_somebody_else_has_one() {
+        let limit = |line: &str, is_init, conf| options(line).stop_limit(is_init, conf);
+        assert_eq!(limit("", true, false), Span::from_secs(9));
+        assert_eq!(limit("", true, true), Span::INFINITY);
+        assert_eq!(limit("", false, false), Span::INFINITY);
+        assert_eq!(limit("--stop-timeout 2", true, true), Span::from_secs(2));
+        assert_eq!(
+            limit("--stop-timeout infinity", true, false),
+            Span::INFINITY
+        );
+    }
+
+    #[test]
     fn help_and_version() {
         assert_eq!(read("a --help --nonsense"), Ok(Asked::Help));
         assert_eq!(read("-V"), Ok(Asked::Version));
@@ -410,6 +494,12 @@ mod tests {
             (
                 "-c x.conf a",
                 "a supervisord.conf cannot be run together with other paths",
+            ),
+            ("--", "-- needs a command after it"),
+            (
+                "a -- b",
+                "a command cannot be run together with unit files: make it a unit of its own, with \
+                 essential = true",
             ),
             ("-c x -c y", "only one supervisord.conf can be run"),
             (

@@ -17,6 +17,8 @@ pub struct RuntimeDir {
     pub path: PathBuf,
     /// It was made for this run only: nobody knows it unless it is told.
     pub fresh: bool,
+    /// Why it is not the usual one, where that cannot be had.
+    pub instead: Option<String>,
     /// Uid and gid of whom root has taken it over from, until the lock is had.
     pub taken_from: Option<(u32, u32)>,
 }
@@ -26,6 +28,7 @@ impl RuntimeDir {
         RuntimeDir {
             path,
             fresh: false,
+            instead: None,
             taken_from: None,
         }
     }
@@ -50,6 +53,8 @@ pub struct Circumstances {
     pub xdg: Option<OsString>,
     /// Effective uid.
     pub uid: u32,
+    /// What root uses where nobody says anything.
+    pub of_root: PathBuf,
 }
 
 impl Circumstances {
@@ -61,21 +66,21 @@ impl Circumstances {
             variable: env::var_os("RUNNER_RUNTIME_DIR").filter(|path| !path.is_empty()),
             xdg: env::var_os("XDG_RUNTIME_DIR").filter(|path| !path.is_empty()),
             uid: rustix::process::geteuid().as_raw(),
+            of_root: "/run/runner".into(),
         }
     }
 
-    /// The directories to try, in order; after the last one, a fresh one. Only a directory that
-    /// was asked for is the only one.
-    fn candidates(&self) -> (Vec<PathBuf>, bool) {
+    /// The directories to try, in order, and what follows the last one.
+    fn candidates(&self) -> (Vec<PathBuf>, Otherwise) {
         if let Some(path) = self
             .asked
             .clone()
             .or_else(|| self.variable.clone().map(Into::into))
         {
-            return (vec![path], true);
+            return (vec![path], Otherwise::Refuse);
         }
         if self.uid == 0 {
-            return (vec!["/run/runner".into()], true);
+            return (vec![self.of_root.clone()], Otherwise::FreshIfUnwritable);
         }
         let user = PathBuf::from(format!("/run/user/{}", self.uid));
         let bases = self
@@ -89,9 +94,21 @@ impl Circumstances {
                 .filter(|base| base.is_dir())
                 .map(|base| base.join("runner"))
                 .collect(),
-            false,
+            Otherwise::Fresh,
         )
     }
+}
+
+/// What is done when none of the candidates can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Otherwise {
+    /// It was asked for: nothing else will do.
+    Refuse,
+    /// A directory for this run only.
+    Fresh,
+    /// The same where the system does not let us make the usual one, as in a container that may write
+    /// nowhere. One that somebody else has made is looked at by a person first.
+    FreshIfUnwritable,
 }
 
 /// Finds the runtime directory of the daemon that runs the configuration file `conf`: several of
@@ -147,9 +164,9 @@ fn make_for(path: &Path, uid: u32) -> Result<RuntimeDir, String> {
     };
     match make(path, own.as_raw()) {
         Ok(path) => Ok(RuntimeDir { path, ..made }),
-        Err(sentence) => {
+        Err(refusal) => {
             made.give_back();
-            Err(sentence)
+            Err(refusal.sentence)
         }
     }
 }
@@ -196,23 +213,57 @@ pub fn give(path: &Path, lock: &OwnedFd, uid: u32, gid: u32) -> Result<(), Strin
 /// # Errors
 /// A sentence with the path, when none can be had.
 pub fn prepare(circumstances: &Circumstances) -> Result<RuntimeDir, String> {
-    let (candidates, last) = circumstances.candidates();
+    let (candidates, otherwise) = circumstances.candidates();
     let mut refused = None;
     for path in candidates {
         match make(&path, circumstances.uid) {
             Ok(path) => return Ok(RuntimeDir::of(path)),
-            Err(sentence) => refused = Some(sentence),
+            Err(refusal) => refused = Some(refusal),
         }
     }
-    match refused {
-        Some(sentence) if last => Err(sentence),
+    match (refused, otherwise) {
+        (Some(refusal), Otherwise::Refuse) => Err(refusal.sentence),
+        (Some(refusal), Otherwise::FreshIfUnwritable) if !refusal.unwritable => {
+            Err(refusal.sentence)
+        }
+        (Some(refusal), Otherwise::FreshIfUnwritable) => {
+            // Memory that containers have even where everything else is read-only.
+            let parents = [env::temp_dir(), "/dev/shm".into()];
+            let made = parents
+                .iter()
+                .find_map(|parent| make_fresh(parent, circumstances.uid).ok());
+            match made {
+                Some(made) => Ok(RuntimeDir {
+                    instead: Some(refusal.sentence),
+                    ..made
+                }),
+                None => Err(format!(
+                    "{}, and none in {} or /dev/shm either: name one with --runtime-dir",
+                    refusal.sentence,
+                    env::temp_dir().display()
+                )),
+            }
+        }
         _ => make_fresh(&env::temp_dir(), circumstances.uid),
     }
 }
 
-fn make(path: &Path, uid: u32) -> Result<PathBuf, String> {
-    let sentence =
-        |error: io::Error| format!("cannot use runtime directory {}: {error}", path.display());
+/// Why a directory cannot be used.
+struct Refusal {
+    sentence: String,
+    /// The system does not let us make it.
+    unwritable: bool,
+}
+
+fn make(path: &Path, uid: u32) -> Result<PathBuf, Refusal> {
+    use io::ErrorKind as K;
+    let sentence = |error: io::Error| Refusal {
+        sentence: format!("cannot use runtime directory {}: {error}", path.display()),
+        unwritable: matches!(
+            error.kind(),
+            K::ReadOnlyFilesystem | K::PermissionDenied | K::NotFound | K::StorageFull
+        ),
+    };
     DirBuilder::new()
         .recursive(true)
         .mode(0o755)
@@ -228,13 +279,15 @@ fn make(path: &Path, uid: u32) -> Result<PathBuf, String> {
     } else if metadata.permissions().mode() & 0o022 != 0 {
         let mode = metadata.permissions().mode() & 0o7777;
         format!("others may write to it (mode {mode:04o})")
+    } else if let Err(errno) = nix::unistd::access(&path, nix::unistd::AccessFlags::W_OK) {
+        return Err(sentence(errno.into()));
     } else {
         return Ok(path);
     };
-    Err(format!(
-        "cannot use runtime directory {}: {trouble}",
-        path.display()
-    ))
+    Err(Refusal {
+        sentence: format!("cannot use runtime directory {}: {trouble}", path.display()),
+        unwritable: false,
+    })
 }
 
 /// A directory with a name nobody can have taken before us.
@@ -275,27 +328,37 @@ mod tests {
     #[test]
     fn the_order_of_choice() {
         let root = Circumstances {
+            of_root: "/run/x".into(),
             xdg: Some("/xdg".into()),
             ..Circumstances::default()
         };
-        assert_eq!(root.candidates(), (vec!["/run/runner".into()], true));
+        assert_eq!(
+            root.candidates(),
+            (vec!["/run/x".into()], Otherwise::FreshIfUnwritable)
+        );
         let variable = Circumstances {
             variable: Some("/v".into()),
             ..root.clone()
         };
-        assert_eq!(variable.candidates(), (vec!["/v".into()], true));
+        assert_eq!(
+            variable.candidates(),
+            (vec!["/v".into()], Otherwise::Refuse)
+        );
         let asked = Circumstances {
             asked: Some("/a".into()),
             ..variable
         };
-        assert_eq!(asked.candidates(), (vec!["/a".into()], true));
+        assert_eq!(asked.candidates(), (vec!["/a".into()], Otherwise::Refuse));
         let base = tempfile::tempdir().unwrap();
         let user = Circumstances {
             xdg: Some(base.path().into()),
             uid: 4_000_000,
             ..Default::default()
         };
-        assert_eq!(user.candidates(), (vec![base.path().join("runner")], false));
+        assert_eq!(
+            user.candidates(),
+            (vec![base.path().join("runner")], Otherwise::Fresh)
+        );
     }
 
     #[test]
@@ -333,6 +396,33 @@ mod tests {
             let sentence = prepare(&circumstances).unwrap_err();
             assert!(sentence.contains(reason), "{sentence}");
             assert!(sentence.contains(path.to_str().unwrap()), "{sentence}");
+        }
+    }
+
+    #[test]
+    fn where_the_usual_one_cannot_be_made_another_one_is_and_says_why() {
+        let nowhere = Circumstances {
+            uid: own(),
+            of_root: "/proc/runner".into(),
+            ..Default::default()
+        };
+        if nowhere.uid == 0 {
+            let found = prepare(&nowhere).unwrap();
+            assert!(found.fresh);
+            assert!(found.instead.unwrap().contains("/proc/runner"));
+            std::fs::remove_dir(found.path).unwrap();
+        }
+        let base = tempfile::tempdir().unwrap();
+        let open = base.path().join("open");
+        std::fs::create_dir(&open).unwrap();
+        std::fs::set_permissions(&open, PermissionsExt::from_mode(0o777)).unwrap();
+        // Who else may write to it is for a person to find out.
+        let taken = Circumstances {
+            of_root: open,
+            ..nowhere
+        };
+        if taken.uid == 0 {
+            assert!(prepare(&taken).unwrap_err().contains("others may write"));
         }
     }
 

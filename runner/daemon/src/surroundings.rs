@@ -7,6 +7,7 @@ use engine::Host;
 use engine::clock::Monotonic;
 use nix::sys::utsname::uname;
 use units::disk::zoneinfo::{self, ZoneInfo};
+use units::value::Span;
 use units::value::Zones as _;
 use units::{HostZones, Surroundings};
 
@@ -150,7 +151,7 @@ pub fn zones() -> ZoneInfo {
 
 /// What timers have to know of this host, for a keeper of this pid.
 #[must_use]
-pub fn host(around: &Surroundings, keeper: u32) -> Host {
+pub fn host(around: &Surroundings, keeper: u32, stop_limit: Span) -> Host {
     // Who has no machine id, as many a container, has a name at least.
     let name = match around.machine_id.is_empty() {
         true => &around.host_name,
@@ -164,6 +165,7 @@ pub fn host(around: &Surroundings, keeper: u32) -> Host {
         number,
         // The monotonic clock began with the machine, which is not what a container calls boot.
         booted: (!is_container(keeper)).then_some(Monotonic(0)),
+        stop_limit,
     }
 }
 

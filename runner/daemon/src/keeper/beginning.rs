@@ -110,6 +110,8 @@ pub(super) fn unpack(table: OwnedFd) -> io::Result<(Settings, OwnedFd, BTreeMap<
         arguments: env::args_os().collect(),
         runtime_dir: OsStr::from_bytes(&packed.runtime_dir).into(),
         pid_file: packed.pid_file.map(|path| OsString::from_vec(path).into()),
+        one_command: false,
+        stop_limit: u64::MAX,
     };
     let lock = own(packed.lock)?;
     // Going into the background has changed our pid.

@@ -3,7 +3,7 @@
 use std::env;
 use std::ffi::{CStr, CString, OsString};
 use std::fs::File;
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
@@ -49,6 +49,8 @@ pub(super) struct Launch {
     watchdog: bool,
     /// The soft limit of open files before we raised it.
     pub(super) open_files: u64,
+    /// The one command is to have our terminal, for which it and who starts it stay in our session.
+    shares_terminal: bool,
     /// Our `oom_score_adj` before we lowered it.
     pub(super) oom_score: Option<CString>,
 }
@@ -97,6 +99,7 @@ impl Launch {
             environment,
             inherited,
             watchdog,
+            shares_terminal: settings.one_command && io::stdin().is_terminal(),
             open_files: open_files.current.unwrap_or(u64::MAX),
             oom_score: lower_oom_score(),
         })
@@ -136,6 +139,7 @@ impl Launch {
             own_pid: &own_pid,
             keep_open: &keep_open,
             oom_score: self.oom_score.as_deref(),
+            own_session: !self.shares_terminal,
         })?;
         Ok((pid, ours))
     }

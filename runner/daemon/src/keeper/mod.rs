@@ -82,6 +82,10 @@ pub struct Settings {
     pub runtime_dir: PathBuf,
     /// Another file for our pid, which is taken away at the end.
     pub pid_file: Option<PathBuf>,
+    /// There is one command to run, which gets every signal that can be passed on, and the terminal.
+    pub one_command: bool,
+    /// How long stopping everything may take, in microseconds; `u64::MAX` is "for ever".
+    pub stop_limit: u64,
 }
 
 /// The living manager.
@@ -154,11 +158,11 @@ pub fn take_lock(runtime_dir: &std::path::Path) -> Result<OwnedFd, String> {
     })
 }
 
-/// Runs as keeper until everything is over; gives the exit status of the whole program.
+/// Runs as keeper until everything is over, with what the first manager finds `held` by its key; gives the exit status of the whole program.
 #[must_use]
-pub fn run(settings: Settings) -> ExitCode {
+pub fn run(settings: Settings, held: BTreeMap<String, OwnedFd>) -> ExitCode {
     match take_lock(&settings.runtime_dir) {
-        Ok(lock) => reign(settings, lock, BTreeMap::new()),
+        Ok(lock) => reign(settings, lock, held),
         Err(sentence) => {
             say(&sentence);
             ExitCode::from(NOT_OURS)
@@ -202,9 +206,9 @@ impl Keeper {
         table.fds = held;
         table.fds.insert("lock".to_owned(), lock);
         Ok(Keeper {
-            settings,
             launch,
-            signals: system::listen_to_signals()?,
+            signals: system::listen_to_signals(settings.one_command)?,
+            settings,
             hang: rustix::time::timerfd_create(TimerfdClockId::Monotonic, flags)?,
             outer: Outer::from_environment(),
             table,

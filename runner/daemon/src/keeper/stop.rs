@@ -29,6 +29,7 @@ impl Keeper {
             .map(|child| child.rank)
             .collect();
         let mut hurry = false;
+        let limit = now().saturating_add(self.settings.stop_limit);
         for rank in ranks.into_iter().rev() {
             let mut longest = 0;
             for child in self
@@ -41,7 +42,7 @@ impl Keeper {
                 system::kill(Some(child.pid), CONT);
                 longest = longest.max(child.timeout);
             }
-            let end = now().saturating_add(longest);
+            let end = now().saturating_add(longest).min(limit);
             while self.has_rank(rank) && now() < end && !hurry {
                 hurry = self.wait_for_children(end);
             }

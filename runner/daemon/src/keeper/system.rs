@@ -22,6 +22,22 @@ const PASSED_ON: [c_int; 7] = [
 ];
 const REAL_TIME: std::ops::RangeInclusive<c_int> = 34..=63;
 
+/// What is not passed on to a command either: what cannot be caught, what means that we ourselves are
+/// broken, and what the terminal says to those who use it without being asked.
+const NEVER_PASSED_ON: [c_int; 11] = [
+    libc::SIGKILL,
+    libc::SIGSTOP,
+    libc::SIGCHLD,
+    libc::SIGILL,
+    libc::SIGTRAP,
+    libc::SIGABRT,
+    libc::SIGBUS,
+    libc::SIGFPE,
+    libc::SIGSEGV,
+    libc::SIGSYS,
+    libc::SIGPIPE,
+];
+
 /// What signals have come in.
 #[derive(Debug, Default)]
 pub(super) struct Arrived {
@@ -33,18 +49,26 @@ pub(super) struct Arrived {
     pub(super) child: bool,
 }
 
-/// Blocks the signals a keeper listens to, and gives the descriptor on which they come in.
-pub(super) fn listen_to_signals() -> io::Result<OwnedFd> {
+/// Blocks the signals a keeper listens to, and gives the descriptor on which they come in: with
+/// `all`, every one that can be passed on.
+pub(super) fn listen_to_signals(all: bool) -> io::Result<OwnedFd> {
+    let terminal = [libc::SIGTTIN, libc::SIGTTOU];
+    let plain = (1..32)
+        .filter(|signal| !NEVER_PASSED_ON.contains(signal) && !terminal.contains(signal))
+        .filter(|signal| all || PASSED_ON.contains(signal));
+    if all {
+        // The command has the terminal, and we may still say something.
+        for signal in terminal {
+            // SAFETY: ignoring a signal runs no code of ours.
+            unsafe { libc::signal(signal, libc::SIG_IGN) };
+        }
+    }
     let mut set = MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: the set is initialised by sigemptyset before anything reads it, and the descriptor
     // is new and ours.
     unsafe {
         libc::sigemptyset(set.as_mut_ptr());
-        for signal in PASSED_ON
-            .into_iter()
-            .chain(REAL_TIME)
-            .chain([libc::SIGCHLD])
-        {
+        for signal in plain.chain(REAL_TIME).chain([libc::SIGCHLD]) {
             libc::sigaddset(set.as_mut_ptr(), signal);
         }
         if libc::sigprocmask(libc::SIG_BLOCK, set.as_ptr(), ptr::null_mut()) < 0 {
@@ -153,12 +177,14 @@ pub(super) struct Birth<'a> {
     pub(super) keep_open: &'a [RawFd],
     /// What to write to `/proc/self/oom_score_adj`: the keeper's own must not be inherited.
     pub(super) oom_score: Option<&'a CStr>,
+    /// Whether it gets a session of its own; otherwise it stays in ours, in the background.
+    pub(super) own_session: bool,
 }
 
 /// Room for a pid in decimal digits, and the zero at the end.
 const PID_ROOM: usize = 11;
 
-/// Makes a child, in a session of its own, with no signal blocked, and runs the program in it.
+/// Makes a child, away from our process group, with no signal blocked, and runs the program in it.
 ///
 /// A program that cannot be executed shows as exit status 127.
 pub(super) fn give_birth(birth: Birth<'_>) -> io::Result<u32> {
@@ -191,7 +217,11 @@ pub(super) fn give_birth(birth: Birth<'_>) -> io::Result<u32> {
             0 => {}
             pid => return Ok(pid.unsigned_abs()),
         }
-        libc::setsid();
+        if birth.own_session {
+            libc::setsid();
+        } else {
+            libc::setpgid(0, 0);
+        }
         if let Some(score) = birth.oom_score {
             let flags = libc::O_WRONLY | libc::O_CLOEXEC;
             let fd = libc::open(c"/proc/self/oom_score_adj".as_ptr(), flags);

@@ -157,6 +157,7 @@ impl Keeper {
                 own_pid: &[],
                 keep_open: &[table.as_raw_fd()],
                 oom_score: None,
+                own_session: true,
             })
         });
         match started {
@@ -270,6 +271,8 @@ impl Keeper {
                 .pid_file
                 .as_ref()
                 .map(|path| path.as_os_str().as_bytes().to_vec()),
+            one_command: self.settings.one_command,
+            stop_limit: Some(self.settings.stop_limit).filter(|limit| *limit != u64::MAX),
         };
         let mut file = File::from(rustix::fs::memfd_create("keeper", MemfdFlags::CLOEXEC)?);
         serde_json::to_writer(&mut file, &frozen)?;
@@ -296,6 +299,10 @@ struct Frozen<T> {
     runtime_dir: Vec<u8>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pid_file: Option<Vec<u8>>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    one_command: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stop_limit: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -328,6 +335,8 @@ impl Frozen<Table> {
             arguments: env::args_os().collect(),
             runtime_dir: OsStr::from_bytes(&self.runtime_dir).into(),
             pid_file: self.pid_file.map(|path| OsStr::from_bytes(&path).into()),
+            one_command: self.one_command,
+            stop_limit: self.stop_limit.unwrap_or(u64::MAX),
         };
         let mut launch = Launch::prepare(&settings)?;
         launch.program = own(self.program)?;
@@ -346,9 +355,9 @@ impl Frozen<Table> {
             }),
         };
         let mut keeper = Keeper {
+            signals: listen_to_signals(settings.one_command)?,
             settings,
             launch,
-            signals: listen_to_signals()?,
             hang: own(self.hang)?,
             outer: Outer::from_environment(),
             table,

@@ -118,7 +118,7 @@ impl Manager {
         let logs = Logs::start(target.clone(), Some(link.holder()), log_sender)
             .map_err(told("cannot start the log writer"))?;
         // Only a test could have set one before, and then that one is wanted.
-        let log_level = log::own::install(&logs, &target, level(&target)).ok();
+        let log_level = log::own::install(&logs, &target, level(&target, &options)).ok();
         match recovery {
             Some(sentence) => tracing::warn!("{sentence}"),
             None => remark(&logs, &settled, keeper_pid),
@@ -193,10 +193,14 @@ impl Manager {
             None
         };
         let first = taken.state.is_none();
-        let host = surroundings::host(&surroundings, keeper_pid);
+        let host = surroundings::host(
+            &surroundings,
+            keeper_pid,
+            options.stop_limit(keeper_pid == 1, settled.conf.is_some()),
+        );
         let triggers = triggers::Triggers::new(stamp::directory(&surroundings), host.zone.clone());
         let files = log_files::LogFiles::new(&options, &runtime, first);
-        let in_main_log = level(&target) == tracing::Level::DEBUG;
+        let in_main_log = level(&target, &options) == tracing::Level::DEBUG;
         let begun = recover::begin(
             &options,
             &surroundings,
@@ -376,8 +380,10 @@ pub(super) fn log_target(options: &Options) -> log::LogTarget {
 }
 
 /// How grave our own events have to be to be looked at.
-pub(super) fn level(target: &log::LogTarget) -> tracing::Level {
+pub(super) fn level(target: &log::LogTarget, options: &Options) -> tracing::Level {
     match target {
+        // The output is the command's.
+        _ if !options.command.is_empty() => tracing::Level::WARN,
         log::LogTarget::Main(main) if main.level == log::own::Severity::Debug => {
             tracing::Level::DEBUG
         }

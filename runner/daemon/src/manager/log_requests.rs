@@ -229,7 +229,7 @@ impl Manager {
     /// Everything has ended and starts anew: logs are kept as the configuration says now.
     pub(super) fn renew_logs(&mut self) {
         let target = boot::log_target(&self.options);
-        let level = boot::level(&target);
+        let level = boot::level(&target, &self.options);
         if let Some(handle) = &self.log_level {
             // It is gone only with the program.
             let _ = handle.reload(LevelFilter::from_level(level));

@@ -33,6 +33,7 @@ mod poller;
 mod probes;
 mod recover;
 mod reexec;
+mod signals;
 mod spawn;
 mod stored;
 mod systemd_face;

@@ -170,6 +170,10 @@ impl Manager {
             .as_ref()
             .is_some_and(|unit| unit.kind() == UnitKind::Service);
         let harmless = !matches!(entry.level, Level::Error | Level::Warning);
+        // How a command ends is its own affair, which our status tells.
+        if !self.options.command.is_empty() && (harmless || entry.id == MessageId::Failed) {
+            return;
+        }
         if !(main_log && in_its_words && (process || harmless)) {
             self.logs.own(entry);
         }

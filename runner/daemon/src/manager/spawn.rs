@@ -1,6 +1,6 @@
 //! From the engine's `Spawn` to an order for the spawner: what only the loop knows is added here.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 
 use engine::Event;
@@ -79,8 +79,11 @@ impl Manager {
         let stdin = self
             .stdin(&definition, &spawn, &listen)
             .map_err(|error| failure(&error, Step::Stdin, "cannot prepare its input"))?;
+        let foreground = !self.options.command.is_empty()
+            && matches!(&given_in, Some(Stdio::Fd(fd)) if fd.is_terminal());
         Ok(Order {
             spawn,
+            foreground,
             definition,
             stdin: given_in.unwrap_or(stdin),
             stdout: given_out.unwrap_or(stdout),

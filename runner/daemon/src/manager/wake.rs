@@ -10,18 +10,16 @@ use engine::clock::Realtime;
 use engine::command::Answer;
 use engine::event::ExitStatus;
 use engine::ticket::{ConnectionId, RequestId};
-use engine::view::systemd::SystemState;
 use engine::{Command, Event, Ticket};
 use nix::sys::epoll::EpollFlags;
 use units::UnitName;
 use units::civil::TimeZone;
-use units::value::Signal;
 
 use super::audit;
 use super::poller::Source;
 use super::triggers::Looked;
 use super::{Manager, Wake};
-use crate::link::{Exit, Key, Message, SignalMask};
+use crate::link::{Exit, Key, Message};
 use crate::load::Reading;
 use crate::log::LogEvent;
 use crate::now;
@@ -271,69 +269,6 @@ impl Manager {
         if let Some(exit) = self.held_exits.remove(&ticket) {
             self.end(&exit);
         }
-    }
-
-    fn signalled(&mut self, mask: SignalMask) {
-        for signal in mask.iter() {
-            if self.settled.conf.is_some() && self.signalled_as_supervisord(signal) {
-                continue;
-            }
-            match signal.number() {
-                libc::SIGHUP => {
-                    tracing::info!("{signal}: reading the unit files again");
-                    self.ask_ourselves(Command::Reload { keep_going: false });
-                }
-                libc::SIGUSR1 => {
-                    tracing::info!("{signal}: opening the log files again");
-                    self.logs.reopen();
-                }
-                libc::SIGUSR2 => tracing::info!("{signal}: nothing to do"),
-                _ => {
-                    tracing::info!("{signal}: stopping everything");
-                    self.events
-                        .push_back(Event::ShutdownRequested { status: 0 });
-                }
-            }
-        }
-    }
-
-    /// What a signal means to supervisord, in its words for the main log. Whether it means anything.
-    fn signalled_as_supervisord(&mut self, signal: Signal) -> bool {
-        let closing = self.engine.system_state() == SystemState::Stopping;
-        match signal.number() {
-            libc::SIGHUP if closing => {
-                tracing::warn!("ignored {signal} indicating restart request (shutdown in progress)")
-            }
-            libc::SIGHUP => {
-                tracing::warn!("received {signal} indicating restart request");
-                self.ask_ourselves(Command::RestartAll);
-            }
-            libc::SIGUSR2 => {
-                tracing::info!("received {signal} indicating log reopen request");
-                tracing::info!("supervisord logreopen");
-                self.logs.reopen();
-            }
-            libc::SIGTERM | libc::SIGINT | libc::SIGQUIT => {
-                tracing::warn!("received {signal} indicating exit request");
-                // Asking again does not hurry anything there.
-                if !closing {
-                    self.events
-                        .push_back(Event::ShutdownRequested { status: 0 });
-                }
-            }
-            _ => return false,
-        }
-        true
-    }
-
-    /// A command that no client waits for; its refusal goes to the log.
-    fn ask_ourselves(&mut self, command: Command) {
-        let request = RequestId(u64::MAX - self.number());
-        self.events.push_back(Event::Requested {
-            request,
-            command,
-            by: Some("a signal".into()),
-        });
     }
 
     fn ready(&mut self, source: Source) {

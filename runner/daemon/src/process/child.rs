@@ -25,6 +25,9 @@ pub(super) const PID_ROOM: usize = 12;
 pub(super) struct Script {
     /// Signals to set to the default disposition, as a mask (bit n-1 for signal n).
     pub default_signals: u64,
+    /// Whether it stays in our session and gets the terminal that is its standard input, as a shell
+    /// does it for what it runs; otherwise it gets a session of its own.
+    pub foreground: bool,
     /// The registration record for the keeper, sent on this socket; -1 for none.
     pub register: c_int,
     pub record: *const u8,
@@ -101,7 +104,12 @@ enum Never {}
 
 fn steps(script: &mut Script) -> Result<Never, Step> {
     reset_signals(script.default_signals)?;
-    check(sys!(libc::SYS_setsid), Step::Session)?;
+    let session = if script.foreground {
+        sys!(libc::SYS_setpgid, 0, 0)
+    } else {
+        sys!(libc::SYS_setsid)
+    };
+    check(session, Step::Session)?;
     if script.register >= 0 {
         // The record is plain memory of the stated length; the call neither blocks nor raises
         // SIGPIPE, and the kernel adds our pid as the sender's credentials.
@@ -130,6 +138,12 @@ fn steps(script: &mut Script) -> Result<Never, Step> {
     }
     place_descriptors(script)?;
     close_from(script.fd_count)?;
+    if script.foreground {
+        let group = sys!(libc::SYS_getpid) as c_int;
+        // No signal stops us for this, since all are blocked. A terminal that is not ours stays
+        // whose it is.
+        sys!(libc::SYS_ioctl, 0, libc::TIOCSPGRP, &raw const group);
+    }
     for index in 0..script.call_count {
         // SAFETY: `calls` has `call_count` elements.
         let call = unsafe { &*script.calls.add(index) };

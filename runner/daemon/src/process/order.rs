@@ -15,6 +15,8 @@ pub struct Order {
     pub spawn: Spawn,
     /// The unit's settings.
     pub definition: Arc<Definition>,
+    /// It stays in our session and gets the terminal that is its descriptor 0.
+    pub foreground: bool,
     /// Descriptor 0.
     pub stdin: Stdio,
     /// Descriptor 1.

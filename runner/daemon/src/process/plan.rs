@@ -49,6 +49,7 @@ pub(super) struct Plan {
     /// The keeper's socket and the record for it; `None` makes the child our own.
     pub(super) register: Option<(RawFd, Vec<u8>)>,
     pub(super) ignored_signals: u64,
+    foreground: bool,
     pub(super) reset_oom_score: bool,
 }
 
@@ -151,6 +152,7 @@ impl Plan {
             cgroup: cgroup(order, settings)?,
             register: None,
             ignored_signals: 0,
+            foreground: order.foreground,
             reset_oom_score: false,
         })
     }
@@ -188,6 +190,7 @@ impl Plan {
         };
         let mut script = Script {
             default_signals: self.ignored_signals,
+            foreground: self.foreground,
             register,
             record: record.as_ptr(),
             record_len: record.len(),

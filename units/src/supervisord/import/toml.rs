@@ -98,7 +98,7 @@ pub(crate) fn key(name: &str) -> String {
 }
 
 /// A string in the quotes that need the fewest escapes.
-pub(super) fn string(text: &str) -> String {
+pub(crate) fn string(text: &str) -> String {
     let controlled = text.chars().any(|c| c.is_control() && c != '\n');
     if text.contains('\n') && !controlled && !text.contains("'''") && !text.ends_with('\'') {
         return format!("'''\n{text}'''");

@@ -1,0 +1,204 @@
+//! What signals to the program mean: those of systemd's table that make sense in a container
+//! (systemd(1), "Signals"), except that SIGTERM stops, since that is what containers are sent.
+
+use engine::command::Whom;
+use engine::ticket::RequestId;
+use engine::view::systemd::{ActiveState, SystemState};
+use engine::{Command, Event};
+use units::UnitName;
+use units::value::Signal;
+
+use super::Manager;
+use crate::link::SignalMask;
+
+/// Ends with which status where everything is to start anew.
+const ANEW: u8 = 133;
+
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// To stop everything, and then end with this status; hurried from the beginning on, or not.
+    Stop {
+        status: u8,
+        hurried: bool,
+    },
+    /// To read the unit files.
+    Reload,
+    /// To open the log files again.
+    Reopen,
+    /// To start what boot starts.
+    Default,
+    /// To say more, or not any more.
+    Verbose(bool),
+    Nothing,
+}
+
+fn asked(signal: Signal) -> Asked {
+    let stop = |status, hurried| Asked::Stop { status, hurried };
+    match signal.number() {
+        libc::SIGTERM | libc::SIGINT | libc::SIGQUIT | libc::SIGPWR => stop(0, false),
+        libc::SIGHUP => Asked::Reload,
+        libc::SIGUSR1 => Asked::Reopen,
+        number => match number - FIRST_REAL_TIME {
+            0 => Asked::Default,
+            // halt, poweroff; reboot, kexec; the user's exit
+            3 | 4 | 24 => stop(0, false),
+            5 | 6 | 17 => stop(ANEW, false),
+            // The same at once.
+            13 | 14 => stop(0, true),
+            15 | 16 => stop(ANEW, true),
+            22 => Asked::Verbose(true),
+            23 => Asked::Verbose(false),
+            _ => Asked::Nothing,
+        },
+    }
+}
+
+/// `SIGRTMIN` as the C library leaves it.
+const FIRST_REAL_TIME: i32 = 34;
+
+impl Manager {
+    pub(super) fn signalled(&mut self, mask: SignalMask) {
+        for signal in mask.iter() {
+            if !self.options.command.is_empty() && self.passed_on(signal) {
+                continue;
+            }
+            if self.settled.conf.is_some() && self.signalled_as_supervisord(signal) {
+                continue;
+            }
+            match asked(signal) {
+                Asked::Reload => {
+                    tracing::info!("{signal}: reading the unit files again");
+                    self.ask_ourselves(Command::Reload { keep_going: false });
+                }
+                Asked::Reopen => {
+                    tracing::info!("{signal}: opening the log files again");
+                    self.logs.reopen();
+                }
+                Asked::Stop { status, hurried } => {
+                    tracing::info!("{signal}: stopping everything");
+                    let times = 1 + usize::from(hurried);
+                    for _ in 0..times {
+                        self.events.push_back(Event::ShutdownRequested { status });
+                    }
+                }
+                Asked::Default => {
+                    tracing::info!("{signal}: starting {}", self.options.target);
+                    self.start_target();
+                }
+                Asked::Verbose(more) => self.be_verbose(more, signal),
+                Asked::Nothing => tracing::info!("{signal}: nothing to do"),
+            }
+        }
+    }
+
+    /// The one command gets the signal, if it runs; the rest of its life is its own affair. Once it
+    /// has ended, signals are ours.
+    fn passed_on(&mut self, signal: Signal) -> bool {
+        let Ok(unit) = UnitName::parse(units::one_command::UNIT) else {
+            return false;
+        };
+        let runs = self.engine.closing().is_none()
+            && self.engine.unit(&unit).is_some_and(|view| {
+                view.active == ActiveState::Active
+                    && view
+                        .service
+                        .as_ref()
+                        .is_some_and(|service| service.main_pid.is_some())
+            });
+        if runs {
+            let whom = Whom::Main;
+            self.ask_ourselves(Command::Kill { unit, whom, signal });
+        }
+        runs
+    }
+
+    fn start_target(&mut self) {
+        if let Ok(unit) = UnitName::parse(&self.options.target) {
+            self.ask_ourselves(Command::Submit {
+                unit,
+                verb: engine::command::Verb::Start,
+                mode: engine::job::JobMode::Replace,
+                token: None,
+            });
+        }
+    }
+
+    fn be_verbose(&mut self, more: bool, signal: Signal) {
+        use tracing_subscriber::filter::LevelFilter;
+        let level = match more {
+            true => LevelFilter::DEBUG,
+            false => LevelFilter::INFO,
+        };
+        tracing::info!("{signal}: saying {}", if more { "more" } else { "less" });
+        if let Some(handle) = &self.log_level {
+            // The subscriber lives as long as we do.
+            let _ = handle.modify(|filter| *filter = level);
+        }
+    }
+
+    /// What a signal means to supervisord, in its words for the main log. Whether it means anything.
+    fn signalled_as_supervisord(&mut self, signal: Signal) -> bool {
+        let closing = self.engine.system_state() == SystemState::Stopping;
+        match signal.number() {
+            libc::SIGHUP if closing => {
+                tracing::warn!("ignored {signal} indicating restart request (shutdown in progress)")
+            }
+            libc::SIGHUP => {
+                tracing::warn!("received {signal} indicating restart request");
+                self.ask_ourselves(Command::RestartAll);
+            }
+            libc::SIGUSR2 => {
+                tracing::info!("received {signal} indicating log reopen request");
+                tracing::info!("supervisord logreopen");
+                self.logs.reopen();
+            }
+            libc::SIGTERM | libc::SIGINT | libc::SIGQUIT => {
+                tracing::warn!("received {signal} indicating exit request");
+                // Asking again does not hurry anything there.
+                if !closing {
+                    self.events
+                        .push_back(Event::ShutdownRequested { status: 0 });
+                }
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// A command that no client waits for; its refusal goes to the log.
+    fn ask_ourselves(&mut self, command: Command) {
+        let request = RequestId(u64::MAX - self.number());
+        self.events.push_back(Event::Requested {
+            request,
+            command,
+            by: Some("a signal".into()),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_signals_of_systemd() {
+        let of = |name: &str| asked(Signal::parse(name).unwrap());
+        let stop = |status, hurried| Asked::Stop { status, hurried };
+        for (names, expected) in [
+            ("TERM INT QUIT PWR RTMIN+3 RTMIN+4 RTMIN+24", stop(0, false)),
+            ("RTMIN+5 RTMIN+6", stop(ANEW, false)),
+            ("RTMIN+13 RTMIN+14", stop(0, true)),
+            ("RTMIN+15 RTMIN+16", stop(ANEW, true)),
+            ("HUP", Asked::Reload),
+            ("USR1", Asked::Reopen),
+            ("RTMIN", Asked::Default),
+            ("RTMIN+22", Asked::Verbose(true)),
+            ("USR2 RTMIN+1 RTMIN+7 RTMIN+29 WINCH", Asked::Nothing),
+        ] {
+            for name in names.split(' ') {
+                assert_eq!(of(name), expected, "{name}");
+            }
+        }
+    }
+}
