@@ -53,6 +53,7 @@ complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "logs" -d 'Print
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "is-active" -d 'Tell whether at least one of the units is active'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "is-failed" -d 'Tell whether at least one of the units has failed'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "wait" -d 'Wait until units are up, ready or down'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "is-ready" -d 'Tell whether everything is up that starts at boot, or units are'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "reset-failed" -d 'Forget failures and start limits of units, or of all'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "check" -d 'Check unit files without running anything'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "import" -d 'Turn a supervisord.conf, or unit files of systemd, into unit files that do the same'
@@ -280,6 +281,12 @@ complete -c runnerctl -n "__fish_runnerctl_using_subcommand wait" -l runtime-dir
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand wait" -l json -d 'Print one JSON value on standard output instead of text'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand wait" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand wait" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand is-ready" -l timeout -d 'How long at most, such as `90`, `500ms`, `1min 30s` or `infinity`' -r
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand is-ready" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand is-ready" -l wait -d 'Wait until all is ready'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand is-ready" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand is-ready" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand is-ready" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand reset-failed" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand reset-failed" -l json -d 'Print one JSON value on standard output instead of text'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand reset-failed" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'

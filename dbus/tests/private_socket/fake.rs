@@ -543,6 +543,7 @@ impl World {
         Manager {
             version: "0.0.1",
             state: SystemState::Running,
+            not_ready: None,
             units: u32::try_from(self.views.len()).unwrap(),
             jobs: u32::try_from(self.jobs.len()).unwrap(),
             failed_units: 0,

@@ -265,6 +265,8 @@ pub struct Manager {
     pub version: &'static str,
     /// How it is.
     pub state: SystemState,
+    /// Why what boot starts is not all up; `None` where it is.
+    pub not_ready: Option<String>,
     /// Loaded units.
     pub units: u32,
     /// The variables every program's environment starts from.

@@ -143,6 +143,12 @@ pub enum Verb {
     /// Exit status: 0 when all are, 1 when one cannot get there any more because it failed, 124
     /// when the time is over.
     Wait(WaitArgs),
+    /// Tell whether everything is up that starts at boot, or units are
+    ///
+    /// Without UNIT it is about the default target and all that it pulls in: what has ended well is no
+    /// obstacle, what has failed or is on its way is one, and is named. Exit status: 0 when all is
+    /// ready, else 1; 124 when the time is over. For health checks of containers.
+    IsReady(IsReadyArgs),
     /// Forget failures and start limits of units, or of all
     ///
     /// Without UNIT, of all.
@@ -491,6 +497,20 @@ pub struct WaitArgs {
     pub awaited: Awaited,
     /// How long at most, such as `90`, `500ms`, `1min 30s` or `infinity`
     #[arg(long, value_name = "SPAN", default_value = "infinity", value_parser = Span::parse)]
+    pub timeout: Span,
+}
+
+/// Of `is-ready`.
+#[derive(Debug, Args)]
+pub struct IsReadyArgs {
+    /// Which units.
+    #[command(flatten)]
+    pub units: OptionalUnitsArgs,
+    /// Wait until all is ready
+    #[arg(long)]
+    pub wait: bool,
+    /// How long at most, such as `90`, `500ms`, `1min 30s` or `infinity`
+    #[arg(long, value_name = "SPAN", default_value = "infinity", value_parser = Span::parse, requires = "wait")]
     pub timeout: Span,
 }
 

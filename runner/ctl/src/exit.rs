@@ -39,7 +39,7 @@ pub const TABLE: &[(Exit, &str)] = &[
     ),
     (
         Exit::Failed,
-        "a job failed, a file has errors, no runnerd answered, is-enabled: no, or any other failure",
+        "a job failed, a file has errors, no runnerd answered, is-enabled, is-ready: no, or any other failure",
     ),
     (
         Exit::Usage,
@@ -67,7 +67,7 @@ pub const TABLE: &[(Exit, &str)] = &[
         "start, stop and other jobs: there is no such unit",
     ),
     (Exit::NotLoaded, "the unit's file has an error"),
-    (Exit::TimedOut, "wait: the time is over"),
+    (Exit::TimedOut, "wait, is-ready: the time is over"),
 ];
 
 impl Exit {

@@ -36,7 +36,7 @@ Processes that it leaves behind are reaped, and stopped when it has ended.
   --target UNIT        what to start (default: default.target)
   --stop-timeout SPAN  how long stopping everything may take, such as 30s or
                        infinity; what is left then is killed (default: 9s as
-                       process 1 unless a supervisord.conf is run, else infinity)
+                       process 1 without a supervisord.conf, else infinity)
   --log-target WHERE   where the daemon and its units log by default:
                        auto (the journal under systemd, else the console),
                        console, journal, file:PATH
@@ -50,7 +50,7 @@ Processes that it leaves behind are reaped, and stopped when it has ended.
   --systemd-units      read systemd's own unit directories as well, where units
                        of the search path or PATH go first; see
                        runner-systemd(7)
-  --systemd-compat     be there for systemctl and whoever else looks for systemd:
+  --systemd-compat     be there for systemctl and others that look for systemd:
                        make /run/systemd/system and listen at
                        /run/systemd/private; refused where systemd runs
   --ignore-unsupported load units without what runner does not support, with a

@@ -15,6 +15,7 @@ mod auth;
 pub mod config;
 pub mod deviations;
 mod guard;
+mod health;
 mod http;
 mod listener;
 mod log_tail;

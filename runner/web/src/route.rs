@@ -4,7 +4,7 @@ use std::pin::Pin;
 
 use crate::http::{Method, Request, Response};
 use crate::server::Shared;
-use crate::{log_tail, page, rpc};
+use crate::{health, log_tail, page, rpc};
 
 /// An answer that is being made. Boxed, and its type forgotten: an idle connection should not be as
 /// large as the largest of its answers.
@@ -12,6 +12,9 @@ pub(crate) type Answering<'a> = Pin<Box<dyn Future<Output = Response> + Send + '
 
 /// The answer to a request. Paths are matched by their beginning, as supervisord does.
 pub(crate) fn respond(shared: &Shared, request: Request) -> Answering<'_> {
+    if health::is_asked(&request.head) {
+        return Box::pin(async move { health::respond(shared, &request.head.path).await });
+    }
     let path = request.head.path.as_str();
     let refused = || Box::pin(std::future::ready(Response::error(400)));
     if path.starts_with("/RPC2") {

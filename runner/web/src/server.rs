@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 
 use crate::auth::{self, Doorkeeper};
 use crate::config::Config;
+use crate::health;
 use crate::http::connection::{self, Visit};
 use crate::listener;
 use crate::page;
@@ -33,6 +34,8 @@ pub(crate) struct Shared {
     /// What only pages we made know, so that no other page can have a browser do something.
     pub(crate) page_secret: String,
     config: Mutex<Arc<Config>>,
+    /// Whether everything was up when somebody asked last.
+    pub(crate) looked: Mutex<health::Looked>,
     remote: mpsc::Sender<RemoteCommunication>,
     /// The other end, until somebody passes them on.
     remote_communications: Mutex<Option<mpsc::Receiver<RemoteCommunication>>>,
@@ -87,6 +90,7 @@ impl Server {
                 machine: machine.trim().to_owned(),
                 page_secret: page::secret(),
                 config: Mutex::new(Arc::new(config)),
+                looked: Mutex::new(None),
                 remote,
                 remote_communications: Mutex::new(Some(remote_communications)),
                 places: Arc::default(),

@@ -30,6 +30,13 @@ pub(super) fn add(table: &mut Vec<Property>) {
         |m| text(m.state.word()),
     );
     add(
+        ("NotReady", "s"),
+        Emits::Silent,
+        "Why the target that boot starts, or a unit that it pulls in, is not up; empty when all of \
+         it is",
+        |m| text(m.not_ready.as_deref().unwrap_or_default()),
+    );
+    add(
         ("NNames", "u"),
         Emits::Silent,
         "How many units are loaded",

@@ -138,6 +138,7 @@ async fn dispatch(verb: Verb, place: &Place, terminal: &mut Terminal) -> Outcome
         Verb::IsActive(args) => ask!(state::is_active, args),
         Verb::IsFailed(args) => ask!(state::is_failed, args),
         Verb::Wait(args) => waiting::wait(&mut client().await?, terminal, &args).await,
+        Verb::IsReady(args) => waiting::is_ready(&mut client().await?, terminal, &args).await,
         Verb::ResetFailed(args) => ask!(state::reset_failed, args),
         Verb::Check(args) => check::check(&args, place, terminal),
         Verb::Import(args) => import::import(&args, place, terminal),

@@ -5,8 +5,8 @@ use std::time::Duration;
 use dbus::client::{Change, Changes, Client, Error};
 use serde_json::json;
 
-use super::next_manager;
-use crate::cli::{Awaited, WaitArgs};
+use super::{expand, next_manager};
+use crate::cli::{Awaited, IsReadyArgs, WaitArgs};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::terminal::Terminal;
@@ -60,6 +60,79 @@ pub(super) async fn wait(client: &mut Client, terminal: &mut Terminal, args: &Wa
         terminal.value(&json!({ "units": units }))?;
     }
     outcome
+}
+
+/// `is-ready`
+pub(super) async fn is_ready(
+    client: &mut Client,
+    terminal: &mut Terminal,
+    args: &IsReadyArgs,
+) -> Outcome {
+    let units = expand(client, &args.units.units).await?;
+    let all = async {
+        if !args.wait {
+            return loop {
+                match obstacle(client, &units).await {
+                    Ok(found) => break Ok(found),
+                    Err(Looked::Lost(cause)) => next_manager(client, cause).await?,
+                    Err(Looked::Failed(failure)) => break Err(failure),
+                }
+            };
+        }
+        // Before the first look, so that no change is missed.
+        let mut changes = client.changes().await?;
+        loop {
+            let lost = match obstacle(client, &units).await {
+                Ok(None) => return Ok(None),
+                Ok(Some(_)) => match changes.next().await {
+                    Ok(_) => continue,
+                    Err(Error::Lost(cause)) => cause,
+                    Err(error) => return Err(error.into()),
+                },
+                Err(Looked::Lost(cause)) => cause,
+                Err(Looked::Failed(failure)) => return Err(failure),
+            };
+            changes = again(client, lost).await?;
+        }
+    };
+    let found = match args.timeout.as_duration() {
+        Some(timeout) => match tokio::time::timeout(timeout, all).await {
+            Ok(found) => found?,
+            Err(_) => return Err(Failure::new(Exit::TimedOut, "the time is over")),
+        },
+        None => all.await?,
+    };
+    if terminal.json() {
+        terminal.value(&json!({ "ready": found.is_none(), "reason": found }))?;
+        return match found {
+            None => Ok(Exit::Done),
+            Some(_) => Err(Failure::Told(Exit::Failed)),
+        };
+    }
+    match found {
+        None => Ok(Exit::Done),
+        Some(why) => Err(Failure::because(format!("not ready: {why}"))),
+    }
+}
+
+/// Why these units, or what starts at boot, are not all up.
+async fn obstacle(client: &Client, units: &[String]) -> Result<Option<String>, Looked> {
+    if units.is_empty() {
+        let properties = client.properties().await.map_err(|error| match error {
+            Error::Lost(cause) => Looked::Lost(cause),
+            error => Looked::Failed(error.into()),
+        })?;
+        let why = properties.text("NotReady");
+        return Ok((!why.is_empty()).then(|| why.to_owned()));
+    }
+    for unit in units {
+        match look(client, unit, Awaited::Ready).await? {
+            Progress::There => {}
+            Progress::OnTheWay => return Ok(Some(format!("{unit} is not up"))),
+            Progress::Never => return Ok(Some(format!("{unit} has failed"))),
+        }
+    }
+    Ok(None)
 }
 
 async fn within(timeout: Duration, all: impl Future<Output = Outcome>) -> Outcome {

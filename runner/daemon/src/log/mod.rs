@@ -102,6 +102,8 @@ pub const PATIENCE: Duration = Duration::from_secs(1);
 pub enum LogTarget {
     /// Our standard output.
     Console(Format),
+    /// The same on our standard error, where the output is somebody else's.
+    StandardError(Format),
     /// The journal of systemd-journald.
     Journal,
     /// Lines as on the console, appended to a file.

@@ -171,17 +171,22 @@ impl Outlets {
         pid: u32,
     ) -> io::Result<Outlets> {
         let format = match &target {
-            LogTarget::Console(format) | LogTarget::File(_, format) => *format,
+            LogTarget::Console(format)
+            | LogTarget::StandardError(format)
+            | LogTarget::File(_, format) => *format,
             LogTarget::Journal | LogTarget::Main(_) => Format::Text,
         };
         let standard = match standard {
             Some(console) => console,
+            None if matches!(target, LogTarget::StandardError(_)) => {
+                Console::on(std::io::stderr().as_fd(), format)?
+            }
             None => Console::standard(format)?,
         };
         let mut main = None;
         let mut file = None;
         let target = match target {
-            LogTarget::Console(_) => Target::Screen(Screen::Standard),
+            LogTarget::Console(_) | LogTarget::StandardError(_) => Target::Screen(Screen::Standard),
             LogTarget::Journal => Target::Journal,
             LogTarget::File(path, format) => {
                 file = Some(Console::file(path, format));

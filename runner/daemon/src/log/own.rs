@@ -183,7 +183,10 @@ pub fn install(
 ) -> Result<LevelHandle, tracing::subscriber::SetGlobalDefaultError> {
     let journal = match target {
         LogTarget::Journal => journal_layer(),
-        LogTarget::Console(_) | LogTarget::File(..) | LogTarget::Main(_) => None,
+        LogTarget::Console(_)
+        | LogTarget::StandardError(_)
+        | LogTarget::File(..)
+        | LogTarget::Main(_) => None,
     };
     let (filter, handle) = reload::Layer::new(LevelFilter::from_level(level));
     let layer = OwnLayer {

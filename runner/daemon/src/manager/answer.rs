@@ -212,6 +212,7 @@ impl Manager {
         control::Manager {
             version: env!("CARGO_PKG_VERSION"),
             state: self.engine.system_state(),
+            not_ready: self.engine.not_ready(),
             units: u32::try_from(views.len()).unwrap_or(u32::MAX),
             jobs: u32::try_from(self.engine.jobs().len()).unwrap_or(u32::MAX),
             failed_units: u32::try_from(

@@ -375,6 +375,7 @@ pub(super) fn log_target(options: &Options) -> log::LogTarget {
         LogTarget::Main(main) => log::LogTarget::Main(main.clone()),
         // systemd connects our output to the journal and says so (systemd.exec(5)).
         LogTarget::Auto if std::env::var_os("JOURNAL_STREAM").is_some() => log::LogTarget::Journal,
+        LogTarget::Auto if !options.command.is_empty() => log::LogTarget::StandardError(format),
         LogTarget::Auto => log::LogTarget::Console(format),
     }
 }
@@ -393,7 +394,7 @@ pub(super) fn level(target: &log::LogTarget, options: &Options) -> tracing::Leve
 
 pub(super) fn target_word(target: &log::LogTarget) -> String {
     match target {
-        log::LogTarget::Console(_) => "console".to_owned(),
+        log::LogTarget::Console(_) | log::LogTarget::StandardError(_) => "console".to_owned(),
         log::LogTarget::Journal => "journal".to_owned(),
         log::LogTarget::File(path, _) => format!("file:{}", path.display()),
         log::LogTarget::Main(main) => match &main.file {

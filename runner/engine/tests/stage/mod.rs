@@ -123,6 +123,10 @@ impl Stage {
             ["stop-limit", span @ ..] => {
                 self.stop_limit = units::value::Span::parse(&span.join(" ")).unwrap();
             }
+            ["is-ready"] => out.push(match self.engine().not_ready() {
+                None => "ready".to_owned(),
+                Some(why) => format!("not ready: {why}"),
+            }),
             ["slow-signals"] => self.slow_signals = true,
             // The clock is set to so much after midnight of 1 January 2030, and nobody is told.
             ["clock", after @ ..] => {

@@ -12,6 +12,7 @@ use tokio::time::{Duration, Instant, timeout, timeout_at};
 use crate::auth::Verdict;
 use crate::config::{Config, Endpoint, Limits};
 use crate::guard;
+use crate::health;
 use crate::http::head::{Search, Unreadable, parse};
 use crate::http::message::Framing;
 use crate::http::{Body, Head, Request, Response};
@@ -128,7 +129,9 @@ async fn converse<S: Stream>(
             endpoint,
             limits: config.limits,
         };
-        if let Some(response) = turned_down(&arrived, visit).await {
+        if !health::is_asked(&arrived.head)
+            && let Some(response) = turned_down(&arrived, visit).await
+        {
             let framing = Framing {
                 keep_alive: false,
                 ..Framing::of(&arrived.head)

@@ -671,6 +671,7 @@ fn manager() -> Manager {
     Manager {
         version: "0.0.1",
         state: SystemState::Running,
+        not_ready: None,
         units: 1,
         jobs: 0,
         failed_units: 0,
