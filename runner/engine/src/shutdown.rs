@@ -16,6 +16,7 @@ use crate::machine::Closing;
 use crate::reload::Reading;
 use crate::service::{Phase, ServiceEvent};
 use crate::socket::SocketEvent;
+use crate::state::Machine;
 use crate::ticket::{RequestId, Ticket};
 use crate::timer::Timer;
 use crate::view::systemd::ActiveState;
@@ -255,7 +256,19 @@ impl Engine {
         let old = Arc::clone(self.definitions.set());
         let names: Vec<UnitName> = self.state.units().keys().cloned().collect();
         for name in &names {
-            self.state.remove_unit(name);
+            let stays = units.get(name).is_some();
+            if !stays {
+                self.empty_store(name);
+            }
+            let left = self.state.remove_unit(name);
+            // What a service has left with us outlives it, and its next stop has to know of it.
+            if stays
+                && let Some(before) = left.as_ref().and_then(|unit| unit.service())
+                && before.uses_store
+                && let Machine::Service(service) = &mut self.state.unit_mut(name).machine
+            {
+                service.keep_store_of(before);
+            }
             if old.get(name).is_none() && units.get(name).is_none() {
                 let change = Change::UnitRemoved(name.clone());
                 self.actions.push(Action::Publish(change));

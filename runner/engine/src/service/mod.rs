@@ -505,6 +505,13 @@ impl Run<'_> {
 }
 
 impl Service {
+    /// Everything is started anew, and this is the service that was `before`.
+    pub(crate) fn keep_store_of(&mut self, before: &Service) {
+        self.uses_store = before.uses_store;
+        self.stored = before.stored;
+        self.pinned = before.pinned;
+    }
+
     /// systemd's words for it; a service of type `idle` is active as soon as it begins.
     pub(crate) fn states(&self) -> (ActiveState, SubState) {
         match self.phase.states() {
