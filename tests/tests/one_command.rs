@@ -1,4 +1,10 @@
 //! `runnerd -- COMMAND`: as if the command had been started in our place, but with somebody who reaps.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
@@ -115,6 +121,14 @@ impl Running {
 
     fn signal(&self, number: i32) {
         send(self.child.id().try_into().unwrap(), number);
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Without its keeper the manager stops everything. It is gone already if all went well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

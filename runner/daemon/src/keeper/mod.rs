@@ -158,7 +158,8 @@ pub fn take_lock(runtime_dir: &std::path::Path) -> Result<OwnedFd, String> {
     })
 }
 
-/// Runs as keeper until everything is over, with what the first manager finds `held` by its key; gives the exit status of the whole program.
+/// Runs as keeper until everything is over, with what the first manager finds `held` by its key;
+/// gives the exit status of the whole program.
 #[must_use]
 pub fn run(settings: Settings, held: BTreeMap<String, OwnedFd>) -> ExitCode {
     match take_lock(&settings.runtime_dir) {

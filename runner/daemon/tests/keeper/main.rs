@@ -18,6 +18,7 @@ mod manager;
 mod tests;
 mod world;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use runnerd::keeper::{self, Introduction, Settings};
@@ -33,11 +34,14 @@ fn main() -> ExitCode {
     match arguments.by_ref().nth(1) {
         Some(word) if word == "--keeper" => {
             let runtime_dir = arguments.next().expect("a directory").into();
-            keeper::run(Settings {
+            let settings = Settings {
                 arguments: std::env::args_os().collect(),
                 runtime_dir,
                 pid_file: None,
-            })
+                one_command: false,
+                stop_limit: u64::MAX,
+            };
+            keeper::run(settings, BTreeMap::new())
         }
         filter => run_tests(
             &filter

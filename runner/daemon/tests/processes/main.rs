@@ -96,6 +96,7 @@ fn order(table: &str) -> Order {
         changed_environment: Arc::new([]),
         environment: Arc::new([("LANG".to_owned(), "C.UTF-8".to_owned())]),
         server_url: None,
+        foreground: false,
     }
 }
 
