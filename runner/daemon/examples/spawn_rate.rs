@@ -160,6 +160,7 @@ fn orders(program: &str, count: u64) -> Result<Vec<Order>, Box<dyn Error>> {
             environment: Arc::new([]),
             changed_environment: Arc::new([]),
             server_url: None,
+            foreground: false,
         });
     }
     Ok(orders)
