@@ -57,6 +57,10 @@ autostart=false
 ";
     let replay = |kind| {
         let peer = start(kind, programs);
+        // NOT_RUNNING is one of them by name only.
+        peer.wait_until("what starts by itself runs", |peer| {
+            peer.ctl(&["status"]).matches(" RUNNING ").count() == 2
+        });
         let done = Command::new(tests::tool("python"))
             .arg(tests::repository().join("tests/oracle/client_tests.py"))
             .arg(peer.path("s.sock"))
