@@ -39,7 +39,7 @@ pub const TABLE: &[(Exit, &str)] = &[
     ),
     (
         Exit::Failed,
-        "a job failed, a file has errors, no runnerd answered, is-enabled, is-ready: no, or any other failure",
+        "a job failed, a file has errors, no runnerd, is-enabled or is-ready: no, any other failure",
     ),
     (
         Exit::Usage,

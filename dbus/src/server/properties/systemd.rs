@@ -28,6 +28,7 @@ const OURS: &[(&str, &[&str])] = &[
             "ManagerPID",
             "Recoveries",
             "SafeMode",
+            "NotReady",
         ],
     ),
     (UNIT, &["Diagnostics", "WantsMountsFor"]),
