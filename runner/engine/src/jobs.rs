@@ -109,11 +109,15 @@ impl Engine {
                 self.finish_job(id, JobResult::Canceled);
             } else {
                 let together = merged(queued.kind, kind).unwrap_or(kind);
-                let together = collapsed(together, self.state.active(unit));
-                // As systemd: what is on its way up is taken for reloaded once it is there.
+                let active = self.state.active(unit);
+                let together = collapsed(together, active);
+                // As systemd: what is on its way up is taken for reloaded once it is there. That is
+                // also what waits for its next attempt, which this job is.
                 let starts_afresh = queued.kind == JobKind::Start
-                    && matches!(kind, JobKind::Reload | JobKind::ReloadOrStart);
-                let joined = queued.running && (covers(queued.kind, kind) || starts_afresh)
+                    && matches!(kind, JobKind::Reload | JobKind::ReloadOrStart)
+                    && (queued.running || active == ActiveState::Activating);
+                let joined = queued.running && covers(queued.kind, kind)
+                    || starts_afresh
                     || together == queued.kind;
                 if let Some(job) = self.state.job_mut(id) {
                     job.irreversible |= irreversible;

@@ -259,8 +259,11 @@ impl Writer {
             }
             Command::Starting(unit) => {
                 for token in self.out.sources(&unit) {
-                    // What is in the pipe by now, the process before has written.
-                    self.turn(token);
+                    // What is in the pipe by now, the process before has written, if there was one.
+                    let source = self.sources.get(&token);
+                    if source.is_some_and(|source| source.pid.is_some()) {
+                        self.turn(token);
+                    }
                 }
                 let until = self.out.now + self.introduction;
                 self.out.log_of(&unit).introduced = Some(until);

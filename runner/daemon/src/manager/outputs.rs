@@ -288,8 +288,6 @@ impl Outputs {
     ) -> io::Result<(Stdio, Stdio)> {
         let (out, err) = routes(definition, &self.files, accounts)?;
         let unit = definition.name();
-        // Before its pipes are read, so that nothing of it is shown as anybody else's.
-        logs.starting(unit.clone());
         let mut open = |stream, route| match route {
             Route::Direct(direct) => Ok(Stdio::from(direct)),
             Route::Piped(sink) => {
@@ -301,6 +299,7 @@ impl Outputs {
         let out = open(Stream::Out, out)?;
         let err = err.map_or(Ok(Stdio::Inherit), |route| open(Stream::Err, route))?;
         self.tell_manner(logs, definition);
+        logs.starting(unit.clone());
         Ok((out, err))
     }
 
