@@ -4,7 +4,7 @@
 use std::sync::{Arc, OnceLock};
 
 use control::{Manager, Reply, Request, Selection};
-use units::{Definition, UnitName};
+use units::{Definition, UnitKind, UnitName};
 use zbus::Variant;
 
 use super::call::{Call, Outcome, strange};
@@ -211,21 +211,29 @@ async fn property_call(call: Call, object: &Object, member: &str) -> Outcome {
     }
 }
 
-/// The properties of these names that a unit has and the caller may read; all where none is named.
-pub(super) async fn properties_of(
-    call: &Call,
-    unit: UnitName,
+/// The properties of these names that units of a kind have; all where none is named.
+pub(super) fn properties_of(
+    face: Face,
+    kind: UnitKind,
     wanted: &[String],
-) -> Result<Dictionary<'static>, Failure> {
+) -> Vec<&'static Property> {
     let is_wanted =
         |row: &&Property| wanted.is_empty() || wanted.iter().any(|name| *name == row.name);
-    let rows: Vec<&Property> = interfaces_of(call.face, unit.kind())
+    interfaces_of(face, kind)
         .iter()
-        .flat_map(|interface| properties::on(call.face, interface))
+        .flat_map(|interface| properties::on(face, interface))
         .filter(is_wanted)
-        .collect();
+        .collect()
+}
+
+/// What `rows` say of a unit, without those the caller may not see.
+pub(super) async fn values_of(
+    call: &Call,
+    unit: &UnitName,
+    rows: &[&'static Property],
+) -> Result<Dictionary<'static>, Failure> {
     let object = Object::Unit(unit.to_string());
-    values(call, &object, &rows).await.map(Dictionary)
+    values(call, &object, rows).await.map(Dictionary)
 }
 
 fn or_object(interface: &str) -> &str {

@@ -1,5 +1,7 @@
 //! Methods about units.
 
+use std::collections::HashMap;
+
 use control::words::load_state;
 use control::{Command, Direction, Reply, Request, Selection, UnitDetail, Word};
 use engine::command::Whom;
@@ -113,10 +115,15 @@ pub(super) async fn get_unit_properties(call: Call) -> Outcome {
             format!("at most {MOST_UNITS} units and {MOST_PROPERTIES} properties at a time"),
         ));
     }
+    let mut rows_of = HashMap::new();
     let mut units = Vec::with_capacity(names.len());
     for name in names {
         let unit = unit_name(&name)?;
-        units.push((name, objects::properties_of(&call, unit, &wanted).await?));
+        let kind = unit.kind();
+        let rows = rows_of
+            .entry(kind)
+            .or_insert_with(|| objects::properties_of(call.face, kind, &wanted));
+        units.push((name, objects::values_of(&call, &unit, rows).await?));
     }
     call.reply(&(units,))
 }

@@ -195,13 +195,18 @@ pub fn all() -> &'static [Property] {
 /// The properties of an interface as a face has them: on systemd's, what systemd does not know is
 /// left out, and what only systemd says is there.
 pub(super) fn on(face: Face, interface: &str) -> impl Iterator<Item = &'static Property> {
-    let more = match face {
-        Face::Runner => &[],
-        Face::Systemd => systemd::rows(),
+    /// What systemd knows of ours is found by looking through tables, so it is found once.
+    static SYSTEMD: LazyLock<Vec<&Property>> = LazyLock::new(|| {
+        let known = all().iter().filter(|row| systemd::knows(row));
+        known.chain(systemd::rows()).collect()
+    });
+    static RUNNER: LazyLock<Vec<&Property>> = LazyLock::new(|| all().iter().collect());
+    let table = match face {
+        Face::Runner => &RUNNER,
+        Face::Systemd => &SYSTEMD,
     };
-    of_interface(interface)
-        .filter(move |row| face == Face::Runner || systemd::knows(row))
-        .chain(more.iter().filter(move |row| row.interface == interface))
+    let rows = table.iter().copied();
+    rows.filter(move |row| row.interface == interface)
 }
 
 /// The properties of an interface of ours.
