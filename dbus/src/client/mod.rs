@@ -15,6 +15,8 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt};
 use serde::de::DeserializeOwned;
+use units::UnitName;
+use units::install::{Order, Tie};
 use zbus::Connection;
 use zbus::wire::DynamicType;
 
@@ -92,15 +94,6 @@ pub struct Installed {
     pub has_install_info: bool,
     /// `symlink`, `unlink` or `write`, the path, and where a link leads.
     pub changes: Vec<(String, String, String)>,
-}
-
-impl Installed {
-    fn of(changes: Vec<(String, String, String)>) -> Installed {
-        Installed {
-            has_install_info: true,
-            changes,
-        }
-    }
 }
 
 /// How a job ended.
@@ -359,111 +352,79 @@ impl Client {
         self.manager("DescribeUnitFiles", &()).await
     }
 
-    /// Enables units (`EnableUnitFiles`), or enables them again (`ReenableUnitFiles`). Files are not
-    /// read again.
+    /// Lets the manager carry out an order about unit files. Only for [`Order::Set`] it reads them
+    /// again.
     ///
     /// # Errors
     /// As [`Client::list_units`].
-    pub async fn enable(
-        &self,
-        again: bool,
-        units: &[String],
-        runtime: bool,
-        force: bool,
-    ) -> Result<Installed, Error> {
-        let method = match again {
-            true => "ReenableUnitFiles",
-            false => "EnableUnitFiles",
+    pub async fn install(&self, order: &Order) -> Result<Installed, Error> {
+        let names =
+            |units: &[UnitName]| -> Vec<String> { units.iter().map(ToString::to_string).collect() };
+        let (has_install_info, changes) = match order {
+            Order::Enable { units, how } => {
+                let body = (names(units), how.runtime, how.force);
+                self.manager("EnableUnitFiles", &body).await?
+            }
+            Order::Reenable { units, how } => {
+                let body = (names(units), how.runtime, how.force);
+                self.manager("ReenableUnitFiles", &body).await?
+            }
+            Order::Disable { units, runtime } => {
+                let method = "DisableUnitFilesWithFlagsAndInstallInfo";
+                let body = (names(units), u64::from(*runtime));
+                self.manager(method, &body).await?
+            }
+            Order::Mask { units, how } => {
+                let body = (names(units), how.runtime, how.force);
+                (true, self.manager("MaskUnitFiles", &body).await?)
+            }
+            Order::Unmask { units, runtime } => {
+                let body = (names(units), *runtime);
+                (true, self.manager("UnmaskUnitFiles", &body).await?)
+            }
+            Order::Revert { units } => {
+                let body = names(units);
+                (true, self.manager("RevertUnitFiles", &body).await?)
+            }
+            Order::Depend {
+                units,
+                on_behalf_of,
+                word,
+                how,
+            } => {
+                let word = match word {
+                    Tie::Wants => "Wants",
+                    Tie::Requires => "Requires",
+                };
+                let target = on_behalf_of.as_str();
+                let body = (names(units), target, word, how.runtime, how.force);
+                (true, self.manager("AddDependencyUnitFiles", &body).await?)
+            }
+            Order::Set {
+                unit,
+                settings,
+                runtime,
+            } => {
+                let mut lists: Vec<(&str, Vec<&str>)> = Vec::new();
+                for (name, value) in settings {
+                    match lists.iter_mut().find(|(held, _)| held == name) {
+                        Some((_, values)) => values.push(value),
+                        None => lists.push((name, vec![value])),
+                    }
+                }
+                let variants = lists.into_iter();
+                let variants: Vec<(&str, zbus::Variant<'_>)> = variants
+                    .map(|(name, values)| (name, zbus::Variant::new(values)))
+                    .collect();
+                let body = (unit.as_str(), *runtime, variants);
+                () = self.manager("SetUnitProperties", &body).await?;
+                (true, Vec::new())
+            }
         };
-        let (has_install_info, changes) = self.manager(method, &(units, runtime, force)).await?;
         Ok(Installed {
             has_install_info,
             changes,
         })
-    }
-
-    /// Undoes [`Client::enable`].
-    ///
-    /// # Errors
-    /// As [`Client::list_units`].
-    pub async fn disable(&self, units: &[String], runtime: bool) -> Result<Installed, Error> {
-        let method = "DisableUnitFilesWithFlagsAndInstallInfo";
-        let (has_install_info, changes) =
-            self.manager(method, &(units, u64::from(runtime))).await?;
-        Ok(Installed {
-            has_install_info,
-            changes,
-        })
-    }
-
-    /// Makes it impossible to start units.
-    ///
-    /// # Errors
-    /// As [`Client::list_units`].
-    pub async fn mask(
-        &self,
-        units: &[String],
-        runtime: bool,
-        force: bool,
-    ) -> Result<Installed, Error> {
-        let changes = self
-            .manager("MaskUnitFiles", &(units, runtime, force))
-            .await?;
-        Ok(Installed::of(changes))
-    }
-
-    /// Undoes [`Client::mask`].
-    ///
-    /// # Errors
-    /// As [`Client::list_units`].
-    pub async fn unmask(&self, units: &[String], runtime: bool) -> Result<Installed, Error> {
-        let changes = self.manager("UnmaskUnitFiles", &(units, runtime)).await?;
-        Ok(Installed::of(changes))
-    }
-
-    /// Takes away drop-ins, masks, and files that stand before those of a package.
-    ///
-    /// # Errors
-    /// As [`Client::list_units`].
-    pub async fn revert(&self, units: &[String]) -> Result<Installed, Error> {
-        let changes = self.manager("RevertUnitFiles", &units).await?;
-        Ok(Installed::of(changes))
-    }
-
-    /// Lets `target` need units: `word` is `Wants` or `Requires`.
-    ///
-    /// # Errors
-    /// As [`Client::list_units`].
-    pub async fn add_dependency(
-        &self,
-        units: &[String],
-        target: &str,
-        word: &str,
-        runtime: bool,
-        force: bool,
-    ) -> Result<Installed, Error> {
-        let body = (units, target, word, runtime, force);
-        let changes = self.manager("AddDependencyUnitFiles", &body).await?;
-        Ok(Installed::of(changes))
-    }
-
-    /// Sets settings of a unit: names and values as a unit file of systemd's has them, several of
-    /// one name for a list. Files are read again.
-    ///
-    /// # Errors
-    /// As [`Client::list_units`].
-    pub async fn set_properties(
-        &self,
-        unit: &str,
-        runtime: bool,
-        settings: &[(String, Vec<String>)],
-    ) -> Result<(), Error> {
-        let settings: Vec<(&str, zbus::Variant<'_>)> = settings
-            .iter()
-            .map(|(name, values)| (name.as_str(), zbus::Variant::new(values.clone())))
-            .collect();
-        self.manager("SetUnitProperties", &(unit, runtime, settings))
-            .await
     }
 
     /// Takes all jobs back that may be.

@@ -110,24 +110,12 @@ impl Directories {
     /// Carries an order out.
     ///
     /// # Errors
-    /// With the sentence `cannot WHAT UNITS: …`.
+    /// With what `refused` makes of a problem.
     pub(super) fn perform(
         &self,
-        what: &str,
-        units: &[String],
         order: &Order,
+        refused: impl Fn(&Problem) -> Failure,
     ) -> Result<Installed, Failure> {
-        let refused = |problem: &Problem| {
-            let message = format!("cannot {what} {}: {problem}", units.join(", "));
-            let failure = Failure::because(message);
-            match problem {
-                Problem::NoSuchUnit(_) => {
-                    failure.with_hint("`runnerctl list-unit-files` lists those there are")
-                }
-                Problem::Masked(..) => failure.with_hint("`runnerctl unmask` allows it"),
-                _ => failure,
-            }
-        };
         let plan = self.files().plan(order).map_err(|found| refused(&found))?;
         let mut changes = Vec::new();
         for change in &plan.changes {

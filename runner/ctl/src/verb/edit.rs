@@ -15,7 +15,7 @@ use units::UnitName;
 use units::install::{Change, Editing, Problem, Wish};
 
 use super::directories::{Directories, make};
-use super::install::names;
+use super::install::{UNMASK, names, reload};
 use crate::cli::EditArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
@@ -111,9 +111,7 @@ fn open(directories: &Directories, name: &str, wish: &Wish) -> Result<Editing, F
             Problem::NoSuchUnit(_) => failure.with_hint(format!(
                 "`runnerctl edit --force --full {name}` makes a new one"
             )),
-            Problem::Masked(..) => {
-                failure.with_hint(format!("`runnerctl unmask {name}` allows it"))
-            }
+            Problem::Masked(..) => failure.with_hint(UNMASK),
             _ => failure,
         }
     })
@@ -191,16 +189,8 @@ async fn save(
             .collect();
         terminal.value(&json!({ "changes": changes }))?;
     }
-    let Some(client) = client.filter(|_| !args.no_reload && !changes.is_empty()) else {
-        return Ok(Exit::Done);
-    };
-    // What else is wrong somewhere is no reason not to do what was asked.
-    let reloaded = client.reload_units(true).await?;
-    if !terminal.json() {
-        let errors = reloaded.diagnostics.iter();
-        for found in errors.filter(|found| found.severity == "error") {
-            terminal.finding(&Finding::from(found));
-        }
+    if let Some(client) = client.filter(|_| !args.no_reload && !changes.is_empty()) {
+        reload(client, terminal).await?;
     }
     Ok(Exit::Done)
 }

@@ -1,5 +1,7 @@
 //! Verbs about unit files: what is started without being asked for, and settings that are set.
 
+use std::fmt::Display;
+
 use dbus::client::{Client, Error, Installed, Kind};
 use serde_json::{Map, Value, json};
 use units::UnitName;
@@ -28,6 +30,12 @@ const ENABLED: [&str; 6] = [
     "generated",
 ];
 
+/// What helps against a mask.
+pub(super) const UNMASK: &str = "`runnerctl unmask` allows it";
+
+/// What helps where a unit has no file.
+const LIST: &str = "`runnerctl list-unit-files` lists those there are";
+
 /// Who works on unit files.
 pub(super) enum Hand<'a> {
     /// A manager, which then reads them again.
@@ -44,6 +52,31 @@ impl Hand<'_> {
             Hand::Ours(_) => Err(Failure::because(format!(
                 "{what} needs a runnerd that runs"
             ))),
+        }
+    }
+
+    /// Carries an order out.
+    async fn perform(&self, order: &Order) -> Result<Installed, Failure> {
+        let cannot = |why: &dyn Display, exit| {
+            let (what, units) = told(order);
+            Failure::new(exit, format!("cannot {what} {units}: {why}"))
+        };
+        match self {
+            Hand::Manager(client) => match client.install(order).await {
+                Err(Error::Lost(cause)) => Err(Failure::Lost(cause)),
+                Err(error) => Err(match error.kind() {
+                    Some(Kind::AccessDenied) => cannot(&error, Exit::Refused),
+                    Some(Kind::NoSuchUnit) => cannot(&error, Exit::Failed).with_hint(LIST),
+                    Some(Kind::UnitMasked) => cannot(&error, Exit::Failed).with_hint(UNMASK),
+                    _ => cannot(&error, Exit::Failed),
+                }),
+                Ok(installed) => Ok(installed),
+            },
+            Hand::Ours(directories) => directories.perform(order, |problem| match problem {
+                Problem::NoSuchUnit(_) => cannot(problem, Exit::Failed).with_hint(LIST),
+                Problem::Masked(..) => cannot(problem, Exit::Failed).with_hint(UNMASK),
+                _ => cannot(problem, Exit::Failed),
+            }),
         }
     }
 
@@ -83,8 +116,19 @@ fn parsed(unit: &str) -> Result<UnitName, Failure> {
     UnitName::parse(unit).map_err(|problem| Failure::new(Exit::Usage, format!("{unit}: {problem}")))
 }
 
-fn all_parsed(units: &[String]) -> Result<Vec<UnitName>, Failure> {
-    units.iter().map(|unit| parsed(unit)).collect()
+/// What an order does to which units, for people.
+fn told(order: &Order) -> (&'static str, String) {
+    let (what, units) = match order {
+        Order::Enable { units, .. } | Order::Reenable { units, .. } => ("enable", &units[..]),
+        Order::Disable { units, .. } => ("disable", &units[..]),
+        Order::Mask { units, .. } => ("mask", &units[..]),
+        Order::Unmask { units, .. } => ("unmask", &units[..]),
+        Order::Revert { units } => ("revert", &units[..]),
+        Order::Depend { units, .. } => ("add a dependency on", &units[..]),
+        Order::Set { unit, .. } => ("set a property of", std::slice::from_ref(unit)),
+    };
+    let units: Vec<&str> = units.iter().map(UnitName::as_str).collect();
+    (what, units.join(", "))
 }
 
 /// `list-unit-files`
@@ -206,7 +250,7 @@ async fn enable_some(
     args: &InstallArgs,
     again: bool,
 ) -> Outcome {
-    let units = names(&args.units.units)?;
+    let units = unit_names(&args.units.units)?;
     let how = How {
         runtime: args.runtime,
         force: args.force,
@@ -214,25 +258,16 @@ async fn enable_some(
     if args.now {
         hand.manager("--now")?;
     }
-    let installed = match hand {
-        Hand::Manager(client) => client
-            .enable(again, &units, args.runtime, args.force)
-            .await
-            .map_err(|error| refused("enable", &units, error))?,
-        Hand::Ours(directories) => {
-            let names = all_parsed(&units)?;
-            let order = match again {
-                true => Order::Reenable { units: names, how },
-                false => Order::Enable { units: names, how },
-            };
-            directories.perform("enable", &units, &order)?
-        }
+    let order = match again {
+        true => Order::Reenable { units, how },
+        false => Order::Enable { units, how },
     };
+    let installed = hand.perform(&order).await?;
     if !installed.has_install_info && !terminal.json() {
         terminal.remark(&format!(
             "{} cannot be enabled: nothing in [Install] says what should start it; it is started by \
              others, by hand, or by its sockets, timers and paths",
-            units.join(", ")
+            told(&order).1
         ));
     }
     finish(
@@ -251,25 +286,12 @@ pub(super) async fn disable(
     terminal: &mut Terminal,
     args: &DisableArgs,
 ) -> Outcome {
-    let units = names(&args.units.units)?;
+    let units = unit_names(&args.units.units)?;
     let runtime = args.runtime;
     if args.now {
         hand.manager("--now")?;
     }
-    let installed = match hand {
-        Hand::Manager(client) => client
-            .disable(&units, runtime)
-            .await
-            .map_err(|error| refused("disable", &units, error))?,
-        Hand::Ours(directories) => {
-            let names = all_parsed(&units)?;
-            let order = Order::Disable {
-                units: names,
-                runtime,
-            };
-            directories.perform("disable", &units, &order)?
-        }
-    };
+    let installed = hand.perform(&Order::Disable { units, runtime }).await?;
     finish(
         hand,
         terminal,
@@ -282,7 +304,7 @@ pub(super) async fn disable(
 
 /// `mask`
 pub(super) async fn mask(hand: &Hand<'_>, terminal: &mut Terminal, args: &InstallArgs) -> Outcome {
-    let units = names(&args.units.units)?;
+    let units = unit_names(&args.units.units)?;
     let how = How {
         runtime: args.runtime,
         force: args.force,
@@ -290,11 +312,11 @@ pub(super) async fn mask(hand: &Hand<'_>, terminal: &mut Terminal, args: &Instal
     if args.now {
         hand.manager("--now")?;
     }
-    let nobody = |unit: &str| format!("there is no unit {unit}; it is masked all the same");
-    let installed = match hand {
-        Hand::Manager(client) => {
-            for unit in &units {
-                let properties = client.unit(unit).await?;
+    let nobody = |unit: &UnitName| format!("there is no unit {unit}; it is masked all the same");
+    for unit in &units {
+        match hand {
+            Hand::Manager(client) => {
+                let properties = client.unit(unit.as_str()).await?;
                 let triggers = properties.texts("TriggeredBy").join(", ");
                 if properties.text("LoadState") == "not-found" {
                     terminal.remark(&nobody(unit));
@@ -302,21 +324,14 @@ pub(super) async fn mask(hand: &Hand<'_>, terminal: &mut Terminal, args: &Instal
                     terminal.remark(&format!("{unit} is still asked for by {triggers}, in vain"));
                 }
             }
-            client
-                .mask(&units, args.runtime, args.force)
-                .await
-                .map_err(|error| refused("mask", &units, error))?
-        }
-        Hand::Ours(directories) => {
-            let names = all_parsed(&units)?;
-            for unit in &names {
+            Hand::Ours(directories) => {
                 if let Err(Problem::NoSuchUnit(unit)) = directories.files().state(unit) {
-                    terminal.remark(&nobody(unit.as_str()));
+                    terminal.remark(&nobody(&unit));
                 }
             }
-            directories.perform("mask", &units, &Order::Mask { units: names, how })?
         }
-    };
+    }
+    let installed = hand.perform(&Order::Mask { units, how }).await?;
     finish(
         hand,
         terminal,
@@ -329,22 +344,9 @@ pub(super) async fn mask(hand: &Hand<'_>, terminal: &mut Terminal, args: &Instal
 
 /// `unmask`
 pub(super) async fn unmask(hand: &Hand<'_>, terminal: &mut Terminal, args: &UnmaskArgs) -> Outcome {
-    let units = names(&args.units.units)?;
+    let units = unit_names(&args.units.units)?;
     let runtime = args.runtime;
-    let installed = match hand {
-        Hand::Manager(client) => client
-            .unmask(&units, runtime)
-            .await
-            .map_err(|error| refused("unmask", &units, error))?,
-        Hand::Ours(directories) => {
-            let names = all_parsed(&units)?;
-            let order = Order::Unmask {
-                units: names,
-                runtime,
-            };
-            directories.perform("unmask", &units, &order)?
-        }
-    };
+    let installed = hand.perform(&Order::Unmask { units, runtime }).await?;
     finish(hand, terminal, &args.units, installed, None).await
 }
 
@@ -354,19 +356,8 @@ pub(super) async fn revert(
     terminal: &mut Terminal,
     args: &NamedUnitsArgs,
 ) -> Outcome {
-    let units = names(&args.units)?;
-    let installed = match hand {
-        Hand::Manager(client) => client
-            .revert(&units)
-            .await
-            .map_err(|error| refused("revert", &units, error))?,
-        Hand::Ours(directories) => {
-            let order = Order::Revert {
-                units: all_parsed(&units)?,
-            };
-            directories.perform("revert", &units, &order)?
-        }
-    };
+    let units = unit_names(&args.units)?;
+    let installed = hand.perform(&Order::Revert { units }).await?;
     finish(hand, terminal, args, installed, None).await
 }
 
@@ -394,34 +385,16 @@ async fn add(
     args: &AddDependencyArgs,
     word: Tie,
 ) -> Outcome {
-    const WHAT: &str = "add a dependency on";
-    let units = names(&args.units.units)?;
-    let target = jobs::target_name(&args.target);
-    let how = How {
-        runtime: args.runtime,
-        force: args.force,
+    let order = Order::Depend {
+        units: unit_names(&args.units.units)?,
+        on_behalf_of: parsed(&jobs::target_name(&args.target))?,
+        word,
+        how: How {
+            runtime: args.runtime,
+            force: args.force,
+        },
     };
-    let installed = match hand {
-        Hand::Manager(client) => {
-            let word = match word {
-                Tie::Wants => "Wants",
-                Tie::Requires => "Requires",
-            };
-            client
-                .add_dependency(&units, &target, word, args.runtime, args.force)
-                .await
-                .map_err(|error| refused(WHAT, &units, error))?
-        }
-        Hand::Ours(directories) => {
-            let order = Order::Depend {
-                units: all_parsed(&units)?,
-                on_behalf_of: parsed(&target)?,
-                word,
-                how,
-            };
-            directories.perform(WHAT, &units, &order)?
-        }
-    };
+    let installed = hand.perform(&order).await?;
     finish(hand, terminal, &args.units, installed, None).await
 }
 
@@ -431,27 +404,30 @@ pub(super) async fn set_property(
     terminal: &mut Terminal,
     args: &SetPropertyArgs,
 ) -> Outcome {
-    let units = names(std::slice::from_ref(&args.unit))?;
-    let mut settings: Vec<(String, Vec<String>)> = Vec::new();
+    let mut settings = Vec::new();
     for text in &args.settings {
         let Some((name, value)) = text.split_once('=') else {
             let message = format!("{text} is not of the form NAME=VALUE");
             return Err(Failure::new(Exit::Usage, message));
         };
-        match settings.iter_mut().find(|(held, _)| held == name) {
-            Some((_, values)) => values.push(value.to_owned()),
-            None => settings.push((name.to_owned(), vec![value.to_owned()])),
-        }
+        settings.push((name.to_owned(), value.to_owned()));
     }
-    for unit in &units {
-        client
-            .set_properties(unit, args.runtime, &settings)
-            .await
-            .map_err(|error| refused("set a property of", &units, error))?;
+    for unit in unit_names(std::slice::from_ref(&args.unit))? {
+        let order = Order::Set {
+            unit,
+            settings: settings.clone(),
+            runtime: args.runtime,
+        };
+        Hand::Manager(client).perform(&order).await?;
     }
     if terminal.json() {
-        let names: Vec<&str> = settings.iter().map(|(name, _)| name.as_str()).collect();
-        terminal.value(&json!({ "unit": units.first(), "set": names }))?;
+        let mut names: Vec<&str> = Vec::new();
+        for (name, _) in &settings {
+            if !names.contains(&name.as_str()) {
+                names.push(name);
+            }
+        }
+        terminal.value(&json!({ "unit": args.unit.as_str(), "set": names }))?;
     }
     Ok(Exit::Done)
 }
@@ -465,22 +441,21 @@ pub(super) fn names(units: &[UnitArg]) -> Result<Vec<String>, Failure> {
     Ok(units.iter().map(|unit| unit.as_str().to_owned()).collect())
 }
 
-fn refused(what: &str, units: &[String], error: Error) -> Failure {
-    if let Error::Lost(cause) = error {
-        return Failure::Lost(cause);
-    }
-    let exit = match error.kind() {
-        Some(Kind::AccessDenied) => Exit::Refused,
-        _ => Exit::Failed,
-    };
-    let failure = Failure::new(exit, format!("cannot {what} {}: {error}", units.join(", ")));
-    match error.kind() {
-        Some(Kind::NoSuchUnit) => {
-            failure.with_hint("`runnerctl list-unit-files` lists those there are")
+fn unit_names(units: &[UnitArg]) -> Result<Vec<UnitName>, Failure> {
+    names(units)?.iter().map(|unit| parsed(unit)).collect()
+}
+
+/// Lets a manager read the files again. What else is wrong somewhere is no reason not to do what was
+/// asked: it is told.
+pub(super) async fn reload(client: &Client, terminal: &mut Terminal) -> Result<(), Failure> {
+    let reloaded = client.reload_units(true).await?;
+    if !terminal.json() {
+        let errors = reloaded.diagnostics.iter();
+        for found in errors.filter(|found| found.severity == "error") {
+            terminal.finding(&Finding::from(found));
         }
-        Some(Kind::UnitMasked) => failure.with_hint("`runnerctl unmask` allows it"),
-        _ => failure,
     }
+    Ok(())
 }
 
 /// Says what was done, lets the manager read the files again, and does the job that goes with it.
@@ -512,14 +487,7 @@ async fn finish(
     if let Hand::Manager(client) = hand
         && !args.no_reload
     {
-        // What else is wrong somewhere is no reason not to do what was asked.
-        let reloaded = client.reload_units(true).await?;
-        if !terminal.json() {
-            let errors = reloaded.diagnostics.iter();
-            for found in errors.filter(|it| it.severity == "error") {
-                terminal.finding(&Finding::from(found));
-            }
-        }
+        reload(client, terminal).await?;
     }
     if let (None, Some(verb)) = (&done, now) {
         done = Some(job(hand, terminal, args, verb).await?);
