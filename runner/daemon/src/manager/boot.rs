@@ -168,7 +168,9 @@ impl Manager {
         let listener = match taken.bus.take() {
             Some(listener) => listener,
             None => {
-                let listener = open_bus(&path)
+                // Everybody may connect: who may do what is decided by who they are. The lock of the
+                // runtime directory is ours, so a node that is there is a dead daemon's.
+                let listener = listen_for_clients(&path, 0o666)
                     .map_err(told(&format!("cannot listen on {}", path.display())))?;
                 link.put(
                     &Key::Control {
@@ -349,16 +351,15 @@ fn recovery_sentence(takeover: &Takeover) -> String {
     sentence
 }
 
-/// Listens for clients. Everybody may connect: who may do what is decided by who they are.
-fn open_bus(path: &Path) -> io::Result<OwnedFd> {
-    // The lock of the runtime directory is ours, so a node that is there is a dead daemon's.
+/// Listens for clients at a path where nobody answers: what is there is taken away.
+pub(super) fn listen_for_clients(path: &Path, mode: u32) -> io::Result<OwnedFd> {
     match std::fs::remove_file(path) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
     let listener = UnixListener::bind(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666))?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
     listener.set_nonblocking(true)?;
     Ok(listener.into())
 }

@@ -4,14 +4,15 @@
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use control::Handle;
 use dbus::names::Face;
 use dbus::server::Server;
 
+use super::boot::listen_for_clients;
 use super::wake::Bus;
 use crate::link::{Key, Link};
 
@@ -109,19 +110,7 @@ impl SystemdFace {
                 .create(path)
                 .map_err(|error| failed(path, error))?;
         }
-        let path = &self.private;
-        // Nobody answers there: it is a dead manager's.
-        match fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(failed(path, error));
-            }
-            _ => {}
-        }
-        let listener = UnixListener::bind(path).map_err(|error| failed(path, error))?;
-        fs::set_permissions(path, PermissionsExt::from_mode(0o600))
-            .and_then(|()| listener.set_nonblocking(true))
-            .map_err(|error| failed(path, error))?;
-        Ok(listener.into())
+        listen_for_clients(&self.private, 0o600).map_err(|error| failed(&self.private, error))
     }
 
     /// Takes both away at the end. Directories that others put something into stay.
@@ -148,6 +137,8 @@ fn first_process(keeper: u32) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     fn below(directory: &Path) -> SystemdFace {
