@@ -22,9 +22,6 @@ const ALIASES: [(&str, Signal); 3] = [
     ("POLL", Signal(29)),
 ];
 
-/// The real-time signals a program may use; the C library keeps 32 and 33 for itself.
-const REAL_TIME: std::ops::RangeInclusive<u8> = 34..=64;
-
 impl Signal {
     /// SIGHUP
     pub const HUP: Signal = Signal(1);
@@ -40,6 +37,10 @@ impl Signal {
     pub const TERM: Signal = Signal(15);
     /// SIGCONT
     pub const CONT: Signal = Signal(18);
+    /// SIGRTMIN: the C library keeps 32 and 33 for itself.
+    pub const RTMIN: Signal = Signal(34);
+    /// SIGRTMAX
+    pub const RTMAX: Signal = Signal(64);
 
     /// The signal with this number, 1 to 64.
     pub const fn from_number(number: i32) -> Option<Signal> {
@@ -54,6 +55,11 @@ impl Signal {
     /// Its number.
     pub const fn number(self) -> i32 {
         self.0 as i32
+    }
+
+    /// Which real-time signal it is: 0 for SIGRTMIN; `None` for the plain ones.
+    pub const fn real_time(self) -> Option<u8> {
+        self.0.checked_sub(Signal::RTMIN.0)
     }
 
     /// Reads `"SIGTERM"`, `"TERM"`, `"15"`, `"SIGRTMIN+3"`, `"RTMAX-1"`.
@@ -92,17 +98,20 @@ impl Signal {
             return Some(*signal);
         }
         let number = match bare.split_at_checked(5)? {
-            ("RTMIN", "") => *REAL_TIME.start(),
-            ("RTMAX", "") => *REAL_TIME.end(),
-            ("RTMIN", rest) => REAL_TIME
-                .start()
-                .checked_add(digits(rest.strip_prefix('+')?)?)?,
-            ("RTMAX", rest) => REAL_TIME
-                .end()
-                .checked_sub(digits(rest.strip_prefix('-')?)?)?,
+            ("RTMIN", "") => Signal::RTMIN.0,
+            ("RTMAX", "") => Signal::RTMAX.0,
+            ("RTMIN", rest) => {
+                let above = digits(rest.strip_prefix('+')?)?;
+                Signal::RTMIN.0.checked_add(above)?
+            }
+            ("RTMAX", rest) => {
+                let below = digits(rest.strip_prefix('-')?)?;
+                Signal::RTMAX.0.checked_sub(below)?
+            }
             _ => return None,
         };
-        REAL_TIME.contains(&number).then_some(Signal(number))
+        let signal = Signal::from_number(number.into())?;
+        signal.real_time().map(|_| signal)
     }
 }
 
@@ -116,11 +125,11 @@ impl fmt::Display for Signal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match NAMES.get(usize::from(self.0) - 1) {
             Some(name) => f.pad(&format!("SIG{name}")),
-            None if self.0 == *REAL_TIME.start() => f.pad("SIGRTMIN"),
-            None if REAL_TIME.contains(&self.0) => {
-                f.pad(&format!("SIGRTMIN+{}", self.0 - REAL_TIME.start()))
-            }
-            None => f.pad(&self.0.to_string()),
+            None => match self.real_time() {
+                Some(0) => f.pad("SIGRTMIN"),
+                Some(above) => f.pad(&format!("SIGRTMIN+{above}")),
+                None => f.pad(&self.0.to_string()),
+            },
         }
     }
 }

@@ -8,9 +8,10 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 
 use rustix::process::{Pid, WaitId, WaitIdOptions};
+use units::value::Signal;
 
-/// The signals that a keeper passes on: those that ask for something, and the real-time ones that
-/// the C library leaves free and that fit into the mask.
+/// The signals that a keeper passes on: those that ask for something. Real-time signals are passed on
+/// too, as far as they fit into the mask.
 const PASSED_ON: [c_int; 7] = [
     libc::SIGTERM,
     libc::SIGINT,
@@ -20,7 +21,6 @@ const PASSED_ON: [c_int; 7] = [
     libc::SIGUSR2,
     libc::SIGPWR,
 ];
-const REAL_TIME: std::ops::RangeInclusive<c_int> = 34..=63;
 
 /// What is not passed on to a command either: what cannot be caught, what means that we ourselves are
 /// broken, and what the terminal says to those who use it without being asked.
@@ -52,6 +52,7 @@ pub(super) struct Arrived {
 /// Blocks the signals a keeper listens to, and gives the descriptor on which they come in: with
 /// `all`, every one that can be passed on.
 pub(super) fn listen_to_signals(all: bool) -> io::Result<OwnedFd> {
+    let real_time = Signal::RTMIN.number()..Signal::RTMAX.number();
     let terminal = [libc::SIGTTIN, libc::SIGTTOU];
     let plain = (1..32)
         .filter(|signal| !NEVER_PASSED_ON.contains(signal) && !terminal.contains(signal))
@@ -68,7 +69,7 @@ pub(super) fn listen_to_signals(all: bool) -> io::Result<OwnedFd> {
     // is new and ours.
     unsafe {
         libc::sigemptyset(set.as_mut_ptr());
-        for signal in plain.chain(REAL_TIME).chain([libc::SIGCHLD]) {
+        for signal in plain.chain(real_time).chain([libc::SIGCHLD]) {
             libc::sigaddset(set.as_mut_ptr(), signal);
         }
         if libc::sigprocmask(libc::SIG_BLOCK, set.as_ptr(), ptr::null_mut()) < 0 {

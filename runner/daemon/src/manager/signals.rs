@@ -39,23 +39,20 @@ fn asked(signal: Signal) -> Asked {
         libc::SIGTERM | libc::SIGINT | libc::SIGQUIT | libc::SIGPWR => stop(0, false),
         libc::SIGHUP => Asked::Reload,
         libc::SIGUSR1 => Asked::Reopen,
-        number => match number - FIRST_REAL_TIME {
-            0 => Asked::Default,
+        _ => match signal.real_time() {
+            Some(0) => Asked::Default,
             // halt, poweroff; reboot, kexec; the user's exit
-            3 | 4 | 24 => stop(0, false),
-            5 | 6 | 17 => stop(ANEW, false),
+            Some(3 | 4 | 24) => stop(0, false),
+            Some(5 | 6 | 17) => stop(ANEW, false),
             // The same at once.
-            13 | 14 => stop(0, true),
-            15 | 16 => stop(ANEW, true),
-            22 => Asked::Verbose(true),
-            23 => Asked::Verbose(false),
+            Some(13 | 14) => stop(0, true),
+            Some(15 | 16) => stop(ANEW, true),
+            Some(22) => Asked::Verbose(true),
+            Some(23) => Asked::Verbose(false),
             _ => Asked::Nothing,
         },
     }
 }
-
-/// `SIGRTMIN` as the C library leaves it.
-const FIRST_REAL_TIME: i32 = 34;
 
 impl Manager {
     pub(super) fn signalled(&mut self, mask: SignalMask) {
