@@ -11,7 +11,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
-use tests::{children_running, program};
+use tests::{Process, program};
 
 /// `runnerd -- WORDS` behind `wrapper`, in a directory of its own.
 fn runs(place: &Path, wrapper: &[&str], words: &[&str]) -> Command {
@@ -119,8 +119,12 @@ impl Running {
         self.lines.next().unwrap().unwrap()
     }
 
+    fn keeper(&self) -> Process {
+        Process::open(self.child.id().try_into().unwrap()).unwrap()
+    }
+
     fn signal(&self, number: i32) {
-        send(self.child.id().try_into().unwrap(), number);
+        assert!(self.keeper().signal(number), "it is gone");
     }
 }
 
@@ -130,11 +134,6 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn send(pid: i32, number: i32) {
-    let signal = nix::sys::signal::Signal::try_from(number).unwrap();
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal).unwrap();
 }
 
 #[test]
@@ -156,11 +155,7 @@ fn every_signal_goes_to_the_command_also_after_the_manager_was_killed() {
             assert_eq!(running.line(), name);
         }
         if round == 0 {
-            let keeper = running.child.id().try_into().unwrap();
-            let [manager] = children_running(keeper, &program("runnerd"))[..] else {
-                panic!("one manager")
-            };
-            send(manager, libc::SIGKILL);
+            running.keeper().kill_manager();
         }
     }
     running.signal(libc::SIGTERM);

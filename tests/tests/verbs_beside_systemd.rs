@@ -8,15 +8,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::time::{Duration, Instant};
 
+use tests::beside::of_one_run;
 use tests::{Init, Machine};
 
 const UNITS: &str = include_str!("verbs_beside_systemd/units.txt");
 const SCRIPT: &str = include_str!("verbs_beside_systemd/script.txt");
-
-/// How long a step may wait for what is to happen.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Properties that systemd lists in no order.
 const UNORDERED: &[&str] = &[
@@ -132,9 +129,10 @@ fn normalised(line: &str) -> String {
 
 /// A value of a property that nobody chooses becomes a word.
 fn comparable(name: &str, value: &str) -> String {
+    if let Some(word) = of_one_run(name, value) {
+        return word.to_owned();
+    }
     let word = match name {
-        "MainPID" | "ExecMainPID" | "ControlPID" if value != "0" => "PID",
-        "InvocationID" if !value.is_empty() => "ID",
         _ if name.ends_with("Monotonic") && value != "0" => "SPAN",
         "CPUUsageNSec" if value.parse::<u64>().is_ok() => "USAGE",
         _ if UNORDERED.contains(&name) => {
@@ -236,17 +234,10 @@ impl Play {
     fn until(&self, words: &str) {
         let (unit, wanted) = words.split_once(' ').unwrap();
         let (name, value) = wanted.split_once('=').unwrap();
-        let began = Instant::now();
-        loop {
-            let found = self
-                .machine
-                .ctl(&["show", "--property", name, "--value", unit]);
-            if found.stdout.trim_end() == value {
-                return;
-            }
-            assert!(began.elapsed() < PATIENCE, "{words}: {}", found.stdout);
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        self.machine.until(words, || {
+            let question = ["show", "--property", name, "--value", unit];
+            self.machine.ctl(&question).stdout.trim_end() == value
+        });
     }
 }
 

@@ -165,13 +165,22 @@ impl Play<'_> {
 
 /// What a property's value is to be the same in: numbers that nobody chooses become words.
 fn comparable(name: &str, value: &str) -> String {
-    let word = match name {
-        "MainPID" | "ExecMainPID" | "ControlPID" if value != "0" => "PID",
-        "InvocationID" if !value.is_empty() => "ID",
-        _ if name.contains("Timestamp") && !matches!(value, "" | "0") => "TIME",
-        _ => value,
+    let word = match of_one_run(name, value) {
+        Some(word) => word,
+        None if name.contains("Timestamp") && !matches!(value, "" | "0") => "TIME",
+        None => value,
     };
     word.to_owned()
+}
+
+/// What stands for the value of a property that is another one in each run: `PID` and `ID`.
+#[must_use]
+pub fn of_one_run(name: &str, value: &str) -> Option<&'static str> {
+    match name {
+        "MainPID" | "ExecMainPID" | "ControlPID" if value != "0" => Some("PID"),
+        "InvocationID" if !value.is_empty() => Some("ID"),
+        _ => None,
+    }
 }
 
 fn show(play: &mut Play<'_>, words: &[&str]) -> Vec<String> {
