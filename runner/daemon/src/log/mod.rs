@@ -70,6 +70,7 @@ mod tail;
 mod tests;
 mod transform;
 mod trouble;
+mod ways;
 mod writer;
 
 use std::io;
@@ -93,6 +94,7 @@ pub use transform::Form;
 
 use bell::Bell;
 use own::OwnLine;
+use ways::Ways;
 
 /// How long a sink that takes nothing holds up its services before lines pass it by.
 pub const PATIENCE: Duration = Duration::from_secs(1);
@@ -307,6 +309,7 @@ struct Inner {
     /// `None` only while being dropped.
     commands: Option<mpsc::Sender<Command>>,
     bell: Arc<Bell>,
+    ways: Ways,
 }
 
 impl Drop for Inner {
@@ -337,11 +340,13 @@ impl Logs {
     ) -> io::Result<Logs> {
         let bell = Arc::new(Bell::new()?);
         let (commands, queue) = mpsc::channel();
-        writer::start(surroundings, events, queue, bell.clone())?;
+        let ways = Ways::default();
+        writer::start(surroundings, events, queue, bell.clone(), ways.clone())?;
         Ok(Logs {
             inner: Arc::new(Inner {
                 commands: Some(commands),
                 bell,
+                ways,
             }),
         })
     }
@@ -374,6 +379,7 @@ impl Logs {
     /// that is followed already gets the new sink and pid; another one than before is read beside
     /// the old one until that is drained.
     pub fn follow(&self, follow: Follow) {
+        self.inner.ways.telling();
         self.send(Command::Follow(Box::new(follow)));
     }
 

@@ -25,6 +25,7 @@ use super::pipe::{Scratch, open_null};
 use super::ring::{self, Ring};
 use super::syslog::Syslog;
 use super::trouble::{Advice, Health, refuse};
+use super::ways::Ways;
 use super::{FileSink, Format, Heard, Line, LogTarget, Stream, tail};
 use crate::link::{Holder, Key};
 
@@ -160,6 +161,9 @@ pub(super) struct Outlets {
     pub(super) now: Instant,
     /// A buffer for formatted lines.
     pub(super) text: Vec<u8>,
+    ways: Ways,
+    /// How many of these have been obeyed.
+    pub(super) ways_obeyed: u64,
 }
 
 impl Outlets {
@@ -169,6 +173,7 @@ impl Outlets {
         journal: Journal,
         syslog: Syslog,
         pid: u32,
+        ways: Ways,
     ) -> io::Result<Outlets> {
         let format = match &target {
             LogTarget::Console(format)
@@ -215,6 +220,8 @@ impl Outlets {
             pid,
             now: Instant::now(),
             text: Vec::new(),
+            ways,
+            ways_obeyed: 0,
         })
     }
 
@@ -454,6 +461,12 @@ impl Outlets {
     /// Copies the front of a pipe into a buffer, to be given back by [`Self::looked`].
     pub(super) fn look(&mut self, pipe: BorrowedFd<'_>, bytes: usize) -> io::Result<Vec<u8>> {
         self.scratch.look(pipe, bytes)
+    }
+
+    /// Whether an output has been told another way that it does not go yet: whose bytes are in its
+    /// pipe is not known then.
+    pub(super) fn is_told_more(&self) -> bool {
+        self.ways.told() != self.ways_obeyed
     }
 
     pub(super) fn looked(&mut self, chunk: Vec<u8>) {

@@ -173,7 +173,7 @@ impl Source {
                 // Not a pipe: there will never be anything.
                 Err(_) => return Turn::Drained,
             };
-            if budget == 0 {
+            if budget == 0 || out.is_told_more() {
                 return Turn::Again;
             }
             self.grow(waiting);
@@ -249,7 +249,7 @@ impl Source {
         if self.shown > 0 {
             return Ok(self.unpark(show, out));
         }
-        let chunk = out.look(self.pipe.as_fd(), LOOK)?;
+        let chunk = out.look(self.pipe.as_fd(), waiting.min(LOOK))?;
         let front = match show {
             // As it comes: what waits for the end of its line may be a question.
             Show::Screen(Screen::Device(_)) => Some((chunk.len(), Break::TooLong)),

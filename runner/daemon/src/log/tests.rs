@@ -90,15 +90,7 @@ impl World {
     }
 
     fn follow(&self, name: &str, sink: Sink, read: &PipeReader, ring: Option<&OwnedFd>) {
-        self.logs.follow(Follow {
-            unit: unit(name),
-            stream: Stream::Out,
-            read_end: read.try_clone().unwrap().into(),
-            sink,
-            ring: ring.map(|ring| ring.try_clone().unwrap()),
-            copy: None,
-            pid: Some(7),
-        });
+        self.logs.follow(way(name, sink, read, ring));
     }
 
     fn flush(&self) {
@@ -121,6 +113,18 @@ impl World {
 
     fn losses(&self, name: &str) -> u64 {
         self.logs.losses(unit(name)).blocking_recv().unwrap().lines
+    }
+}
+
+fn way(name: &str, sink: Sink, read: &PipeReader, ring: Option<&OwnedFd>) -> Follow {
+    Follow {
+        unit: unit(name),
+        stream: Stream::Out,
+        read_end: read.try_clone().unwrap().into(),
+        sink,
+        ring: ring.map(|ring| ring.try_clone().unwrap()),
+        copy: None,
+        pid: Some(7),
     }
 }
 
@@ -290,6 +294,31 @@ fn a_new_process_is_shown_with_its_own_pid() {
     world.losses("b.service");
     world.logs.pid(unit("b.service"), Some(9));
     assert_eq!(world.console_line(), "b.service[9]: early\n");
+}
+
+/// The writer may be late: a process that was started since an output was told another way has
+/// written already.
+#[test]
+fn nothing_goes_the_old_way_while_a_new_one_is_being_told() {
+    let world = World::text();
+    let directory = tempfile::tempdir().unwrap();
+    let [old, new] = ["old", "new"].map(|name| directory.path().join(name));
+    let (read, mut write) = std::io::pipe().unwrap();
+    world.follow("web.service", file_sink(&old, 0, 0), &read, None);
+    writeln!(write, "before").unwrap();
+    world.flush();
+    // The first half of what `follow` does.
+    world.logs.inner.ways.telling();
+    writeln!(write, "after").unwrap();
+    // Answered twice, it has looked at its pipes at least once in between.
+    world.losses("web.service");
+    world.losses("web.service");
+    assert_eq!(read_all(&old), "before\n");
+    let follow = way("web.service", file_sink(&new, 0, 0), &read, None);
+    world.logs.send(Command::Follow(Box::new(follow)));
+    world.flush();
+    assert_eq!(read_all(&old), "before\n");
+    assert_eq!(read_all(&new), "after\n");
 }
 
 #[test]

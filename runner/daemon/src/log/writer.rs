@@ -32,6 +32,7 @@ use super::pipe;
 use super::source::{Route, Show, Source, Turn};
 use super::syslog::{self, Syslog};
 use super::trouble::{RETRY, REVIVE};
+use super::ways::Ways;
 use super::{
     Command, FileSink, Follow, INTRODUCTION, Line, LogEvent, LogTarget, Losses, Sink, Stream,
 };
@@ -128,6 +129,7 @@ pub(super) fn start(
     events: UnboundedSender<LogEvent>,
     commands: Receiver<Command>,
     bell: Arc<Bell>,
+    ways: Ways,
 ) -> io::Result<()> {
     let journal = Journal::new(surroundings.journal);
     let mut out = Outlets::new(
@@ -136,6 +138,7 @@ pub(super) fn start(
         journal,
         Syslog::new(surroundings.syslog),
         surroundings.pid,
+        ways,
     )?;
     out.holder = surroundings.holder;
     out.prepare();
@@ -247,7 +250,10 @@ impl Writer {
         // A receiver that is gone does not want the answer any more.
         match command {
             Command::Manner(unit, manner) => self.manner(&unit, manner),
-            Command::Follow(follow) => self.follow(*follow),
+            Command::Follow(follow) => {
+                self.follow(*follow);
+                self.out.ways_obeyed += 1;
+            }
             Command::Pid { unit, pid } => {
                 self.out.log_of(&unit).introduced = None;
                 for token in self.out.sources(&unit) {

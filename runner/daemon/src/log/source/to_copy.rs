@@ -52,7 +52,7 @@ impl Source {
             if !logged {
                 return Turn::Waiting;
             }
-            if budget == 0 {
+            if budget == 0 || out.is_told_more() {
                 return Turn::Again;
             }
             self.grow(waiting);

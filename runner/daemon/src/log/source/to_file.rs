@@ -46,7 +46,7 @@ impl Source {
             }
             return Ok(Step::Waiting);
         }
-        let chunk = out.look(self.pipe.as_fd(), LOOK)?;
+        let chunk = out.look(self.pipe.as_fd(), waiting.min(LOOK))?;
         let step = match self.front(&chunk, waiting, out.sight()) {
             Some((cut, rest)) => self.pass_by(&chunk[..cut], rest, out),
             None => Step::Partial,
@@ -145,7 +145,7 @@ impl Source {
             self.heard = self.heard.saturating_sub(moved);
             return Ok(Step::Moved(moved));
         }
-        let chunk = out.look(self.pipe.as_fd(), LOOK)?;
+        let chunk = out.look(self.pipe.as_fd(), waiting.min(LOOK))?;
         let step = match self.front(&chunk, waiting, out.sight()) {
             Some((cut, rest)) => self.file_lines(file, &chunk[..cut], rest, out),
             None => Ok(Step::Partial),
