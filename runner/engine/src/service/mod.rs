@@ -72,6 +72,9 @@ pub(crate) struct Service {
     /// It forked and nobody knows its main process: it lives as long as any process of it does.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) lives_as_group: bool,
+    /// `exec-start` of this run was run to go to the background, whatever its type is by now.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(crate) forks: bool,
     /// Processes that are not followed any more but still belong to it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) former: Vec<Ticket>,

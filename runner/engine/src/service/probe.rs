@@ -92,7 +92,7 @@ impl Run<'_> {
         };
         let within = self.cx.definition.ready_probe_timeout_sec();
         let asked = if let Probe::Exec(_) = probe {
-            self.s.control = self.spawn(Role::ReadyProbe, 0, 0);
+            self.run_beside(Role::ReadyProbe, 0);
             None
         } else {
             let ticket = self.cx.mint.ticket();

@@ -179,6 +179,15 @@ impl Run<'_> {
         })
     }
 
+    /// Runs a command beside the main process or in its stead; false when the role has no such
+    /// command. A command that is there still is let go: nobody waits for it any more.
+    pub(super) fn run_beside(&mut self, role: Role, index: u16) -> bool {
+        let former = self.s.control.take();
+        self.disown(former);
+        self.s.control = self.spawn(role, index, 0);
+        self.s.control.is_some()
+    }
+
     /// The variables that depend on how the run went so far.
     fn environment(&self, role: Role) -> Vec<(String, String)> {
         let mut variables = Vec::new();

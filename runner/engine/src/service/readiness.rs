@@ -138,8 +138,7 @@ impl Run<'_> {
     /// The start command of a forking service has returned: it is up when its main process is known.
     fn has_forked(&self) -> bool {
         let starts = matches!(self.s.phase, Phase::Start { .. });
-        let forks = matches!(self.cx.definition.service_type(), ServiceType::Forking);
-        starts && forks && self.s.control.is_none()
+        starts && self.kind() == ServiceType::Forking && self.s.control.is_none()
     }
 
     pub(super) fn adopt_failed(&mut self, ticket: Ticket, reason: AdoptFailure) {
@@ -419,7 +418,7 @@ impl Run<'_> {
     /// that it is done.
     fn told(&mut self, phase: notify::Phase, reloading: bool, at: Option<u64>) {
         use notify::Phase::{Ready, Reloading, Stopping};
-        let waits = self.cx.definition.service_type().says_ready();
+        let waits = self.kind().says_ready();
         // What was said before the signal is about an earlier reload.
         let is_answer = |since: Monotonic| reloading && at.is_some_and(|at| at >= since.0);
         match (phase, &self.s.phase) {

@@ -96,7 +96,7 @@ impl Run<'_> {
         let busy = self.s.control.is_some();
         match self.s.phase {
             Phase::Start { .. } if fine && self.s.probing.is_some() => self.ended_while_probed(),
-            Phase::Start { .. } => match self.cx.definition.service_type() {
+            Phase::Start { .. } => match self.kind() {
                 ServiceType::Oneshot if fine => self.next_main(index),
                 ServiceType::Notify | ServiceType::NotifyReload if fine => {
                     self.fail_because(
@@ -161,8 +161,7 @@ impl Run<'_> {
             self.s.reload_signal = Some(self.cx.mint.ticket());
             self.ask_to_reload();
         }
-        self.s.control = self.spawn(Role::Reload, 0, 0);
-        if self.s.control.is_some() {
+        if self.run_beside(Role::Reload, 0) {
             let timer = self.arm(self.start_window());
             self.go(Phase::Reload { timer }, "reload");
         } else if signals {

@@ -3,7 +3,7 @@
 use units::value::{ExitType, ServiceType, Span};
 
 use super::stop::KillKind;
-use super::{Child, Ended, Phase, Run};
+use super::{Child, Ended, Phase, Process, Run};
 use crate::action::{AdoptFrom, Level, MessageId, Role};
 use crate::clock::Monotonic;
 use crate::event::ExitStatus;
@@ -28,6 +28,7 @@ impl Run<'_> {
         self.s.forbid_restart = false;
         self.s.reload_failed = false;
         self.s.lives_as_group = false;
+        self.s.forks = false;
         self.s.kept_for_restart = false;
         self.s.told = None;
         self.s.status_text.clear();
@@ -47,8 +48,7 @@ impl Run<'_> {
         }
         let text = format!("starting {}", self.title());
         self.cx.log(Level::Info, MessageId::Starting, text);
-        self.s.control = self.spawn(Role::Condition, 0, 0);
-        if self.s.control.is_some() {
+        if self.run_beside(Role::Condition, 0) {
             let timer = self.arm(self.start_window());
             self.go(Phase::Condition { timer }, "start");
         } else {
@@ -57,8 +57,7 @@ impl Run<'_> {
     }
 
     fn enter_start_pre(&mut self) {
-        self.s.control = self.spawn(Role::StartPre, 0, 0);
-        if self.s.control.is_some() {
+        if self.run_beside(Role::StartPre, 0) {
             let timer = self.arm(self.start_window());
             self.go(Phase::StartPre { timer }, "start");
         } else {
@@ -116,7 +115,10 @@ impl Run<'_> {
             return self.enter_start_post("nothing to run");
         }
         match self.cx.definition.service_type() {
-            ServiceType::Forking => self.s.control = child,
+            ServiceType::Forking => {
+                self.s.control = child;
+                self.s.forks = true;
+            }
             ServiceType::Simple
             | ServiceType::Idle
             | ServiceType::Exec
@@ -131,12 +133,21 @@ impl Run<'_> {
         self.go(Phase::Start { timer }, "start");
     }
 
+    /// The type of this run. What was started to go to the background does so, and is not taken for
+    /// anything else where another definition says so in the middle of it.
+    pub(super) fn kind(&self) -> ServiceType {
+        match self.s.forks {
+            true => ServiceType::Forking,
+            false => self.cx.definition.service_type(),
+        }
+    }
+
     /// The main process runs its program.
     pub(super) fn main_spawned(&mut self) {
         if !matches!(self.s.phase, Phase::Start { .. }) {
             return;
         }
-        match self.cx.definition.service_type() {
+        match self.kind() {
             ServiceType::Simple | ServiceType::Idle | ServiceType::Exec => {
                 match self.time_to_stay_up() {
                     None => self.up_by_its_type("the process runs"),
@@ -158,10 +169,7 @@ impl Run<'_> {
 
     /// `ready-after`, where the service has such a thing.
     fn time_to_stay_up(&self) -> Option<Span> {
-        let says_nothing = matches!(
-            self.cx.definition.service_type(),
-            ServiceType::Simple | ServiceType::Exec
-        );
+        let says_nothing = matches!(self.kind(), ServiceType::Simple | ServiceType::Exec);
         let span = self.cx.definition.ready_after();
         (says_nothing && !span.is_zero()).then_some(span)
     }
@@ -192,10 +200,8 @@ impl Run<'_> {
 
     /// The main process ran its program, which was seen too late to know for how long.
     pub(super) fn main_ran(&mut self) {
-        let is_enough = matches!(
-            self.cx.definition.service_type(),
-            ServiceType::Simple | ServiceType::Exec
-        ) && !self.has_to_prove_itself();
+        let is_enough = matches!(self.kind(), ServiceType::Simple | ServiceType::Exec)
+            && !self.has_to_prove_itself();
         if is_enough && matches!(self.s.phase, Phase::Start { .. }) {
             self.enter_start_post("the process ran");
         }
@@ -204,8 +210,7 @@ impl Run<'_> {
     /// The main process could not execute its program: for a simple service, the start was done
     /// before that came out.
     pub(super) fn main_failed_to_execute(&mut self) {
-        let kind = self.cx.definition.service_type();
-        let simple = matches!(kind, ServiceType::Simple | ServiceType::Idle)
+        let simple = matches!(self.kind(), ServiceType::Simple | ServiceType::Idle)
             && !self.has_to_prove_itself()
             && self.cx.definition.start_retries().is_none();
         if simple && matches!(self.s.phase, Phase::Start { .. }) {
@@ -268,8 +273,7 @@ impl Run<'_> {
 
     pub(super) fn enter_start_post(&mut self, cause: &str) {
         self.start_watchdog();
-        self.s.control = self.spawn(Role::StartPost, 0, 0);
-        if self.s.control.is_some() {
+        if self.run_beside(Role::StartPost, 0) {
             let timer = self.arm(self.start_window());
             self.go(Phase::StartPost { timer }, cause);
         } else {
@@ -279,8 +283,7 @@ impl Run<'_> {
 
     /// The next command of a role, in the same phase with a new window.
     pub(super) fn next_control(&mut self, role: Role, index: u16) -> bool {
-        self.s.control = self.spawn(role, index + 1, 0);
-        if self.s.control.is_none() {
+        if !self.run_beside(role, index + 1) {
             return false;
         }
         let window = match role {
@@ -369,8 +372,12 @@ impl Run<'_> {
 
     /// Lets go of a process that outlives its run.
     pub(super) fn disown(&mut self, child: Option<Child>) {
-        if let Some(ticket) = child.as_ref().and_then(Child::ticket) {
-            self.s.former.push(ticket);
+        match child.map(|child| child.process) {
+            Some(Process::Asked { ticket, .. } | Process::Live { ticket, .. }) => {
+                self.s.former.push(ticket);
+            }
+            Some(Process::Waiting { retry, .. }) => retry.cancel(self.cx.actions),
+            None => {}
         }
     }
 }

@@ -148,8 +148,7 @@ impl Run<'_> {
         self.fail(result);
         self.stop_watchdog();
         self.drop_adopting();
-        self.s.control = self.spawn(Role::Stop, 0, 0);
-        if self.s.control.is_some() {
+        if self.run_beside(Role::Stop, 0) {
             let timer = self.arm(self.stop_window());
             self.go(Phase::Stop { timer }, cause);
         } else {
@@ -440,11 +439,8 @@ impl Run<'_> {
     pub(super) fn enter_stop_post(&mut self, result: UnitResult) {
         self.fail(result);
         let main = self.s.main.take();
-        let control = self.s.control.take();
         self.disown(main);
-        self.disown(control);
-        self.s.control = self.spawn(Role::StopPost, 0, 0);
-        if self.s.control.is_some() {
+        if self.run_beside(Role::StopPost, 0) {
             let timer = self.arm(self.stop_window());
             self.go(Phase::StopPost { timer }, "stop-post");
         } else {
