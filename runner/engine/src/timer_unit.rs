@@ -179,6 +179,9 @@ impl Run<'_> {
             TimerEvent::StampRead { ticket, at } => self.stamp_read(ticket, at),
             TimerEvent::Fired(ticket) => self.fired(ticket),
             TimerEvent::TriggerRefused(why) => self.fail(UnitResult::Resources, &why),
+            // It has elapsed, and says so once it is spared.
+            TimerEvent::UnitChanged | TimerEvent::ZoneChanged | TimerEvent::Redefined
+                if self.s.held_back => {}
             TimerEvent::UnitChanged => match self.s.phase {
                 Phase::Waiting(_) | Phase::Elapsed => self.wait(false),
                 Phase::Running if self.around.unit.at_rest => self.wait(false),
@@ -370,17 +373,22 @@ impl Run<'_> {
         self.cx.actions.push(Action::WakeSystem { unit, at });
     }
 
-    /// Takes the alarm back.
+    /// Waits for nothing any more.
     fn disarm(&mut self) {
+        self.take_alarm_back();
         if let Phase::Waiting(waiting) = &mut self.s.phase {
-            let alarm = waiting.alarm.take();
             // Whatever comes next is no repetition of this.
             (waiting.plan, waiting.next) = (Plan::default(), Plan::default());
-            if let Some(alarm) = alarm {
-                alarm.cancel(self.cx.actions);
-                if self.cx.definition.wake_system() {
-                    self.wake_system(None);
-                }
+        }
+    }
+
+    fn take_alarm_back(&mut self) {
+        if let Phase::Waiting(waiting) = &mut self.s.phase
+            && let Some(alarm) = waiting.alarm.take()
+        {
+            alarm.cancel(self.cx.actions);
+            if self.cx.definition.wake_system() {
+                self.wake_system(None);
             }
         }
     }
@@ -405,11 +413,12 @@ impl Run<'_> {
     }
 
     fn elapse(&mut self, cause: &str) {
-        self.disarm();
         self.s.held_back = self.cx.stop_pending;
         if self.s.held_back {
-            return;
+            // It is shown to wait for what has come already.
+            return self.take_alarm_back();
         }
+        self.disarm();
         self.s.last = Some(self.cx.now);
         self.write_stamp(self.cx.now.realtime);
         self.go(Phase::Running, cause);
@@ -428,6 +437,8 @@ impl Run<'_> {
         if self.cx.definition.on_clock_change() {
             self.elapse("the clock was set");
         } else {
+            // What was held back elapses again, unless that is still to come by this clock.
+            self.s.held_back = false;
             self.wait(true);
         }
     }
