@@ -149,7 +149,14 @@ impl Engine {
     }
 
     fn try_to_remove(&mut self, name: &str) -> Removal {
-        let units = self.definitions.set().group_alone(name);
+        let mut units = self.definitions.set().group_alone(name);
+        // Also what runs and is in no file any more.
+        let orphans = self.definitions.kept().keys().filter(|unit| {
+            let group = group_and_process(unit).map(|(group, _)| group);
+            group.as_deref() == Some(name) && !units.contains(unit)
+        });
+        let orphans: Vec<UnitName> = orphans.cloned().collect();
+        units.extend(orphans);
         if units.is_empty() {
             return Removal::Ends(Err(Refusal::NoSuchGroup(name.to_owned())));
         }
