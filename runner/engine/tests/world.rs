@@ -100,7 +100,7 @@ fn no_schedule_breaks_an_invariant() {
 
 /// Schedules that once broke an invariant. A seed means something else once the sets or the dice are
 /// used otherwise, so each bug also has its scenario.
-const FOUND: [u64; 6] = [
+const FOUND: [u64; 12] = [
     // A name was taken while its service waited out a shortage: `bus-names.txt`.
     2_015_535,
     // The owner of a name was known before the start command had returned: `bus-names.txt`.
@@ -116,6 +116,18 @@ const FOUND: [u64; 6] = [
     116_429,
     // A reload took the place of the start that was to end the wait for the next attempt.
     154_143,
+    // A forking service that became another one while it started said that it is ready, and the
+    // command that was being started was forgotten: `type-changes.txt`.
+    261_858, 316_424,
+    // A timer that was held back was set again when its unit changed, and showed nothing to wait for:
+    // `timers-held-back.txt`.
+    356_344,
+    // A group was removed while one of it ran that is in no file any more: `groups-orphans.txt`.
+    715_984,
+    // Not bugs of the engine, but of what was expected of it: mode `fail` lets what conflicts stand
+    // beside each other; and a clock that was set while the manager was away ends a start whose probe
+    // was just uttered again.
+    201_793, 618_198,
 ];
 
 #[test]

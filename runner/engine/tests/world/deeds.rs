@@ -90,12 +90,7 @@ impl World<'_> {
             }
             Action::WatchEmpty { ticket, unit } => self.manager.empties.push((ticket, unit)),
             Action::Probe { ticket, unit, .. } => {
-                let sub = self.engine.as_ref().unwrap().unit(&unit).unwrap().sub;
-                assert!(
-                    sub == SubState::Start,
-                    "{unit} is probed and is {}",
-                    sub.as_str()
-                );
+                self.manager.probes.insert(ticket, unit);
                 // Sometimes nobody answers.
                 if self.fair || self.dice.percent(80) {
                     let outcome = match self.dice.percent(if self.fair { 80 } else { 40 }) {
@@ -107,7 +102,7 @@ impl World<'_> {
                         .push_back(Event::Probed { ticket, outcome });
                 }
             }
-            Action::EndProbe { .. } => {}
+            Action::EndProbe { ticket } => drop(self.manager.probes.remove(&ticket)),
             Action::WatchName {
                 ticket,
                 unit,
@@ -230,11 +225,9 @@ impl World<'_> {
                     Ok(Answer::Reloaded(_)) => self.staged = false,
                     Err(Refusal::NoSuchGroup(group)) => self.group_is_unknown(asked, group),
                     Ok(Answer::Job(_)) => match asked {
-                        Some(Command::Submit {
-                            unit, verb, mode, ..
-                        }) => {
+                        Some(Command::Submit { unit, verb, .. }) => {
                             let engine = self.engine.as_ref().unwrap();
-                            self.invariants.granted(engine, &unit, verb, mode);
+                            self.invariants.granted(engine, &unit, verb);
                         }
                         Some(Command::StartTransient { units, .. }) => {
                             self.await_end(units[0].name.clone());
@@ -264,6 +257,18 @@ impl World<'_> {
         }
     }
 
+    /// P1: only what starts is probed.
+    pub(super) fn probes_are_wanted(&self) {
+        for unit in self.manager.probes.values() {
+            let sub = self.engine.as_ref().unwrap().unit(unit).unwrap().sub;
+            assert!(
+                sub == SubState::Start,
+                "P1: {unit} is probed and is {}",
+                sub.as_str()
+            );
+        }
+    }
+
     fn published(&mut self, change: Change) {
         match change {
             Change::Moved(moved) => {
@@ -283,7 +288,7 @@ impl World<'_> {
                 self.staged = false;
             }
             Change::JobNew { job, unit, kind } => {
-                self.invariants.job_new(&unit);
+                self.invariants.job_new(&unit, job, kind);
                 self.kinds.insert(job, kind);
             }
             Change::JobRemoved {

@@ -7,7 +7,7 @@ use engine::Now;
 use engine::action::{Role, Spawn};
 use engine::change::Moved;
 use engine::command::Verb;
-use engine::job::{JobKind, JobMode};
+use engine::job::{JobId, JobKind};
 use engine::view::systemd::{ActiveState, SubState};
 use units::value::{CollectMode, EmergencyAction, ExitType, ServiceType};
 use units::{Dependency, Effect, UnitKind, UnitName, UnitSet};
@@ -34,10 +34,8 @@ pub(crate) struct Invariants {
     /// Units whose turn to start came when their conditions were tested. That takes its time, and
     /// what is queued meanwhile is none of their business.
     tested: BTreeSet<UnitName>,
-    /// Units that were asked for in mode `fail`, which starts them beside what they conflict with.
-    beside: BTreeSet<UnitName>,
-    /// The number of the change with which a unit began to start.
-    began: BTreeMap<UnitName, u64>,
+    /// The last job of each unit that was to bring it up.
+    wanted: BTreeMap<UnitName, JobId>,
     /// How many jobs a unit had.
     jobs: BTreeMap<UnitName, u32>,
 }
@@ -76,9 +74,21 @@ impl Invariants {
         );
     }
 
-    pub(crate) fn job_new(&mut self, unit: &UnitName) {
+    pub(crate) fn job_new(&mut self, unit: &UnitName, job: JobId, kind: JobKind) {
         *self.jobs.entry(unit.clone()).or_default() += 1;
         self.tested.remove(unit);
+        self.wants(unit, job, kind);
+    }
+
+    fn wants(&mut self, unit: &UnitName, job: JobId, kind: JobKind) {
+        let starts = matches!(
+            kind,
+            JobKind::Start | JobKind::Restart | JobKind::TryRestart | JobKind::ReloadOrStart
+        );
+        if starts {
+            let last = self.wanted.entry(unit.clone()).or_default();
+            *last = job.max(*last);
+        }
     }
 
     pub(crate) fn closing(&mut self, restarting: bool) {
@@ -87,10 +97,7 @@ impl Invariants {
     }
 
     /// R1: what refuses to be started or stopped by hand is not.
-    pub(crate) fn granted(&mut self, engine: &Engine, unit: &UnitName, verb: Verb, mode: JobMode) {
-        if mode == JobMode::Fail {
-            self.beside.insert(unit.clone());
-        }
+    pub(crate) fn granted(&self, engine: &Engine, unit: &UnitName, verb: Verb) {
         let Some(definition) = engine.definition(unit).filter(|_| !self.was_reloaded) else {
             return;
         };
@@ -158,9 +165,6 @@ impl Invariants {
             self.ends_with = acts.and_then(|unit| unit.failure_action_exit_status());
         }
         let down = |state| matches!(state, ActiveState::Inactive | ActiveState::Failed);
-        if down(moved.from.0) && !down(moved.to.0) {
-            self.began.insert(moved.unit.clone(), moved.seq);
-        }
         if down(moved.from.0)
             && !down(moved.to.0)
             && moved.to.1 != SubState::AutoRestart
@@ -280,6 +284,10 @@ impl Invariants {
         }
         let set = engine.definitions();
         let jobs = engine.jobs();
+        for job in &jobs {
+            // Also of one that nobody was told of, since the manager was killed just then.
+            self.wants(&job.unit, job.id, job.kind);
+        }
         let active = |name: &UnitName| engine.unit(name).unwrap().active;
         for name in names {
             for (word, other) in set.dependencies(name) {
@@ -288,19 +296,15 @@ impl Invariants {
                         .any(|(word, found)| word == Dependency::After && found == other)
                 };
                 match word {
-                    // Where the other one was started later, its own transaction may have let this
-                    // one be: mode `fail` stops nothing it can do without.
-                    Dependency::Conflicts if after() && self.began_later(name, other) => {
+                    // Where the other one's job is the later one, its own transaction may have let
+                    // this one be: mode `fail` stops nothing it can do without, as systemd.
+                    Dependency::Conflicts if after() && self.wanted_later(name, other) => {
                         let both = active(name) == ActiveState::Active
                             && active(other) == ActiveState::Active;
                         let resolved = jobs.iter().any(|job| {
                             (job.unit == *name || job.unit == *other) && job.kind != JobKind::Start
                         });
-                        let allowed = [name, other].iter().any(|unit| self.beside.contains(*unit));
-                        assert!(
-                            !both || resolved || allowed,
-                            "I4: {name} and {other} are both active"
-                        );
+                        assert!(!both || resolved, "I4: {name} and {other} are both active");
                     }
                     Dependency::Requires if after() => {
                         let stops = jobs.iter().any(|job| {
@@ -429,9 +433,9 @@ impl Invariants {
 }
 
 impl Invariants {
-    /// Whether a unit began to start after another one did.
-    fn began_later(&self, unit: &UnitName, other: &UnitName) -> bool {
-        self.began.get(unit) > self.began.get(other)
+    /// Whether a unit was to come up after another one was.
+    fn wanted_later(&self, unit: &UnitName, other: &UnitName) -> bool {
+        self.wanted.get(unit) > self.wanted.get(other)
     }
 
     /// F1: what clients defined is forgotten once it is over.

@@ -28,6 +28,8 @@ pub(super) struct Manager {
     pub(super) watched: BTreeSet<UnitName>,
     pub(super) connections: BTreeSet<ConnectionId>,
     pub(super) told: Vec<u32>,
+    /// Attempts at readiness probes that are under way.
+    pub(super) probes: BTreeMap<Ticket, UnitName>,
     /// Names on the bus that are watched.
     pub(super) names: BTreeMap<Ticket, Watched>,
     /// Path units that are watched, with what their paths looked like then.
@@ -208,6 +210,9 @@ impl<'a> World<'a> {
                 process.known |= process.ticket == ticket;
             }
         }
+        if let Event::Probed { ticket, .. } = event {
+            self.manager.probes.remove(&ticket);
+        }
         self.told_owner(&event);
         let now = self.clock();
         let actions = self.engine().handle(now, event);
@@ -243,6 +248,7 @@ impl<'a> World<'a> {
             self.act(action);
         }
         self.timers_are_armed();
+        self.probes_are_wanted();
     }
 
     /// The manager is killed: what only it knew is gone.
