@@ -47,7 +47,7 @@ pub struct Machine {
 }
 
 /// How many seconds a command inside may take; then its status is 124.
-const COMMAND_PATIENCE: &str = "20";
+const COMMAND_PATIENCE: u32 = 20;
 /// Between two looks at what nobody reports.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -133,17 +133,40 @@ impl Machine {
         finished(self.begin(words))
     }
 
+    /// The same for one that may take longer.
+    pub fn run_for(&self, seconds: u32, words: &[&str]) -> Outcome {
+        finished(self.begin_for(seconds, words))
+    }
+
     /// Begins a command inside, as root; whoever asked waits for it.
     pub fn begin(&self, words: &[&str]) -> Child {
-        Command::new("nsenter")
-            .args(["--all", "--target", &self.leader.to_string(), "--wdns=/"])
-            .args(["timeout", "--kill-after=1", COMMAND_PATIENCE])
+        self.begin_for(COMMAND_PATIENCE, words)
+    }
+
+    /// What comes before a command, out here, for it to run inside.
+    #[must_use]
+    pub fn entrance(&self) -> Vec<String> {
+        let leader = self.leader.to_string();
+        let path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+        let words = [
+            "nsenter",
+            "--all",
+            "--target",
+            &leader,
+            "--wdns=/",
+            "env",
+            "--ignore-environment",
+            path,
+        ];
+        words.map(str::to_owned).to_vec()
+    }
+
+    fn begin_for(&self, seconds: u32, words: &[&str]) -> Child {
+        let entrance = self.entrance();
+        Command::new(&entrance[0])
+            .args(&entrance[1..])
+            .args(["timeout", "--kill-after=1", &seconds.to_string()])
             .args(words)
-            .env_clear()
-            .env(
-                "PATH",
-                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            )
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
