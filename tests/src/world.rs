@@ -297,6 +297,10 @@ impl World {
             .arg("--runtime-dir")
             .arg(self.path("run"))
             .args(["--bus", "none"]);
+        if self.identity == Identity::Init {
+            // It has the files of this machine, where systemctl means somebody else.
+            command.arg("--systemd-compat=no");
+        }
         command.args(&self.arguments).arg(self.path("units"));
         command.env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());

@@ -3,6 +3,8 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
+use crate::power::Name;
+
 /// A program of this binary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CalledAs {
@@ -14,6 +16,8 @@ pub(crate) enum CalledAs {
     Pidproxy,
     /// supervisor's program that prints a sample configuration.
     EchoSupervisordConf,
+    /// One of the programs that end a machine.
+    Power(Name),
 }
 
 /// Every name that is not our own. Whatever is not here is runnerctl, so a renamed binary stays that.
@@ -21,6 +25,12 @@ const NAMES: &[(&str, CalledAs)] = &[
     ("supervisorctl", CalledAs::Supervisorctl),
     ("pidproxy", CalledAs::Pidproxy),
     ("echo_supervisord_conf", CalledAs::EchoSupervisordConf),
+    ("halt", CalledAs::Power(Name::Halt)),
+    ("poweroff", CalledAs::Power(Name::PowerOff)),
+    ("reboot", CalledAs::Power(Name::Reboot)),
+    ("shutdown", CalledAs::Power(Name::Shutdown)),
+    ("telinit", CalledAs::Power(Name::Telinit)),
+    ("init", CalledAs::Power(Name::Telinit)),
 ];
 
 impl CalledAs {
@@ -47,6 +57,7 @@ mod tests {
             called("./echo_supervisord_conf"),
             CalledAs::EchoSupervisordConf
         );
+        assert_eq!(called("/sbin/init"), CalledAs::Power(Name::Telinit));
         assert_eq!(called("/opt/supervisorctl/runnerctl"), CalledAs::Runnerctl);
         assert_eq!(called("supervisorctl.old"), CalledAs::Runnerctl);
         assert_eq!(CalledAs::from_word(None), CalledAs::Runnerctl);

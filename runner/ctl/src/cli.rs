@@ -292,6 +292,10 @@ pub enum Verb {
     DaemonReexec,
     /// Stop all units in order and end runnerd
     Shutdown(ShutdownArgs),
+    /// The same as shutdown, with the exit status as systemctl takes it
+    ///
+    /// Where runnerd is process 1 of a container, STATUS is what the container ends with.
+    Exit(ExitArgs),
     /// Print the version of runnerctl, and of the runnerd that answers
     Version,
 }
@@ -671,6 +675,17 @@ pub struct ShutdownArgs {
     /// The exit status runnerd ends with
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub exit_status: u8,
+}
+
+/// Of `exit`.
+#[derive(Debug, Args)]
+pub struct ExitArgs {
+    /// The exit status runnerd ends with
+    #[arg(value_name = "STATUS", default_value_t = 0)]
+    pub exit_status: u8,
+    /// Give nobody more than a moment to stop
+    #[arg(short, long)]
+    pub force: bool,
 }
 
 fn unit_kind() -> impl clap::builder::TypedValueParser<Value = UnitKind> {

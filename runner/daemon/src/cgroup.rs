@@ -212,6 +212,9 @@ impl Cgroups {
     /// Whether the process is in the unit's group or below; `None` when it is gone.
     #[must_use]
     pub fn contains(&self, unit: &UnitName, pid: u32) -> Option<bool> {
+        if !crate::process::numbers_are_ours() {
+            return Some(self.processes(unit).contains(&pid));
+        }
         let shown = path_of(&pid.to_string()).ok()??;
         let below = shown
             .strip_prefix(&self.shown)

@@ -13,14 +13,26 @@ use runnerd::runtime_dir::{self, Circumstances};
 use runnerd::supervisord::options::Given;
 use runnerd::supervisord::start::{Start, with_runtime_dir};
 use runnerd::supervisord::{self, by_name, reading};
-use runnerd::{load, manager, one_command, surroundings};
+use runnerd::{load, machine, manager, one_command, standard_descriptors, surroundings};
 
 /// The command line, a PATH or the runtime directory cannot be used.
 const UNUSABLE: u8 = 2;
 
 fn main() -> ExitCode {
+    let status = act();
+    if machine::is_ours() {
+        machine::end(status);
+    }
+    status
+}
+
+fn act() -> ExitCode {
+    standard_descriptors::fill();
     if let Some(table) = Resumption::take() {
         return keeper::resume(table);
+    }
+    if machine::is_ours() {
+        machine::prepare();
     }
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let name = arguments.first().map(|path| Path::new(path).file_name());
@@ -37,6 +49,11 @@ fn main() -> ExitCode {
             by_name::Called::Said(status) => status,
         };
     }
+    let arguments = match name.flatten() == Some(OsStr::new("init")) && !Introduction::is_there() {
+        true if machine::is_process_one() => machine::arguments(arguments),
+        true => return be_telinit(&arguments),
+        false => arguments,
+    };
     let options = match options::parse(arguments.iter().skip(1).cloned()) {
         Ok(Asked::Run(options)) => *options,
         Ok(Asked::Help) => return say(options::HELP),
@@ -74,6 +91,19 @@ fn main() -> ExitCode {
         Ok(None) => run_keeper(options, arguments),
         Err(sentence) => refuse(&sentence),
     }
+}
+
+/// Called as `init` by somebody who is not starting a machine: that is a wish for the init there is.
+fn be_telinit(arguments: &[OsString]) -> ExitCode {
+    use std::os::unix::process::CommandExt as _;
+    let beside = std::env::current_exe().map(|own| own.with_file_name("runnerctl"));
+    let path = beside.unwrap_or_else(|_| "runnerctl".into());
+    let words = arguments.iter().skip(1);
+    let error = std::process::Command::new(&path)
+        .arg0("telinit")
+        .args(words)
+        .exec();
+    refuse(&format!("cannot execute {}: {error}", path.display()))
 }
 
 /// The supervisord.conf that is to be run, if one is: what follows `-c`, or a path with such a file.
@@ -116,6 +146,7 @@ fn run_keeper(options: Options, arguments: Vec<OsString>) -> ExitCode {
             let settings = Settings {
                 arguments: with_runtime_dir(arguments, &found.path),
                 runtime_dir: found.path,
+                fresh: found.fresh,
                 pid_file: options.pid_file,
                 one_command: runs_one,
                 stop_limit: stop_limit.as_micros(),

@@ -50,9 +50,12 @@ Processes that it leaves behind are reaped, and stopped when it has ended.
   --systemd-units      read systemd's own unit directories as well, where units
                        of the search path or PATH go first; see
                        runner-systemd(7)
-  --systemd-compat     be there for systemctl and others that look for systemd:
+  --systemd-compat[=WHETHER]
+                       be there for systemctl and others that look for systemd:
                        make /run/systemd/system and listen at
-                       /run/systemd/private; refused where systemd runs
+                       /run/systemd/private; refused where systemd runs.
+                       yes, no, or auto (the default): as process 1 of root
+                       where a systemctl is installed and no systemd runs
   --ignore-unsupported load units without what runner does not support, with a
                        warning for each setting that is left out
   --pidfile FILE       write our pid there as well
@@ -104,7 +107,7 @@ pub struct Options {
     /// Read systemd's own unit directories as well.
     pub systemd_units: bool,
     /// Be where systemd's own programs look for it.
-    pub systemd_compat: bool,
+    pub systemd_compat: Compat,
     /// Load units without what is not supported.
     pub ignore_unsupported: bool,
     /// Load, report, exit.
@@ -129,7 +132,7 @@ impl Default for Options {
             http: Vec::new(),
             pid_file: None,
             systemd_units: false,
-            systemd_compat: false,
+            systemd_compat: Compat::Auto,
             ignore_unsupported: false,
             check: false,
         }
@@ -160,6 +163,17 @@ const STOP_LIMIT_OF_INIT: Span = Span::from_secs(9);
 
 /// What an instance is called that nobody has named.
 const DEFAULT_IDENTIFIER: &str = "supervisor";
+
+/// `--systemd-compat`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compat {
+    /// As process 1, where there is somebody to look for us and no systemd to be found instead.
+    Auto,
+    /// Or refuse to start.
+    Yes,
+    /// Never.
+    No,
+}
 
 /// `--log-target`
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -348,7 +362,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, Str
             "-V" | "--version" if attached.is_none() => return Ok(Asked::Version),
             "--check" if attached.is_none() => options.check = true,
             "--systemd-units" if attached.is_none() => options.systemd_units = true,
-            "--systemd-compat" if attached.is_none() => options.systemd_compat = true,
+            "--systemd-compat" => options.systemd_compat = compat(attached.as_deref())?,
             "--ignore-unsupported" if attached.is_none() => options.ignore_unsupported = true,
             "--" => options.command = words(arguments.by_ref())?,
             _ if name.starts_with('-') && name != "-" => {
@@ -370,6 +384,18 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, Str
         );
     }
     Ok(Asked::Run(Box::new(options)))
+}
+
+fn compat(value: Option<&OsStr>) -> Result<Compat, String> {
+    match value
+        .map(|value| text("--systemd-compat", value))
+        .transpose()?
+    {
+        None | Some("yes") => Ok(Compat::Yes),
+        Some("no") => Ok(Compat::No),
+        Some("auto") => Ok(Compat::Auto),
+        Some(other) => Err(unknown("--systemd-compat", other, "auto, yes, no")),
+    }
 }
 
 /// The words of the command.
@@ -436,7 +462,7 @@ mod tests {
                 bus: Bus::Address("unix:path=/b".to_owned()),
                 check: true,
                 systemd_units: true,
-                systemd_compat: true,
+                systemd_compat: Compat::Yes,
                 ignore_unsupported: true,
                 http: vec![
                     HttpAddress::Inet {

@@ -33,6 +33,7 @@ mod tree;
 mod watch;
 
 pub use environment::inherited as passed_on;
+pub(crate) use procfs::is_ours as numbers_are_ours;
 
 /// Where programs are looked for that a unit names without a path, and the `PATH` of every child
 /// whose unit sets none.

@@ -86,7 +86,11 @@ pub fn here() -> Surroundings {
         image_id: of_release(&release, "IMAGE_ID"),
         image_version: of_release(&release, "IMAGE_VERSION"),
         host_name,
-        machine_id: first_line("/etc/machine-id"),
+        machine_id: machine_id(
+            &first_line("/etc/machine-id"),
+            &variable("container_uuid"),
+            &first_line("/run/host/container-uuid"),
+        ),
         boot_id: first_line("/proc/sys/kernel/random/boot_id").replace('-', ""),
         kernel_release,
         architecture: architecture(&machine),
@@ -149,9 +153,10 @@ pub fn zones() -> ZoneInfo {
     )
 }
 
-/// What timers have to know of this host, for a keeper of this pid.
+/// What the engine has to know of this host, for a keeper of this pid. With a supervisord.conf the
+/// exit status tells no failure: the original's does not.
 #[must_use]
-pub fn host(around: &Surroundings, keeper: u32, stop_limit: Span) -> Host {
+pub fn host(around: &Surroundings, keeper: u32, stop_limit: Span, runs_conf: bool) -> Host {
     // Who has no machine id, as many a container, has a name at least.
     let name = match around.machine_id.is_empty() {
         true => &around.host_name,
@@ -166,6 +171,7 @@ pub fn host(around: &Surroundings, keeper: u32, stop_limit: Span) -> Host {
         // The monotonic clock began with the machine, which is not what a container calls boot.
         booted: (!is_container(keeper)).then_some(Monotonic(0)),
         stop_limit,
+        tells_failure: keeper == 1 && !runs_conf,
     }
 }
 
@@ -194,6 +200,19 @@ fn temporary(default: &str) -> String {
     }
 }
 
+/// The machine id in `file`, or what whoever made the container says instead (systemd.io, "Container
+/// Interface"): 32 digits; empty where nobody says any.
+fn machine_id(file: &str, variable: &str, host: &str) -> String {
+    let digits = |text: &str| text.replace('-', "").to_ascii_lowercase();
+    let is_one = |text: &String| {
+        text.len() == 32
+            && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+            && text.bytes().any(|byte| byte != b'0')
+    };
+    let mut told = [file, variable, host].into_iter().map(digits);
+    told.find(is_one).unwrap_or_default()
+}
+
 /// The line of a file that has only one; empty where it cannot be read.
 fn first_line(path: &str) -> String {
     let text = std::fs::read_to_string(path).unwrap_or_default();
@@ -209,4 +228,19 @@ fn architecture(machine: &str) -> String {
         other => other,
     }
     .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_no_machine_id_has_that_of_the_container() {
+        let id = "0123456789abcdef0123456789abcdef";
+        let other = "01234567-89AB-CDEF-0123-456789ABCDEF";
+        assert_eq!(machine_id(id, "", ""), id);
+        assert_eq!(machine_id("uninitialized", other, ""), id);
+        assert_eq!(machine_id("", "", other), id);
+        assert_eq!(machine_id("", "podman", &"0".repeat(32)), "");
+    }
 }

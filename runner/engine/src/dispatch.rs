@@ -136,7 +136,10 @@ impl Engine {
                 units,
                 diagnostics,
             } => self.units_read(ticket, units, diagnostics),
-            Event::ShutdownRequested { status } => self.begin_closing(status),
+            Event::ShutdownRequested { status } => {
+                let status = status.unwrap_or_else(|| self.status_of_failure());
+                self.begin_closing(status);
+            }
         }
     }
 

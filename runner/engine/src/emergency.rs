@@ -71,6 +71,20 @@ impl Engine {
         self.begin_closing(status);
     }
 
+    /// What to end with where nobody has named a status: that of the first unit that had failed when
+    /// the end was asked for, and has not been started or forgotten since; 0 if there is none. What
+    /// fails while it is being stopped is no news.
+    pub(crate) fn status_of_failure(&self) -> u8 {
+        if !self.host.tells_failure {
+            return 0;
+        }
+        let units = self.state.units().iter();
+        let failed = units.filter(|(_, state)| state.active() == ActiveState::Failed);
+        let first =
+            failed.min_by_key(|(_, state)| state.times.inactive_enter.map(|at| at.monotonic));
+        first.map_or(0, |(unit, _)| self.status_of_essential(unit))
+    }
+
     /// As a shell would say how it ended: 128 and the signal, where one ended it.
     fn status_of_essential(&self, unit: &UnitName) -> u8 {
         let state = self.state.unit(unit);

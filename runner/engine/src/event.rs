@@ -172,8 +172,9 @@ pub enum Event {
     },
     /// A signal or the outer service manager asks for the end. Repeated: hurry.
     ShutdownRequested {
-        /// What the whole program shall exit with.
-        status: u8,
+        /// What the whole program shall exit with; `None` is what it would say of itself
+        /// ([`Host::tells_failure`](crate::Host::tells_failure)).
+        status: Option<u8>,
     },
     /// What `ReadStamp{ticket}` found.
     StampRead {

@@ -185,6 +185,9 @@ pub struct Host {
     pub booted: Option<Monotonic>,
     /// How long stopping everything may take before what is left is killed.
     pub stop_limit: Span,
+    /// Whether our exit status tells, where nobody has named one, how the first unit had failed:
+    /// that of a container is all that is left of it.
+    pub tells_failure: bool,
 }
 
 impl Default for Host {
@@ -194,6 +197,7 @@ impl Default for Host {
             number: 0,
             booted: None,
             stop_limit: Span::INFINITY,
+            tells_failure: false,
         }
     }
 }

@@ -77,7 +77,7 @@ fn up_and_down(units: Arc<units::UnitSet>, what: &str) {
         .count();
     assert!(up >= MANY, "{up} are up");
     let ran = started.elapsed();
-    let actions = engine.handle(Now::default(), Event::ShutdownRequested { status: 0 });
+    let actions = engine.handle(Now::default(), Event::ShutdownRequested { status: Some(0) });
     play(&mut engine, &mut last, actions);
     assert_eq!(engine.system_state(), SystemState::Stopping);
     assert!(engine.jobs().is_empty());

@@ -19,6 +19,7 @@ const MAY_BE_UNSAFE: &[&str] = &[
     "runner/daemon/src/process/",
     "runner/daemon/src/socket/inherit.rs",
     "runner/daemon/src/socket/option.rs",
+    "runner/daemon/src/standard_descriptors.rs",
     "runner/daemon/tests/",
     "runner/web/src/rpc/local_time.rs",
 ];

@@ -3,7 +3,7 @@
 use dbus::client::{Client, Diagnostic};
 use serde_json::json;
 
-use crate::cli::{ReloadArgs, ShutdownArgs};
+use crate::cli::ReloadArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::runtime::Place;
@@ -63,16 +63,21 @@ pub(super) async fn reexec(client: &mut Client, terminal: &mut Terminal) -> Outc
     Ok(Exit::Done)
 }
 
-/// `shutdown`
+/// `shutdown`, `exit`
 pub(super) async fn shutdown(
     client: &Client,
     terminal: &mut Terminal,
-    args: &ShutdownArgs,
+    exit_status: u8,
+    force: bool,
 ) -> Outcome {
-    client.exit(args.exit_status).await?;
+    client.exit(exit_status).await?;
+    if force {
+        // Whoever asks again is in a hurry.
+        client.exit(exit_status).await?;
+    }
     client.closed().await;
     if terminal.json() {
-        terminal.value(&json!({ "exit_status": args.exit_status }))?;
+        terminal.value(&json!({ "exit_status": exit_status }))?;
     }
     Ok(Exit::Done)
 }

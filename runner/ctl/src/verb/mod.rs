@@ -156,7 +156,12 @@ async fn dispatch(verb: Verb, place: &Place, terminal: &mut Terminal) -> Outcome
         }
         Verb::DaemonReload(args) => ask!(manager::reload, args),
         Verb::DaemonReexec => manager::reexec(&mut client().await?, terminal).await,
-        Verb::Shutdown(args) => manager::shutdown(&client().await?, terminal, &args).await,
+        Verb::Shutdown(args) => {
+            manager::shutdown(&client().await?, terminal, args.exit_status, false).await
+        }
+        Verb::Exit(args) => {
+            manager::shutdown(&client().await?, terminal, args.exit_status, args.force).await
+        }
         Verb::Version => manager::version(place, terminal).await,
     }
 }

@@ -26,6 +26,8 @@ pub struct Beginning {
     pub arguments: Vec<OsString>,
     /// Where everything lives that is made at run time.
     pub runtime_dir: PathBuf,
+    /// That directory was made for this run only.
+    pub fresh: bool,
     /// Of that directory ([`super::take_lock`]).
     pub lock: OwnedFd,
     /// Where the world finds our pid, beside that directory.
@@ -38,6 +40,7 @@ pub struct Beginning {
 #[derive(Serialize, Deserialize)]
 struct Packed {
     runtime_dir: Vec<u8>,
+    fresh: bool,
     lock: RawFd,
     pid_file: Option<Vec<u8>>,
     held: BTreeMap<String, RawFd>,
@@ -56,6 +59,7 @@ impl Beginning {
     fn execute(&self) -> io::Result<std::convert::Infallible> {
         let packed = Packed {
             runtime_dir: self.runtime_dir.as_os_str().as_bytes().to_vec(),
+            fresh: self.fresh,
             lock: self.lock.as_raw_fd(),
             pid_file: self
                 .pid_file
@@ -109,6 +113,7 @@ pub(super) fn unpack(table: OwnedFd) -> io::Result<(Settings, OwnedFd, BTreeMap<
     let settings = Settings {
         arguments: env::args_os().collect(),
         runtime_dir: OsStr::from_bytes(&packed.runtime_dir).into(),
+        fresh: packed.fresh,
         pid_file: packed.pid_file.map(|path| OsString::from_vec(path).into()),
         one_command: false,
         stop_limit: u64::MAX,

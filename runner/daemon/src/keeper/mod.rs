@@ -80,6 +80,8 @@ pub struct Settings {
     pub arguments: Vec<OsString>,
     /// Where lock and pidfile are. It exists.
     pub runtime_dir: PathBuf,
+    /// That directory was made for this run only: it is taken away at the end.
+    pub fresh: bool,
     /// Another file for our pid, which is taken away at the end.
     pub pid_file: Option<PathBuf>,
     /// There is one command to run, which gets every signal that can be passed on, and the terminal.
@@ -199,7 +201,11 @@ impl Keeper {
                 say(&format!("cannot write {}: {error}", path.display()));
             }
         }
-        if std::process::id() != 1 {
+        if std::process::id() == 1 {
+            // Who asks what runs this machine takes any other name for that of a service manager
+            // it does not know.
+            let _ = nix::sys::prctl::set_name(c"init");
+        } else {
             rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
         }
         let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;

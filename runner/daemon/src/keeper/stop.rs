@@ -72,7 +72,15 @@ impl Keeper {
         if system::has_children() {
             say("some processes cannot be killed: leaving them behind");
         }
+        if std::process::id() == 1 {
+            // Whoever runs the container need not wait for its end to know (systemd(1)).
+            self.outer.notify(format!("EXIT_STATUS={status}"), None);
+        }
         let _ = std::fs::remove_file(self.settings.runtime_dir.join("pid"));
+        if self.settings.fresh {
+            // Nobody knows it any more. It is ours alone, so nothing in it leads elsewhere.
+            let _ = std::fs::remove_dir_all(&self.settings.runtime_dir);
+        }
         if let Some(path) = &self.settings.pid_file {
             pid_file::remove(path);
         }

@@ -266,6 +266,7 @@ impl Keeper {
             open_files: self.launch.open_files,
             oom_score: self.launch.oom_score.clone(),
             runtime_dir: self.settings.runtime_dir.as_os_str().as_bytes().to_vec(),
+            fresh: self.settings.fresh,
             pid_file: self
                 .settings
                 .pid_file
@@ -297,6 +298,8 @@ struct Frozen<T> {
     open_files: u64,
     oom_score: Option<CString>,
     runtime_dir: Vec<u8>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    fresh: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pid_file: Option<Vec<u8>>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -334,6 +337,7 @@ impl Frozen<Table> {
         let settings = Settings {
             arguments: env::args_os().collect(),
             runtime_dir: OsStr::from_bytes(&self.runtime_dir).into(),
+            fresh: self.fresh,
             pid_file: self.pid_file.map(|path| OsStr::from_bytes(&path).into()),
             one_command: self.one_command,
             stop_limit: self.stop_limit.unwrap_or(u64::MAX),

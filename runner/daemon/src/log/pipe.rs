@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use rustix::fs::MemfdFlags;
 use rustix::pipe::{PipeFlags, SpliceFlags};
 
 /// What a pipe holds when nobody asked for another size: 16 slots of a page each.
@@ -62,9 +63,11 @@ pub(super) fn identity(fd: &OwnedFd) -> io::Result<(u64, u64)> {
     Ok((found.st_dev, found.st_ino))
 }
 
-/// Where everything goes that nobody wants.
+/// Where everything goes that nobody wants, always to its beginning: where there is no `/dev/null`, it
+/// is a file in memory, no longer than what a pipe holds.
 pub(super) fn open_null() -> io::Result<File> {
-    File::options().write(true).open("/dev/null")
+    let opened = File::options().write(true).open("/dev/null");
+    opened.or_else(|_| Ok(rustix::fs::memfd_create("null", MemfdFlags::CLOEXEC)?.into()))
 }
 
 /// A pipe of our own, through which the front of another one is read without taking it away.

@@ -552,7 +552,7 @@ impl Source {
     }
 
     fn discard(&self, bytes: usize, out: &Outlets) -> usize {
-        pipe::splice(self.pipe.as_fd(), out.null.as_fd(), None, bytes).unwrap_or(0)
+        pipe::splice(self.pipe.as_fd(), out.null.as_fd(), Some(0), bytes).unwrap_or(0)
     }
 
     /// The output has ended: ends its last line in the ring, and marks what is still missing.

@@ -16,7 +16,7 @@ use units::Surroundings;
 
 use super::outer::Outer;
 use super::recover::{self, Definitions, Taken};
-use super::systemd_face::SystemdFace;
+use super::systemd_face;
 use super::wake::Bus;
 use super::{
     Manager, answer, held, http, input, log_files, log_follow, notified, offload, outputs, poller,
@@ -186,19 +186,22 @@ impl Manager {
             listener,
             server: dbus::server::Server::new(handle.clone(), dbus::names::Face::Runner),
         };
-        let systemd_face = if options.systemd_compat {
-            let held = taken.systemd_face.take();
-            let handle = handle.clone();
-            let is_root = surroundings.is_root;
-            Some(SystemdFace::open(is_root, keeper_pid, &link, handle, held)?)
-        } else {
-            None
-        };
         let first = taken.state.is_none();
+        let whose = systemd_face::Whose {
+            asked: options.systemd_compat,
+            is_root: surroundings.is_root,
+            keeper: keeper_pid,
+            // Whoever brings a supervisord.conf or one command wants those.
+            runs_units: settled.conf.is_none() && options.command.is_empty(),
+            first,
+        };
+        let held = taken.systemd_face.take();
+        let systemd_face = systemd_face::open(&whose, &link, &handle, held)?;
         let host = surroundings::host(
             &surroundings,
             keeper_pid,
             options.stop_limit(keeper_pid == 1, settled.conf.is_some()),
+            settled.conf.is_some(),
         );
         let triggers = triggers::Triggers::new(stamp::directory(&surroundings), host.zone.clone());
         let files = log_files::LogFiles::new(&options, &runtime, first);

@@ -91,7 +91,7 @@ impl Manager {
                 .add(Source::Process(ticket), pidfd.as_fd(), EpollFlags::EPOLLIN);
         }
         self.events
-            .push_back(Event::ShutdownRequested { status: 1 });
+            .push_back(Event::ShutdownRequested { status: Some(1) });
         self.turn();
     }
 

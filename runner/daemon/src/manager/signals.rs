@@ -17,9 +17,9 @@ const ANEW: u8 = 133;
 /// What a signal asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Asked {
-    /// To stop everything, and then end with this status; hurried from the beginning on, or not.
+    /// To stop everything, and then end with this status if one is meant; hurried from the beginning on, or not.
     Stop {
-        status: u8,
+        status: Option<u8>,
         hurried: bool,
     },
     /// To read the unit files.
@@ -36,17 +36,17 @@ enum Asked {
 fn asked(signal: Signal) -> Asked {
     let stop = |status, hurried| Asked::Stop { status, hurried };
     match signal.number() {
-        libc::SIGTERM | libc::SIGINT | libc::SIGQUIT | libc::SIGPWR => stop(0, false),
+        libc::SIGTERM | libc::SIGINT | libc::SIGQUIT | libc::SIGPWR => stop(None, false),
         libc::SIGHUP => Asked::Reload,
         libc::SIGUSR1 => Asked::Reopen,
         _ => match signal.real_time() {
             Some(0) => Asked::Default,
             // halt, poweroff; reboot, kexec; the user's exit
-            Some(3 | 4 | 24) => stop(0, false),
-            Some(5 | 6 | 17) => stop(ANEW, false),
+            Some(3 | 4 | 24) => stop(None, false),
+            Some(5 | 6 | 17) => stop(Some(ANEW), false),
             // The same at once.
-            Some(13 | 14) => stop(0, true),
-            Some(15 | 16) => stop(ANEW, true),
+            Some(13 | 14) => stop(None, true),
+            Some(15 | 16) => stop(Some(ANEW), true),
             Some(22) => Asked::Verbose(true),
             Some(23) => Asked::Verbose(false),
             _ => Asked::Nothing,
@@ -155,7 +155,7 @@ impl Manager {
                 // Asking again does not hurry anything there.
                 if !closing {
                     self.events
-                        .push_back(Event::ShutdownRequested { status: 0 });
+                        .push_back(Event::ShutdownRequested { status: Some(0) });
                 }
             }
             _ => return false,
@@ -183,10 +183,13 @@ mod tests {
         let of = |name: &str| asked(Signal::parse(name).unwrap());
         let stop = |status, hurried| Asked::Stop { status, hurried };
         for (names, expected) in [
-            ("TERM INT QUIT PWR RTMIN+3 RTMIN+4 RTMIN+24", stop(0, false)),
-            ("RTMIN+5 RTMIN+6", stop(ANEW, false)),
-            ("RTMIN+13 RTMIN+14", stop(0, true)),
-            ("RTMIN+15 RTMIN+16", stop(ANEW, true)),
+            (
+                "TERM INT QUIT PWR RTMIN+3 RTMIN+4 RTMIN+24",
+                stop(None, false),
+            ),
+            ("RTMIN+5 RTMIN+6", stop(Some(ANEW), false)),
+            ("RTMIN+13 RTMIN+14", stop(None, true)),
+            ("RTMIN+15 RTMIN+16", stop(Some(ANEW), true)),
             ("HUP", Asked::Reload),
             ("USR1", Asked::Reopen),
             ("RTMIN", Asked::Default),

@@ -15,9 +15,70 @@ use dbus::server::Server;
 use super::boot::listen_for_clients;
 use super::wake::Bus;
 use crate::link::{Key, Link};
+use crate::options::Compat;
 
 /// The name under which the keeper holds the listener.
 pub(super) const HELD: &str = "systemd";
+
+/// Whom systemd's programs would find, and whether that was asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Whose {
+    /// `--systemd-compat`
+    pub(super) asked: Compat,
+    /// Of root, or of a user.
+    pub(super) is_root: bool,
+    /// The pid of the keeper.
+    pub(super) keeper: u32,
+    /// Unit files are run, and nothing else.
+    pub(super) runs_units: bool,
+    /// No manager of this daemon has been before.
+    pub(super) first: bool,
+}
+
+impl Whose {
+    /// Whether there is to be such a place, where nobody has said so: process 1 is whom systemctl
+    /// means, if there is one.
+    fn is_wanted(&self, systemctl: impl FnOnce() -> bool) -> bool {
+        match self.asked {
+            Compat::Yes => true,
+            Compat::No => false,
+            Compat::Auto => {
+                self.first && self.keeper == 1 && self.is_root && self.runs_units && systemctl()
+            }
+        }
+    }
+}
+
+/// Is where systemd's programs look, if that is wanted: as [`SystemdFace::open`]. What was not asked
+/// for and cannot be had is told, and no more.
+///
+/// # Errors
+/// A sentence, where it was asked for.
+pub(super) fn open(
+    whose: &Whose,
+    link: &Link,
+    handle: &Handle,
+    held: Option<OwnedFd>,
+) -> Result<Option<(SystemdFace, Bus)>, String> {
+    if held.is_none() && !whose.is_wanted(systemctl_is_installed) {
+        return Ok(None);
+    }
+    let opened = SystemdFace::open(whose.is_root, whose.keeper, link, handle.clone(), held);
+    match opened {
+        Ok(face) => Ok(Some(face)),
+        Err(why) if whose.asked == Compat::Auto => {
+            tracing::info!("systemctl will not find us: {why}");
+            Ok(None)
+        }
+        Err(why) => Err(why),
+    }
+}
+
+fn systemctl_is_installed() -> bool {
+    ["/usr/bin/systemctl", "/bin/systemctl"]
+        .iter()
+        .any(|path| Path::new(path).exists())
+}
 
 /// Both places.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -175,6 +236,46 @@ mod tests {
         let _listener = face.listen().unwrap();
         let refused = face.stand_back(None).unwrap_err();
         assert!(refused.contains("a service manager answers"), "{refused}");
+    }
+
+    #[test]
+    fn process_one_is_there_for_systemctl_unasked() {
+        let whose = Whose {
+            asked: Compat::Auto,
+            is_root: true,
+            keeper: 1,
+            runs_units: true,
+            first: true,
+        };
+        assert!(whose.is_wanted(|| true));
+        assert!(!whose.is_wanted(|| false));
+        for other in [
+            Whose {
+                asked: Compat::No,
+                ..whose
+            },
+            Whose {
+                is_root: false,
+                ..whose
+            },
+            Whose { keeper: 7, ..whose },
+            Whose {
+                runs_units: false,
+                ..whose
+            },
+            Whose {
+                first: false,
+                ..whose
+            },
+        ] {
+            assert!(!other.is_wanted(|| true), "{other:?}");
+        }
+        let asked = Whose {
+            asked: Compat::Yes,
+            keeper: 7,
+            ..whose
+        };
+        assert!(asked.is_wanted(|| false));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io::Read;
+use std::sync::OnceLock;
 
 /// A process as `/proc/PID/stat` shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,8 +15,22 @@ pub(super) struct Stat {
     pub is_zombie: bool,
 }
 
+/// Whether the numbers in `/proc` are those that we know processes by. They are others where it is that
+/// of another namespace, as after `unshare --pid --fork` alone: what it says of a number then is about
+/// a stranger. Where there is none at all it says nothing.
+pub(crate) fn is_ours() -> bool {
+    static IS_OURS: OnceLock<bool> = OnceLock::new();
+    *IS_OURS.get_or_init(|| {
+        let own = std::process::id().to_string();
+        fs::read_link("/proc/self").is_ok_and(|path| path.as_os_str() == own.as_str())
+    })
+}
+
 /// `None` when there is no such process.
 pub(super) fn stat(pid: u32) -> Option<Stat> {
+    if !is_ours() {
+        return None;
+    }
     parse_stat(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
@@ -36,6 +51,9 @@ fn parse_stat(text: &str) -> Option<Stat> {
 
 /// All processes there are, at one moment, more or less.
 pub(super) fn all() -> HashMap<u32, Stat> {
+    if !is_ours() {
+        return HashMap::new();
+    }
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries
         .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
@@ -45,6 +63,9 @@ pub(super) fn all() -> HashMap<u32, Stat> {
 
 /// The children of a process; `None` where the kernel does not list them.
 pub(super) fn children(pid: u32) -> Option<Vec<u32>> {
+    if !is_ours() {
+        return None;
+    }
     let mut found = Vec::new();
     for thread in fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten() {
         // A thread that has just ended has no children; a kernel without the list has none of them.
@@ -92,6 +113,9 @@ pub(super) fn uid(pid: u32) -> Option<u32> {
 }
 
 fn read_bounded(path: &str, most: u64) -> Option<Vec<u8>> {
+    if !is_ours() {
+        return None;
+    }
     let mut bytes = Vec::new();
     fs::File::open(path)
         .ok()?

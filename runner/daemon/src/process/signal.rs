@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
+use rustix::event::{PollFd, PollFlags, Timespec};
 use units::UnitName;
 use units::value::Signal;
 
@@ -67,10 +68,15 @@ pub(super) fn send_group(pidfd: &OwnedFd, signal: Signal, wake: bool) -> bool {
     sent
 }
 
-/// Whether the process is there and was not reaped.
+/// Whether the process runs. One that has ended and was not reaped does not: that it is reaped is
+/// told to nobody but its parent.
 pub(super) fn exists(pidfd: &OwnedFd) -> bool {
-    // A process we may not signal exists.
-    pidfd_send(pidfd, 0, 0).is_ok_or_denied()
+    let mut ended = [PollFd::new(pidfd, PollFlags::IN)];
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    matches!(rustix::event::poll(&mut ended, Some(&now)), Ok(0) | Err(_))
 }
 
 /// Whether anybody is in the process group that this process led or leads. Where the kernel cannot
@@ -79,17 +85,6 @@ pub(super) fn group_exists(pidfd: &OwnedFd) -> bool {
     match pidfd_send(pidfd, 0, PIDFD_SIGNAL_PROCESS_GROUP) {
         Err(error) if error.raw_os_error() == Some(libc::ESRCH) => false,
         Ok(()) | Err(_) => true,
-    }
-}
-
-trait OkOrDenied {
-    fn is_ok_or_denied(&self) -> bool;
-}
-
-impl OkOrDenied for io::Result<()> {
-    fn is_ok_or_denied(&self) -> bool {
-        self.as_ref()
-            .map_or_else(|error| error.raw_os_error() == Some(libc::EPERM), |()| true)
     }
 }
 
@@ -121,5 +116,28 @@ pub(super) fn send_cgroup(
         if !news {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+
+    #[test]
+    fn who_has_ended_and_waits_to_be_reaped_is_gone() {
+        let mut child = std::process::Command::new("cat")
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let pidfd = open(child.id()).unwrap();
+        assert!(exists(&pidfd));
+        drop(child.stdin.take());
+        let pid = Pid::from_raw(child.id().try_into().unwrap()).unwrap();
+        let unreaped = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        waitid(WaitId::Pid(pid), unreaped).unwrap();
+        assert!(!exists(&pidfd));
+        child.wait().unwrap();
+        assert!(!exists(&pidfd));
     }
 }

@@ -78,7 +78,8 @@ impl Acceptor {
 }
 
 fn reserve() -> io::Result<File> {
-    File::open("/dev/null")
+    // Any will do, also where there is no device.
+    Ok(rustix::fs::memfd_create("reserve", rustix::fs::MemfdFlags::CLOEXEC)?.into())
 }
 
 /// Who is at the other end of a connection.

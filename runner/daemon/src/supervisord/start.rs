@@ -110,6 +110,7 @@ impl Start {
             in_use(&settled).unwrap_or(sentence)
         })?;
         let changes_hands = owner.is_some() || runtime_dir.taken_from.is_some();
+        let fresh = runtime_dir.fresh;
         let runtime_dir = runtime_dir.path;
         if changes_hands && nix::unistd::getuid().is_root() {
             let (uid, gid) = owner.unwrap_or((0, 0));
@@ -142,6 +143,7 @@ impl Start {
         Ok(Beginning {
             arguments: self.arguments_for(&runtime_dir),
             runtime_dir,
+            fresh,
             lock,
             pid_file: settled.pid_file,
             held,

@@ -37,6 +37,7 @@ fn main() -> ExitCode {
             let settings = Settings {
                 arguments: std::env::args_os().collect(),
                 runtime_dir,
+                fresh: false,
                 pid_file: None,
                 one_command: false,
                 stop_limit: u64::MAX,

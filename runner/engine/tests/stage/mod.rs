@@ -41,6 +41,8 @@ pub(crate) struct Stage {
     slow_signals: bool,
     /// How long stopping everything may take.
     stop_limit: units::value::Span,
+    /// Whether the exit status tells how the first unit failed.
+    tells_failure: bool,
     /// Whether what supervisord would say is told as well: its events and its main log.
     says_log: bool,
     adopts: BTreeMap<UnitName, Ticket>,
@@ -74,6 +76,7 @@ impl Default for Stage {
             empties: BTreeMap::new(),
             signals: BTreeMap::new(),
             stop_limit: units::value::Span::INFINITY,
+            tells_failure: false,
             slow_signals: false,
             says_log: false,
             adopts: BTreeMap::new(),
@@ -123,6 +126,8 @@ impl Stage {
             ["stop-limit", span @ ..] => {
                 self.stop_limit = units::value::Span::parse(&span.join(" ")).unwrap();
             }
+            // Before boot: we are a container.
+            ["tells-failure"] => self.tells_failure = true,
             ["is-ready"] => out.push(match self.engine().not_ready() {
                 None => "ready".to_owned(),
                 Some(why) => format!("not ready: {why}"),
@@ -262,6 +267,7 @@ impl Stage {
             seed: 1,
             host: engine::Host {
                 stop_limit: self.stop_limit,
+                tells_failure: self.tells_failure,
                 ..engine::Host::default()
             },
             ..Found::default()

@@ -248,7 +248,8 @@ impl Stage {
                 }
             }
             ["shutdown-requested", status] => Event::ShutdownRequested {
-                status: status.parse().unwrap(),
+                // `-` names none.
+                status: (*status != "-").then(|| status.parse().unwrap()),
             },
             _ => {
                 self.next_request += 1;

@@ -43,7 +43,7 @@ impl World<'_> {
             self.sockets_are_watched();
             self.names_are_owned();
             self.notes_are_needed();
-            self.feed(Event::ShutdownRequested { status: 7 });
+            self.feed(Event::ShutdownRequested { status: Some(7) });
             self.calm("shutdown");
         }
         assert!(self.halted.is_some(), "L4: shutdown does not end");
