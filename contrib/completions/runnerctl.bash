@@ -52,6 +52,9 @@ _runnerctl() {
             runnerctl,escape)
                 cmd="runnerctl__subcmd__escape"
                 ;;
+            runnerctl,exit)
+                cmd="runnerctl__subcmd__exit"
+                ;;
             runnerctl,export)
                 cmd="runnerctl__subcmd__export"
                 ;;
@@ -188,7 +191,7 @@ _runnerctl() {
 
     case "${cmd}" in
         runnerctl)
-            opts="-q -h -V --runtime-dir --json --quiet --help --version status list-units list-sockets list-timers list-paths list-jobs list-dependencies start stop restart try-restart reload reload-or-restart try-reload-or-restart isolate cancel kill why show cat logs is-active is-failed wait is-ready reset-failed check import export run plan daemon-reload list-unit-files is-enabled enable disable reenable mask unmask revert add-wants add-requires set-property edit show-environment set-environment unset-environment import-environment passwd calendar timespan escape daemon-reexec shutdown version"
+            opts="-q -h -V --runtime-dir --json --quiet --help --version status list-units list-sockets list-timers list-paths list-jobs list-dependencies start stop restart try-restart reload reload-or-restart try-reload-or-restart isolate cancel kill why show cat logs is-active is-failed wait is-ready reset-failed check import export run plan daemon-reload list-unit-files is-enabled enable disable reenable mask unmask revert add-wants add-requires set-property edit show-environment set-environment unset-environment import-environment passwd calendar timespan escape daemon-reexec shutdown exit version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -501,6 +504,27 @@ _runnerctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --runtime-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        runnerctl__subcmd__exit)
+            opts="-f -q -h --force --runtime-dir --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --runtime-dir)
                     COMPREPLY=()
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then

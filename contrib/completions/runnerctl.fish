@@ -83,6 +83,7 @@ complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "timespan" -d 'S
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "escape" -d 'Fit texts into unit names, or the other way round'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "daemon-reexec" -d 'Replace the running runnerd by its present program file; no unit notices'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "shutdown" -d 'Stop all units in order and end runnerd'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "exit" -d 'The same as shutdown, with the exit status as systemctl takes it'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "version" -d 'Print the version of runnerctl, and of the runnerd that answers'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand status" -s n -l lines -d 'How many log lines to show of each unit' -r
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand status" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
@@ -486,6 +487,11 @@ complete -c runnerctl -n "__fish_runnerctl_using_subcommand shutdown" -l runtime
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand shutdown" -l json -d 'Print one JSON value on standard output instead of text'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand shutdown" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand shutdown" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand exit" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand exit" -s f -l force -d 'Give nobody more than a moment to stop'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand exit" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand exit" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand exit" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand version" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand version" -l json -d 'Print one JSON value on standard output instead of text'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand version" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'

@@ -1,5 +1,7 @@
 //! As process 1 of a namespace: it reaps, stops in order, and ends with a status.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use tests::{Ended, Identity, World};
 
 #[test]
