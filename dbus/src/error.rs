@@ -39,6 +39,14 @@ pub enum Kind {
     ShuttingDown,
     /// The caller may not do this.
     AccessDenied,
+    /// The caller may, if somebody whom the system's authority asks agrees.
+    InteractiveAuthorizationRequired,
+    /// It wants signals already.
+    AlreadySubscribed,
+    /// It has not asked for signals.
+    NotSubscribed,
+    /// It does not hold on to the unit.
+    NotReferenced,
     /// An argument makes no sense.
     InvalidArgs,
     /// No object at this path.
@@ -170,6 +178,30 @@ pub const NAMES: &[(Kind, &str, &str, &str)] = &[
         "org.freedesktop.DBus.Error.AccessDenied",
         "org.freedesktop.DBus.Error.AccessDenied",
         "the caller may not do this",
+    ),
+    (
+        Kind::InteractiveAuthorizationRequired,
+        "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired",
+        "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired",
+        "the caller may, if somebody agrees; the call says that nobody is to be asked",
+    ),
+    (
+        Kind::AlreadySubscribed,
+        "org.unitrunner.Runner1.Error.AlreadySubscribed",
+        "org.freedesktop.systemd1.AlreadySubscribed",
+        "the connection gets signals already",
+    ),
+    (
+        Kind::NotSubscribed,
+        "org.unitrunner.Runner1.Error.NotSubscribed",
+        "org.freedesktop.systemd1.NotSubscribed",
+        "the connection has not asked for signals",
+    ),
+    (
+        Kind::NotReferenced,
+        "org.unitrunner.Runner1.Error.NotReferenced",
+        "org.freedesktop.systemd1.NotReferenced",
+        "the connection does not hold on to the unit",
     ),
     (
         Kind::InvalidArgs,

@@ -2,15 +2,18 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU8;
+use std::sync::{Arc, OnceLock};
 
-use control::{Caller, Handle, Reply, Request, Standing};
+use control::{Action, Caller, Handle, Refusal, Reply, Request, Standing, Via};
+use engine::job::JobId;
 use serde::de::DeserializeOwned;
+use units::UnitName;
 use zbus::Message;
 use zbus::wire::DynamicType;
 
 use super::OWN_UNIQUE;
+use super::bus::authority::{Authority, Verdict};
 use super::refusal::Failure;
 use crate::error::Kind;
 use crate::names::Face;
@@ -28,6 +31,10 @@ pub(crate) struct Call {
     pub(crate) face: Face,
     /// The exit status that was set over this connection, for when everything is ended over it.
     pub(crate) exit_status: Arc<AtomicU8>,
+    /// Who else may permit what the caller may not by uid or group.
+    pub(crate) authority: Option<Authority>,
+    /// What that has permitted for this call.
+    pub(crate) permitted: Arc<OnceLock<Action>>,
 }
 
 /// The end of a call.
@@ -36,12 +43,54 @@ pub(crate) struct Done {
     pub(crate) reply: Message,
     /// Something that goes on afterwards, until the connection ends.
     pub(crate) then: Option<Boxed<()>>,
+    /// The job that was queued, and its unit.
+    pub(crate) job: Option<(JobId, UnitName)>,
+    /// A unit that the connection holds on to from now on.
+    pub(crate) hold: Option<Hold>,
+}
+
+impl Done {
+    /// The same of a call that queued a job.
+    pub(crate) fn with_job(self, job: JobId, unit: UnitName) -> Done {
+        Done {
+            job: Some((job, unit)),
+            ..self
+        }
+    }
+}
+
+/// A unit that stays for as long as this goes on.
+pub(crate) struct Hold {
+    /// Which.
+    pub(crate) unit: UnitName,
+    /// The request that stands for it.
+    pub(crate) standing: Boxed<()>,
 }
 
 /// A reply or an error.
 pub(crate) type Outcome = Result<Done, Failure>;
 
 impl Call {
+    /// A call by nobody in particular: whoever answers says who it is.
+    pub(crate) fn new(message: Message, handle: Handle, face: Face) -> Call {
+        Call {
+            message,
+            // This uid is nobody's: it stands for "none" in setuid(2) and its relatives.
+            caller: Caller {
+                uid: u32::MAX,
+                gid: None,
+                groups: Vec::new(),
+                pid: None,
+                via: Via::Bus,
+            },
+            handle,
+            face,
+            exit_status: Arc::default(),
+            authority: None,
+            permitted: Arc::default(),
+        }
+    }
+
     /// The arguments, which have to be of exactly this type.
     pub(crate) fn arguments<T: DeserializeOwned + zbus::Type>(&self) -> Result<T, Failure> {
         self.message.body().deserialize().map_err(|_| {
@@ -58,7 +107,45 @@ impl Call {
 
     /// Asks the manager.
     pub(crate) async fn ask(&self, request: Request) -> Result<Reply, Failure> {
-        Ok(self.handle.ask(self.caller.clone(), request).await?)
+        Ok(self.ask_for_refusal(request).await??)
+    }
+
+    /// Asks the manager, and leaves its refusal as it is. The authority is asked first, where the
+    /// caller may not by itself.
+    pub(crate) async fn ask_for_refusal(
+        &self,
+        request: Request,
+    ) -> Result<Result<Reply, Refusal>, Failure> {
+        let caller = self.caller.clone();
+        let permitted = match self.permitted.get() {
+            Some(permitted) => Some(*permitted),
+            None => match self.judge(&request).await {
+                (Verdict::Permitted, action) => {
+                    action.map(|action| *self.permitted.get_or_init(|| action))
+                }
+                (Verdict::Denied, _) => None,
+                (Verdict::WouldAsk, _) => {
+                    // Refused, and noted.
+                    let _ = self.handle.ask(caller, request).await;
+                    let message = "somebody has to be asked, and the call forbids that";
+                    let failure = Failure::new(Kind::InteractiveAuthorizationRequired, message);
+                    return Err(failure.on_systemd("Interactive authentication required."));
+                }
+            },
+        };
+        Ok(self.handle.ask_permitted(caller, request, permitted).await)
+    }
+
+    /// What the authority says of the request, where the caller needs it, and for which action.
+    async fn judge(&self, request: &Request) -> (Verdict, Option<Action>) {
+        let action = self.handle.lacks(&self.caller, request);
+        match (&self.authority, action) {
+            (Some(authority), Some(action)) => {
+                let judging = authority.judge(self.face, &self.message, action, request);
+                (judging.await, Some(action))
+            }
+            _ => (Verdict::Denied, None),
+        }
     }
 
     /// What the caller is to us.
@@ -71,6 +158,12 @@ impl Call {
         self.reply_from(OWN_UNIQUE, body)
     }
 
+    /// A reply of the object of a job that was queued.
+    pub(crate) fn reply_job(&self, job: JobId, unit: UnitName) -> Outcome {
+        let done = self.reply(&super::methods::object(self.face.job_path(job.0)))?;
+        Ok(done.with_job(job, unit))
+    }
+
     /// A reply of this body in another's name.
     pub(crate) fn reply_from<B: serde::Serialize + DynamicType>(
         &self,
@@ -81,7 +174,12 @@ impl Call {
             .sender(sender)
             .build(body);
         match reply {
-            Ok(reply) => Ok(Done { reply, then: None }),
+            Ok(reply) => Ok(Done {
+                reply,
+                then: None,
+                job: None,
+                hold: None,
+            }),
             // Only a body too long for one message can get here.
             Err(error) => Err(Failure::new(Kind::LimitsExceeded, error.to_string())),
         }

@@ -9,18 +9,22 @@ use std::task::Poll;
 use std::time::Duration;
 
 use control::{Caller, Change, Subscription};
+use engine::job::JobId;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::net::UnixStream;
+use units::UnitName;
 use zbus::message::{Flags, Type};
 use zbus::{Connection, Message, MessageStream};
 
-use super::call::{Boxed, Call, Done, Outcome};
+use super::call::{Boxed, Call, Done, Hold, Outcome};
 use super::limits::Place;
 use super::methods::{self, Run};
+use super::refusal::Failure;
 use super::rule::Rule;
 use super::socket::Transport;
 use super::{Shared, driver, greeting, objects, peer, signals};
+use crate::error::Kind;
 use crate::names::{Face, interface};
 
 /// How long a client may take to authenticate.
@@ -30,7 +34,7 @@ const GREETING_TIMEOUT: Duration = Duration::from_secs(5);
 const SEND_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How many calls of a connection may be unanswered; the next ones stay in the socket.
-pub(super) const MOST_PENDING: usize = 32;
+const MOST_PENDING: usize = 32;
 
 /// How many logs a connection may follow at a time.
 pub(super) const MOST_FEEDS: usize = 16;
@@ -88,6 +92,10 @@ pub(super) struct Settled {
     pub(super) then: Option<Boxed<()>>,
     /// Whether the call came to nothing.
     pub(super) refused: bool,
+    /// As of [`Done::job`].
+    pub(super) job: Option<(JobId, UnitName)>,
+    /// As of [`Done::hold`].
+    pub(super) hold: Option<Hold>,
 }
 
 /// Something to do next.
@@ -156,12 +164,11 @@ async fn run(
                 if message.message_type() != Type::MethodCall {
                     continue;
                 }
+                let handle = session.shared.handle.clone();
                 let call = Call {
-                    message,
                     caller: session.caller.clone(),
-                    handle: session.shared.handle.clone(),
-                    face: session.shared.face,
                     exit_status: Arc::clone(&session.exit_status),
+                    ..Call::new(message, handle, session.shared.face)
                 };
                 match own(&mut session, &call) {
                     Some((outcome, more)) => {
@@ -252,6 +259,10 @@ fn own(session: &mut Session, call: &Call) -> Option<(Outcome, Option<Message>)>
         Run::Ask(_) => return None,
         Run::Subscribe => true,
         Run::Unsubscribe => false,
+        Run::Ref | Run::Unref => {
+            let message = "a private connection cannot hold on to units";
+            return Some((Err(Failure::new(Kind::NotSupported, message)), None));
+        }
     };
     if let Err(failure) = methods::no_arguments(call) {
         return Some((Err(failure), None));
@@ -268,15 +279,24 @@ pub(super) fn reply_of(call: &Call, outcome: Outcome) -> Settled {
     let flags = call.message.primary_header().flags();
     let wanted = !flags.contains(Flags::NO_REPLY_EXPECTED);
     match outcome {
-        Ok(Done { reply, then }) => Settled {
+        Ok(Done {
+            reply,
+            then,
+            job,
+            hold,
+        }) => Settled {
             reply: wanted.then_some(reply),
             then,
             refused: false,
+            job,
+            hold,
         },
         Err(failure) => Settled {
             reply: call.refuse(&failure).filter(|_| wanted),
             then: None,
             refused: true,
+            job: None,
+            hold: None,
         },
     }
 }

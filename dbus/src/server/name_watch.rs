@@ -14,6 +14,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use zbus::message::Type;
 use zbus::{Connection, Message, MessageStream};
 
+use super::bus::credentials::{Credentials, credentials};
 use super::bus::{Bus, PAUSES, bus_call, connect};
 use super::call::Boxed;
 use crate::names::interface;
@@ -27,8 +28,6 @@ pub enum Wanted {
         id: u64,
         /// The well-known name.
         name: String,
-        /// Also say which process the owner is.
-        with_pid: bool,
     },
     /// No longer.
     Forget {
@@ -42,8 +41,10 @@ pub enum Wanted {
 pub struct Owner {
     /// Its unique name: `:1.42`.
     pub connection: String,
-    /// Its process, where that was asked for and the bus says.
+    /// Its process, where the bus says, and counts processes as we do.
     pub pid: Option<u32>,
+    /// Its user, where the bus says.
+    pub uid: Option<u32>,
 }
 
 /// What there is to say about a watch.
@@ -71,7 +72,6 @@ pub enum News {
 #[derive(Debug)]
 struct Watched {
     name: String,
-    with_pid: bool,
     /// The present connection has been asked about it.
     asked: bool,
     /// How much was heard of it on that connection: an answer to an older question is stale.
@@ -163,10 +163,9 @@ async fn rest(
 
 fn heed(watches: &mut BTreeMap<u64, Watched>, order: Wanted) {
     match order {
-        Wanted::Watch { id, name, with_pid } => {
+        Wanted::Watch { id, name } => {
             let watch = Watched {
                 name,
-                with_pid,
                 asked: false,
                 heard: 0,
             };
@@ -197,7 +196,7 @@ async fn serve(
         for (id, watch) in watches.iter_mut().filter(|(_, watch)| !watch.asked) {
             watch.asked = true;
             watch.heard = 0;
-            let question = look(connection.clone(), *id, watch.name.clone(), watch.with_pid);
+            let question = look(connection.clone(), *id, watch.name.clone());
             questions.push(Box::pin(question));
         }
         let turn = poll_fn(|context| {
@@ -220,17 +219,14 @@ async fn serve(
                 for (id, watch) in watches.iter_mut().filter(|(_, watch)| watch.name == name) {
                     watch.heard += 1;
                     match &owner {
-                        Some(owner) if watch.with_pid => {
+                        Some(owner) => {
                             let question =
                                 identify(connection.clone(), *id, watch.heard, owner.clone());
                             questions.push(Box::pin(question));
                         }
-                        owner => tell(News::Owner {
+                        None => tell(News::Owner {
                             id: *id,
-                            owner: owner.clone().map(|connection| Owner {
-                                connection,
-                                pid: None,
-                            }),
+                            owner: None,
                             first: false,
                         }),
                     }
@@ -270,7 +266,7 @@ async fn serve(
 }
 
 /// Has the bus tell us of changes, and asks what is so now.
-async fn look(connection: Connection, id: u64, name: String, with_pid: bool) -> Found {
+async fn look(connection: Connection, id: u64, name: String) -> Found {
     let owner = async {
         bus_call(&connection, "AddMatch", &rule(&name)).await?;
         let owner = match bus_call(&connection, "GetNameOwner", &name).await {
@@ -282,14 +278,7 @@ async fn look(connection: Connection, id: u64, name: String, with_pid: bool) -> 
             }
             Err(error) => return Err(error),
         };
-        let pid = match with_pid {
-            true => process_of(&connection, &owner).await,
-            false => None,
-        };
-        Ok(Some(Owner {
-            connection: owner,
-            pid,
-        }))
+        Ok(Some(owner_of(&connection, owner).await))
     };
     Found {
         id,
@@ -299,17 +288,13 @@ async fn look(connection: Connection, id: u64, name: String, with_pid: bool) -> 
     }
 }
 
-/// Asks which process an owner is.
+/// Asks who an owner is.
 async fn identify(connection: Connection, id: u64, heard: u64, owner: String) -> Found {
-    let pid = process_of(&connection, &owner).await;
     Found {
         id,
         heard,
         first: false,
-        owner: Ok(Some(Owner {
-            connection: owner,
-            pid,
-        })),
+        owner: Ok(Some(owner_of(&connection, owner).await)),
     }
 }
 
@@ -324,9 +309,20 @@ async fn forget(connection: Connection, id: u64, name: String) -> Found {
     }
 }
 
-async fn process_of(connection: &Connection, owner: &str) -> Option<u32> {
-    let reply = bus_call(connection, "GetConnectionUnixProcessID", owner).await;
-    reply.ok()?.body().deserialize().ok()
+async fn owner_of(connection: &Connection, owner: String) -> Owner {
+    let who = credentials(connection, &owner).await.unwrap_or_default();
+    // A bus outside of our pid namespace knows processes by other numbers, us among them.
+    let own = connection.unique_name().map(ToString::to_string);
+    let us = match own {
+        Some(own) => credentials(connection, &own).await.unwrap_or_default(),
+        None => Credentials::default(),
+    };
+    let comparable = us.pid == Some(std::process::id());
+    Owner {
+        connection: owner,
+        pid: who.pid.filter(|_| comparable),
+        uid: who.uid,
+    }
 }
 
 fn rule(name: &str) -> String {

@@ -56,8 +56,8 @@ pub(super) async fn answer(call: Call) -> Outcome {
     match methods::find(call.face, &interfaces, own, &member) {
         Some(method) if interfaces.contains(&method.interface) => match method.run {
             Run::Ask(run) => run(call).await,
-            // Connections take these out before they get here; a message bus needs neither.
-            Run::Subscribe | Run::Unsubscribe => call.reply(&()),
+            // Connections take these out before they get here.
+            Run::Subscribe | Run::Unsubscribe | Run::Ref | Run::Unref => call.reply(&()),
         },
         _ => Err(unknown(
             own.is_none_or(|own| interfaces.contains(&own)),

@@ -1,6 +1,7 @@
 //! The signal table, and changes on their way to becoming signals.
 
 use control::{Caller, Change, Handle, Reply, Request, Word};
+use engine::job::{JobId, JobResult};
 use units::{UnitKind, UnitName};
 use zbus::{Message, Variant};
 
@@ -126,11 +127,12 @@ impl Signal {
         }
     }
 
+    fn builder(&self) -> zbus::message::Builder<'_> {
+        Message::signal(self.path.as_str(), self.interface, self.member).sender(OWN_UNIQUE)
+    }
+
     fn build<B: serde::Serialize + zbus::wire::DynamicType>(&self, body: &B) -> Option<Message> {
-        Message::signal(self.path.as_str(), self.interface, self.member)
-            .sender(OWN_UNIQUE)
-            .build(body)
-            .ok()
+        self.builder().build(body).ok()
     }
 }
 
@@ -227,6 +229,31 @@ pub(super) async fn messages(
         }
     };
     one.into_iter().collect()
+}
+
+/// `JobNew` for one connection alone: the one that queued the job.
+pub(super) fn job_new(face: Face, job: JobId, unit: &UnitName, to: &str) -> Option<Message> {
+    Signal::manager(face, "JobNew", None)
+        .builder()
+        .destination(to)
+        .build(&(job.0, object(face.job_path(job.0)), unit.as_str()))
+        .ok()
+}
+
+/// `JobRemoved` for one connection alone.
+pub(super) fn job_removed(
+    face: Face,
+    job: JobId,
+    unit: &UnitName,
+    result: JobResult,
+    to: &str,
+) -> Option<Message> {
+    let path = object(face.job_path(job.0));
+    Signal::manager(face, "JobRemoved", None)
+        .builder()
+        .destination(to)
+        .build(&(job.0, path, unit.as_str(), result.word()))
+        .ok()
 }
 
 /// How long everything that starts at boot took, in microseconds; 0 while that is not known.

@@ -17,6 +17,8 @@ pub(super) struct Said {
     pub(super) settings: Vec<(String, String)>,
     /// Standard input, output and error.
     pub(super) stdio: [Option<OwnedFd>; 3],
+    /// Whether whoever defines the unit holds on to it (`AddRef`).
+    pub(super) holds: bool,
 }
 
 /// The properties that are descriptors, in the order of the descriptors.
@@ -41,14 +43,11 @@ pub(super) fn read(properties: &[(String, Variant<'static>)]) -> Result<Said, Fa
             continue;
         }
         if name == "AddRef" {
-            if matches!(value, Variant::Bool(false)) {
-                continue;
-            }
-            return Err(Failure::new(
-                Kind::NotSupported,
-                "AddRef: units are not held by references; AwaitUnit tells how a transient unit \
-                 ended for a minute after it is gone",
-            ));
+            let Variant::Bool(holds) = value else {
+                return Err(unfit(name, value));
+            };
+            said.holds = *holds;
+            continue;
         }
         said.settings.extend(assignments(name, value)?);
     }
@@ -412,7 +411,7 @@ mod tests {
             ("ExecStart", Variant::from(5u32)),
             ("Listen", Variant::from(true)),
             ("StandardInputFileDescriptor", Variant::from("x")),
-            ("AddRef", Variant::from(true)),
+            ("AddRef", Variant::from(1u32)),
         ] {
             let failure = read(&[(name.to_owned(), value)]).expect_err("no such type");
             assert!(failure.message.contains(name), "{}", failure.message);

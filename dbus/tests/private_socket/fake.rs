@@ -14,7 +14,7 @@ use control::{
 };
 use dbus::names::Face;
 use dbus::server::Server;
-use dbus::server::bus::{Bus, News, own_name};
+use dbus::server::bus::{Bus, News, Outlook, Ownership, Patience, own_name};
 use engine::change::Moved;
 use engine::clock::{Monotonic, Now, Realtime};
 use engine::command::{Answer, Verb};
@@ -67,10 +67,21 @@ pub(crate) struct Fake {
 pub(crate) enum Order {
     /// End a job.
     End(u32, JobResult),
+    /// Say which units somebody holds on to.
+    Holds(mpsc::Sender<Vec<String>>),
     /// Publish this many moves at once.
     Burst(u32),
-    /// Own the name on a bus, and say what happens to it.
-    Own(Bus, tokio::sync::mpsc::UnboundedSender<News>),
+    /// Own a name on the bus at an address, and say what happens to it.
+    Own {
+        /// Of the bus.
+        address: String,
+        /// Which name.
+        face: Face,
+        /// Whether an authority is asked, and how long it may take.
+        authority: Option<Patience>,
+        /// To be told.
+        news: tokio::sync::mpsc::UnboundedSender<News>,
+    },
     /// Drop every connection, as a manager that is killed does; the socket stays.
     Restart(mpsc::Sender<()>),
 }
@@ -174,6 +185,7 @@ fn run(
         .build()
         .unwrap();
     let mut world = World::new();
+    let outlook = tokio::sync::watch::Sender::new(Outlook::default());
     runtime.block_on(async {
         listener.set_nonblocking(true).unwrap();
         let listener = tokio::net::UnixListener::from_std(listener).unwrap();
@@ -206,9 +218,15 @@ fn run(
                             done.send(()).unwrap();
                             break;
                         }
-                        Some(Order::Own(bus, news)) => {
+                        Some(Order::Own { address, face, authority, news }) => {
                             let tell = move |what| drop(news.send(what));
-                            tokio::spawn(own_name(handle.clone(), bus, tell));
+                            let ownership = Ownership {
+                                face,
+                                bus: Bus::Address(address),
+                                authority,
+                                outlook: outlook.subscribe(),
+                            };
+                            tokio::spawn(own_name(handle.clone(), ownership, tell));
                         }
                         Some(order) => world.obey(order, &door),
                     },
@@ -225,6 +243,7 @@ struct World {
     results: BTreeMap<u32, JobResult>,
     tokens: BTreeMap<String, u32>,
     waiting: Vec<(u32, Answerer)>,
+    holds: Vec<(UnitName, Answerer)>,
     seq: u64,
     pid: u32,
     manager_pid: u32,
@@ -253,6 +272,7 @@ impl World {
             results: BTreeMap::new(),
             tokens: BTreeMap::new(),
             waiting: Vec::new(),
+            holds: Vec::new(),
             seq: 0,
             pid: 100,
             manager_pid: 50,
@@ -262,6 +282,11 @@ impl World {
     fn obey(&mut self, order: Order, door: &Door) {
         match order {
             Order::End(job, result) => self.end(job, result, door),
+            Order::Holds(to) => {
+                let held = self.holds.iter().filter(|(_, holder)| !holder.is_gone());
+                to.send(held.map(|(unit, _)| unit.to_string()).collect())
+                    .unwrap();
+            }
             Order::Burst(count) => {
                 for _ in 0..count {
                     self.move_to(
@@ -271,7 +296,7 @@ impl World {
                     );
                 }
             }
-            Order::Restart(_) | Order::Own(..) => unreachable!("obeyed by the loop"),
+            Order::Restart(_) | Order::Own { .. } => unreachable!("obeyed by the loop"),
         }
     }
 
@@ -343,6 +368,10 @@ impl World {
             && self.jobs.contains_key(&job.0)
         {
             self.waiting.push((job.0, answerer));
+            return;
+        }
+        if let Request::Command(Command::Hold { unit }) = request {
+            self.holds.push((unit, answerer));
             return;
         }
         answerer.answer(self.reply(request, door));
@@ -482,7 +511,7 @@ impl World {
                 Some(result) => Answer::Ended(*result),
                 None => return Err(Refusal::NoSuchJob(job)),
             },
-            Command::CancelAllJobs => Answer::Done,
+            Command::SetEnvironment { .. } | Command::CancelAllJobs => Answer::Done,
             Command::CancelJob { job } => {
                 if !self.jobs.contains_key(&job.0) {
                     return Err(Refusal::NoSuchJob(job));

@@ -5,6 +5,9 @@
 //! | owner: root, the uid we run as, and whoever an HTTP server of ours let in | everything |
 //! | administrator: group `runner-admin` | everything but shutdown, and the settings and environment of programs |
 //! | observer: everybody else | see states; never environments, command lines, logs, stdin |
+//!
+//! Whoever may not by standing may still be [permitted](Action) one thing by the system's authority
+//! (polkit), which the front end on the system bus asks.
 
 use engine::{Command, Refusal};
 use units::install::Order;
@@ -59,7 +62,9 @@ pub fn required(request: &Request) -> Standing {
         )
         | Request::StartTransient { .. } => Standing::Owner,
         // The result of a job is a state, and so is how the units hang together.
-        Request::Command(Command::AwaitJob { .. } | Command::AwaitEnd { .. })
+        Request::Command(
+            Command::AwaitJob { .. } | Command::AwaitEnd { .. } | Command::Hold { .. },
+        )
         | Request::Units(_)
         | Request::Unit(_)
         | Request::UnitOf { .. }
@@ -104,6 +109,82 @@ pub fn required(request: &Request) -> Standing {
         | Request::Logs { .. }
         | Request::Cat(_)
         | Request::Reexec => Standing::Administrator,
+    }
+}
+
+/// What the system's authority can permit somebody to do: systemd's division, so that rules an
+/// administrator wrote for systemd keep their meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Action {
+    /// Start, stop, signal and otherwise change units.
+    ManageUnits,
+    /// Enable, disable and mask unit files.
+    ManageUnitFiles,
+    /// Change the environment that programs start from.
+    SetEnvironment,
+    /// Read unit files again, replace the manager.
+    ReloadDaemon,
+}
+
+impl Action {
+    /// The last part of its name.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Action::ManageUnits => "manage-units",
+            Action::ManageUnitFiles => "manage-unit-files",
+            Action::SetEnvironment => "set-environment",
+            Action::ReloadDaemon => "reload-daemon",
+        }
+    }
+
+    /// Whether who is permitted this may ask `request`.
+    fn covers(self, request: &Request) -> bool {
+        match action(request) {
+            Some(needed) if needed == self => true,
+            // Who sets a property has the files read again by that: one question is enough.
+            Some(Action::ReloadDaemon) => self == Action::ManageUnits,
+            _ => false,
+        }
+    }
+}
+
+/// What somebody who may not ask `request` by standing would have to be permitted; `None` where
+/// nobody can be.
+#[must_use]
+pub fn action(request: &Request) -> Option<Action> {
+    match request {
+        Request::Command(
+            Command::Submit { .. }
+            | Command::StartTransient { .. }
+            | Command::CancelJob { .. }
+            | Command::CancelAllJobs
+            | Command::Kill { .. }
+            | Command::ResetFailed { .. },
+        )
+        | Request::StartTransient { .. }
+        | Request::Install(Order::Set { .. }) => Some(Action::ManageUnits),
+        Request::Install(_) => Some(Action::ManageUnitFiles),
+        Request::Command(Command::SetEnvironment { .. }) => Some(Action::SetEnvironment),
+        Request::Command(Command::Reload { .. }) | Request::Reexec => Some(Action::ReloadDaemon),
+        // What is supervisord's, what ends everything, and what shows more than states.
+        _ => None,
+    }
+}
+
+/// Whether `caller` may ask `request`, having been `permitted` something by the system's authority.
+///
+/// # Errors
+/// As [`may`].
+pub fn may_with(
+    caller: &Caller,
+    request: &Request,
+    policy: &Policy,
+    permitted: Option<Action>,
+) -> Result<(), Refusal> {
+    match permitted {
+        Some(permitted) if permitted.covers(request) => Ok(()),
+        _ => may(caller, request, policy),
     }
 }
 
@@ -188,6 +269,10 @@ mod tests {
             (Request::Reexec, Standing::Administrator),
             (
                 Request::Command(Command::AwaitJob { job: JobId(1) }),
+                Standing::Observer,
+            ),
+            (
+                Request::Command(Command::Hold { unit: unit.clone() }),
                 Standing::Observer,
             ),
             (
@@ -355,6 +440,43 @@ mod tests {
             table.push((submit(verb), Standing::Administrator));
         }
         table
+    }
+
+    #[test]
+    fn the_authority_permits_what_an_observer_may_not() {
+        let policy = Policy {
+            own_uid: 0,
+            admin_gid: None,
+        };
+        let nobody = caller(65534, 65534, &[]);
+        let actions = [
+            Action::ManageUnits,
+            Action::ManageUnitFiles,
+            Action::SetEnvironment,
+            Action::ReloadDaemon,
+        ];
+        for (request, least) in requests() {
+            let needed = action(&request);
+            assert!(
+                needed.is_none() || least > Standing::Observer,
+                "{request:?} is for everybody"
+            );
+            assert!(
+                may_with(&nobody, &request, &policy, None).is_err() == (least > Standing::Observer)
+            );
+            for permitted in actions {
+                let may = may_with(&nobody, &request, &policy, Some(permitted)).is_ok();
+                let is_part =
+                    (permitted, needed) == (Action::ManageUnits, Some(Action::ReloadDaemon));
+                let expected = least == Standing::Observer || needed == Some(permitted) || is_part;
+                assert_eq!(may, expected, "{permitted:?} for {request:?}");
+            }
+        }
+        // Nobody is permitted to end everything, or to read what programs say.
+        let shutdown = Request::Command(Command::Shutdown { status: 0 });
+        assert_eq!(action(&shutdown), None);
+        let unit = UnitName::parse("a.service").unwrap();
+        assert_eq!(action(&Request::Cat(unit)), None);
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub enum Via {
     Private,
     /// A message bus.
     Bus,
+    /// The message bus itself, for a client who speaks to a name that a unit is to take.
+    Activation,
     /// An HTTP server of ours, over a socket in the file system: who may open it may everything, as
     /// with supervisord.
     HttpUnix,
@@ -42,8 +44,10 @@ impl Caller {
 impl std::fmt::Display for Caller {
     /// For audit records: `uid 1000, pid 4711, private socket`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if let Via::HttpInet(peer) = self.via {
-            return write!(f, "{peer}, http");
+        match self.via {
+            Via::HttpInet(peer) => return write!(f, "{peer}, http"),
+            Via::Activation => return f.write_str("the message bus, for a client"),
+            _ => {}
         }
         write!(f, "uid {}", self.uid)?;
         if let Some(pid) = self.pid {
@@ -51,7 +55,7 @@ impl std::fmt::Display for Caller {
         }
         f.write_str(match self.via {
             Via::Private => ", private socket",
-            Via::Bus => ", message bus",
+            Via::Bus | Via::Activation => ", message bus",
             Via::HttpUnix | Via::HttpInet(_) => ", http socket",
         })
     }

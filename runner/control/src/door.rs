@@ -8,7 +8,7 @@ use engine::ticket::RequestId;
 use engine::{Change, Refusal};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::access::{self, Policy, Standing};
+use crate::access::{self, Action, Policy, Standing};
 use crate::caller::Caller;
 use crate::reply::Reply;
 use crate::request::Request;
@@ -71,7 +71,21 @@ impl Handle {
     /// The manager's refusal, or that of [`access::may`]; [`Refusal::ShuttingDown`] once the
     /// manager is gone.
     pub async fn ask(&self, caller: Caller, request: Request) -> Result<Reply, Refusal> {
-        if let Err(refusal) = access::may(&caller, &request, &self.shared.policy) {
+        self.ask_permitted(caller, request, None).await
+    }
+
+    /// As [`Handle::ask`], for a caller whom the system's authority has permitted something.
+    ///
+    /// # Errors
+    /// As [`Handle::ask`].
+    pub async fn ask_permitted(
+        &self,
+        caller: Caller,
+        request: Request,
+        permitted: Option<Action>,
+    ) -> Result<Reply, Refusal> {
+        let policy = &self.shared.policy;
+        if let Err(refusal) = access::may_with(&caller, &request, policy, permitted) {
             // The manager hears of it for its audit record; nobody waits for that.
             let _ = self.knocks.send(Knock::Denied { caller, request });
             return Err(refusal);
@@ -98,6 +112,16 @@ impl Handle {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.knocks.is_closed()
+    }
+
+    /// What the caller would have to be permitted by the system's authority to ask `request`; `None`
+    /// where it may already, and where nobody is permitted that.
+    #[must_use]
+    pub fn lacks(&self, caller: &Caller, request: &Request) -> Option<Action> {
+        match access::may(caller, request, &self.shared.policy) {
+            Ok(()) => None,
+            Err(_) => access::action(request),
+        }
     }
 
     /// What this caller is to us: front ends leave out what it may not see.

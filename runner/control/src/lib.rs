@@ -23,7 +23,7 @@ mod request;
 mod selection;
 pub mod words;
 
-pub use access::{Policy, Standing};
+pub use access::{Action, Policy, Standing};
 pub use caller::{Caller, Via};
 pub use dependency::{Direction, Node};
 pub use door::{Answerer, Door, Handle, Knock, Subscription, open};

@@ -42,8 +42,10 @@ Processes that it leaves behind are reaped, and stopped when it has ended.
                        console, journal, file:PATH
   --log-format FORMAT  lines on the console and in files: text, json
   --bus WHICH          take the name org.unitrunner.Runner1 on a bus as well:
-                       none (the default), system, session, or an address;
-                       the private socket in the runtime directory always serves
+                       none, system, session, or an address; the private socket
+                       in the runtime directory always serves (default: none;
+                       with --systemd-compat the bus of our user, and there
+                       org.freedesktop.systemd1 as well)
   --http ADDRESS       serve supervisord's clients and browsers there too:
                        HOST:PORT or a port on a loopback address, or the path of
                        a socket for our own user; may be said several times
@@ -127,7 +129,7 @@ impl Default for Options {
             identifier: DEFAULT_IDENTIFIER.to_owned(),
             child_log_dir: None,
             keep_old_logs: false,
-            bus: Bus::None,
+            bus: Bus::Auto,
             conf: None,
             http: Vec::new(),
             pid_file: None,
@@ -202,6 +204,8 @@ pub enum LogFormat {
 /// `--bus`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Bus {
+    /// With `--systemd-compat` the system bus for root and the session bus for others, else none.
+    Auto,
     /// Only the private socket.
     None,
     /// The system bus.

@@ -37,6 +37,12 @@ pub enum Command {
         /// The unit.
         unit: UnitName,
     },
+    /// Keep what is known of a unit that a client defined, also when it is down, for as long as whoever
+    /// asks waits for the answer. There is none.
+    Hold {
+        /// The unit; it need not be there yet.
+        unit: UnitName,
+    },
     /// Wait for a job to end. Answered with [`Answer::Ended`] when it has, for 60 s afterwards too.
     AwaitJob {
         /// The job.

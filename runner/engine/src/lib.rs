@@ -131,6 +131,8 @@ pub struct Engine {
     waiters: BTreeMap<JobId, Vec<RequestId>>,
     /// Who waits for a unit to be down.
     end_waiters: BTreeMap<UnitName, Vec<RequestId>>,
+    /// Who holds on to which units. Not kept: they are connections, and those end with the manager.
+    holders: BTreeMap<UnitName, Vec<RequestId>>,
     /// Who waits for the unit files to be read, and for what.
     readings: BTreeMap<Ticket, Reading>,
     /// The last reading that is done: what an earlier one brings now is older than that.
@@ -234,6 +236,7 @@ impl Engine {
             tokens: BTreeMap::new(),
             waiters: BTreeMap::new(),
             end_waiters: BTreeMap::new(),
+            holders: BTreeMap::new(),
             readings: BTreeMap::new(),
             last_read: None,
             deferred: Vec::new(),

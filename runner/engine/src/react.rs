@@ -317,6 +317,7 @@ impl Engine {
     fn forget_failure(&mut self, unit: &UnitName) -> bool {
         let forgets = self.state.active(unit) == ActiveState::Failed
             && !self.definitions.is_referred_to(unit)
+            && !self.is_kept_for_clients(unit)
             && self
                 .definitions
                 .get(unit)

@@ -265,8 +265,8 @@ impl Engine {
             return;
         }
         let transient = self.is_transient(unit);
-        if transient && self.definitions.is_referred_to(unit) {
-            // Its timer starts it again.
+        if transient && (self.definitions.is_referred_to(unit) || self.is_kept_for_clients(unit)) {
+            // Its timer starts it again, or a client wants to see how it ended.
             return;
         }
         let orphan = match self

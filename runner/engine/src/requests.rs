@@ -38,6 +38,7 @@ impl Engine {
                 .start_transient(&units, mode, token, by)
                 .map(Answer::Job),
             Command::AwaitEnd { unit } => return self.await_end(request, unit),
+            Command::Hold { unit } => return self.hold(request, unit),
             Command::AwaitJob { job } => {
                 if let Some(ended) = self.state.ended().get(&job) {
                     Ok(Answer::Ended(ended.result))
@@ -117,6 +118,7 @@ impl Engine {
             waiting.retain(|waiter| *waiter != request);
             !waiting.is_empty()
         });
+        self.let_go(request);
         self.deferred.retain(|(waiter, _)| *waiter != request);
         self.removals.retain(|(waiter, _)| *waiter != request);
     }

@@ -83,8 +83,8 @@ impl Engine {
         self.state.unit_mut(unit).starts = Limit::default();
     }
 
-    /// Whether systemd would keep the unit loaded: another one wants something of it, or is up and
-    /// names it, be it only in an ordering.
+    /// Whether systemd would keep the unit loaded: a client holds on to it, another unit wants
+    /// something of it, or one that is up names it, be it only in an ordering.
     fn is_held(&self, unit: &UnitName) -> bool {
         let is_up = |other: &UnitName| {
             !matches!(
@@ -92,6 +92,8 @@ impl Engine {
                 ActiveState::Inactive | ActiveState::Failed
             )
         };
-        self.definitions.is_referred_to(unit) || self.definitions.named_by(unit).any(is_up)
+        self.is_kept_for_clients(unit)
+            || self.definitions.is_referred_to(unit)
+            || self.definitions.named_by(unit).any(is_up)
     }
 }

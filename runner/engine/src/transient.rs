@@ -131,6 +131,29 @@ impl Engine {
         self.actions.push(Action::Reply { request, answer });
     }
 
+    /// `Hold`: what is known of the unit stays until whoever asked is gone.
+    pub(crate) fn hold(&mut self, request: RequestId, unit: UnitName) {
+        let unit = self.definitions.own_name(&unit);
+        self.holders.entry(unit).or_default().push(request);
+    }
+
+    /// Whether somebody holds on to the unit.
+    pub(crate) fn is_kept_for_clients(&self, unit: &UnitName) -> bool {
+        self.holders.contains_key(unit)
+    }
+
+    /// Whoever asked this is gone. A unit that only it held on to is looked at again.
+    pub(crate) fn let_go(&mut self, request: RequestId) {
+        let revisit = &mut self.revisit;
+        self.holders.retain(|unit, holders| {
+            holders.retain(|holder| *holder != request);
+            if holders.is_empty() {
+                revisit.insert(unit.clone());
+            }
+            !holders.is_empty()
+        });
+    }
+
     /// How the unit ended, if it is down and has no job.
     fn end_of(&self, unit: &UnitName) -> Option<RunEnd> {
         let state = self.state.unit(unit)?;

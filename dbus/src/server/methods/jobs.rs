@@ -16,8 +16,10 @@ use crate::wire;
 pub(super) async fn enqueue_job(call: Call) -> Outcome {
     let (unit, verb, mode, token): (String, String, String, String) = call.arguments()?;
     let token = (!token.is_empty()).then_some(token);
-    let job = submit(&call, unit_name(&unit)?, word("verb", &verb)?, &mode, token).await?;
-    call.reply(&(job.0, object(call.face.job_path(job.0))))
+    let unit = unit_name(&unit)?;
+    let job = submit(&call, unit.clone(), word("verb", &verb)?, &mode, token).await?;
+    let done = call.reply(&(job.0, object(call.face.job_path(job.0))))?;
+    Ok(done.with_job(job, unit))
 }
 
 pub(super) async fn submit_named(call: Call, verb: Verb) -> Outcome {
@@ -29,14 +31,15 @@ pub(super) async fn submit_named(call: Call, verb: Verb) -> Outcome {
             return super::systemd::end_as_job(call, status).await;
         }
     }
-    let job = submit(&call, unit, verb, &mode, None).await?;
-    call.reply(&object(call.face.job_path(job.0)))
+    let job = submit(&call, unit.clone(), verb, &mode, None).await?;
+    call.reply_job(job, unit)
 }
 
 pub(super) async fn submit_own(call: Call, verb: Verb) -> Outcome {
     let mode: String = call.arguments()?;
-    let job = submit(&call, own_unit(&call)?, verb, &mode, None).await?;
-    call.reply(&object(call.face.job_path(job.0)))
+    let unit = own_unit(&call)?;
+    let job = submit(&call, unit.clone(), verb, &mode, None).await?;
+    call.reply_job(job, unit)
 }
 
 pub(super) async fn submit(

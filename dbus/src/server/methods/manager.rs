@@ -22,11 +22,8 @@ pub(super) async fn reload(call: Call) -> Outcome {
 
 pub(super) async fn reload_units(call: Call) -> Outcome {
     let keep_going = call.arguments()?;
-    let asked = call.handle.ask(
-        call.caller.clone(),
-        Request::Command(Command::Reload { keep_going }),
-    );
-    let (applied, found) = match asked.await {
+    let request = Request::Command(Command::Reload { keep_going });
+    let (applied, found) = match call.ask_for_refusal(request).await? {
         Ok(Reply::Answer(Answer::Reloaded(found))) => (true, found),
         Ok(other) => return Err(strange(&other)),
         // Here a broken file is an answer, not an error: the client gets it piece by piece.

@@ -57,6 +57,10 @@ pub(super) enum Run {
     Subscribe,
     /// By the connection itself: it wants none any more.
     Unsubscribe,
+    /// By the connection itself: it holds on to a unit.
+    Ref,
+    /// By the connection itself: it holds on to it no more.
+    Unref,
 }
 
 /// Finds a method; without an interface the first of that name among `interfaces`.
@@ -368,6 +372,17 @@ fn unit_name(text: &str) -> Result<UnitName, Failure> {
             format!("{text:?} is not a unit name: {problem}"),
         )
     })
+}
+
+/// The unit that the caller wants to hold on to: the one it names, or the object it speaks to.
+pub(super) fn referred_unit(call: &Call) -> Result<UnitName, Failure> {
+    match own_object(call) {
+        Some(Object::Unit(_)) => {
+            no_arguments(call)?;
+            own_unit(call)
+        }
+        _ => unit_name(&call.arguments::<String>()?),
+    }
 }
 
 fn own_object(call: &Call) -> Option<Object> {

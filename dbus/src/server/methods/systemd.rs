@@ -97,8 +97,8 @@ as_systemd! {
     MANAGER."Dump"() -> ("output": "s") = ask!(dump);
     MANAGER."DumpUnitsMatchingPatterns"("patterns": "as") -> ("output": "s") = ask!(dump_matching);
 
-    MANAGER."RefUnit"("name": "s") -> () = refused!("a private connection cannot hold on to units");
-    MANAGER."UnrefUnit"("name": "s") -> () = refused!("a private connection cannot hold on to units");
+    MANAGER."RefUnit"("name": "s") -> () = Run::Ref;
+    MANAGER."UnrefUnit"("name": "s") -> () = Run::Unref;
     MANAGER."LinkUnitFiles"("files": "as", "runtime": "b", "force": "b") -> ("changes": "a(sss)")
         = refused!("files outside the search path cannot be linked into it");
     MANAGER."SetDefaultTarget"("name": "s", "force": "b") -> ("changes": "a(sss)")
@@ -126,8 +126,8 @@ as_systemd! {
             "affected": "a(uosos)") = ask!(enqueue_own);
     UNIT."SetProperties"("runtime": "b", "properties": "a(sv)") -> ()
         = ask!(install::set_own_properties);
-    UNIT."Ref"() -> () = refused!("a private connection cannot hold on to units");
-    UNIT."Unref"() -> () = refused!("a private connection cannot hold on to units");
+    UNIT."Ref"() -> () = Run::Ref;
+    UNIT."Unref"() -> () = Run::Unref;
     UNIT."Clean"("mask": "as") -> () = refused!("directories of units are not cleaned");
     UNIT."Freeze"() -> () = refused!("units cannot be frozen");
     UNIT."Thaw"() -> () = refused!("units cannot be frozen");
@@ -182,8 +182,9 @@ async fn start_with_flags(call: Call) -> Outcome {
     if flags != 0 {
         return Err(Failure::new(Kind::InvalidArgs, "no flag is known"));
     }
-    let job = jobs::submit(&call, unit_name(&unit)?, Verb::Start, &mode, None).await?;
-    call.reply(&object(call.face.job_path(job.0)))
+    let unit = unit_name(&unit)?;
+    let job = jobs::submit(&call, unit.clone(), Verb::Start, &mode, None).await?;
+    call.reply_job(job, unit)
 }
 
 /// Starts a unit in place of another one that is still to be started.
@@ -196,8 +197,9 @@ async fn start_replace(call: Call) -> Outcome {
         let failure = Failure::new(Kind::NoSuchJob, message);
         return Err(failure.on_systemd(format!("No job queued for unit {old}")));
     }
-    let job = jobs::submit(&call, unit_name(&new)?, Verb::Start, &mode, None).await?;
-    call.reply(&object(call.face.job_path(job.0)))
+    let new = unit_name(&new)?;
+    let job = jobs::submit(&call, new.clone(), Verb::Start, &mode, None).await?;
+    call.reply_job(job, new)
 }
 
 async fn enqueue_named(call: Call) -> Outcome {
@@ -239,14 +241,15 @@ async fn enqueue(call: &Call, unit: UnitName, verb: &str, mode: &str) -> Outcome
     // It may be done already.
     let kind = after.iter().find(|other| other.id == job);
     let kind = kind.map_or(verb.word(), |job| job.kind.word());
-    call.reply(&(
+    let done = call.reply(&(
         job.0,
         object(call.face.job_path(job.0)),
         unit.as_str(),
         unit_path(&unit),
         kind,
         affected,
-    ))
+    ))?;
+    Ok(done.with_job(job, unit))
 }
 
 async fn default_target(call: Call) -> Outcome {

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use control::{Command, Descriptors, Reply, Request, Standing, Word};
+use control::{Command, Descriptors, Reply, Request, Standing, Via, Word};
 use engine::clock::Now;
 use engine::command::{Answer, Transient};
 use zbus::{OwnedVariant, Variant};
 
-use super::{object, unit_name, word};
+use super::{unit_name, word};
 use crate::error::Kind;
-use crate::server::call::{Call, Outcome, strange};
+use crate::server::call::{Boxed, Call, Done, Hold, Outcome, strange};
 use crate::server::properties::exit_code_and_status;
 use crate::server::refusal::Failure;
 use crate::server::transient::{self, Said};
@@ -20,10 +20,11 @@ type Properties = Vec<(String, OwnedVariant)>;
 pub(super) async fn start(call: Call) -> Outcome {
     let (name, mode, properties, aux): (String, String, Properties, Vec<(String, Properties)>) =
         call.arguments()?;
-    let (first, stdio) = unit(&name, properties)?;
+    let (first, stdio, holds) = unit(&call, &name, properties)?;
+    let name = first.name.clone();
     let mut units = vec![first];
     for (name, properties) in aux {
-        let (unit, stdio) = unit(&name, properties)?;
+        let (unit, stdio, _) = unit(&call, &name, properties)?;
         if stdio != Descriptors::default() {
             let message = format!("{name}: descriptors can be given to the first unit only");
             return Err(Failure::new(Kind::InvalidArgs, message));
@@ -31,24 +32,63 @@ pub(super) async fn start(call: Call) -> Outcome {
         units.push(unit);
     }
     let mode = word("job mode", &mode)?;
-    match call
-        .ask(Request::StartTransient { units, mode, stdio })
-        .await?
-    {
-        Reply::Answer(Answer::Job(job)) => call.reply(&object(call.face.job_path(job.0))),
+    let starting = call.ask(Request::StartTransient { units, mode, stdio });
+    let hold = Request::Command(Command::Hold { unit: name.clone() });
+    // Before there is a unit: it may have ended when its start is answered.
+    let mut standing: Option<Boxed<()>> = holds.then(|| -> Boxed<()> {
+        let (handle, caller) = (call.handle.clone(), call.caller.clone());
+        Box::pin(async move { drop(handle.ask(caller, hold).await) })
+    });
+    let started = match &mut standing {
+        None => starting.await,
+        Some(standing) => {
+            tokio::pin!(starting);
+            tokio::select! {
+                biased;
+                // Refused; the start is then refused as well, or does not need it.
+                () = &mut *standing => starting.await,
+                started = &mut starting => started,
+            }
+        }
+    };
+    match started? {
+        Reply::Answer(Answer::Job(job)) => {
+            let unit = name.clone();
+            let hold = standing.map(|standing| Hold { unit, standing });
+            Ok(Done {
+                hold,
+                ..call.reply_job(job, name)?
+            })
+        }
         other => Err(strange(&other)),
     }
 }
 
-fn unit(name: &str, properties: Properties) -> Result<(Transient, Descriptors), Failure> {
+/// What is to be defined, what it is given, and whether the caller holds on to it.
+fn unit(
+    call: &Call,
+    name: &str,
+    properties: Properties,
+) -> Result<(Transient, Descriptors, bool), Failure> {
     let name = unit_name(name)?;
     let properties: Vec<(String, Variant<'static>)> = properties
         .into_iter()
         .map(|(name, value)| (name, Variant::from(value)))
         .collect();
-    let Said { settings, stdio } = transient::read(&properties)?;
+    let Said {
+        settings,
+        stdio,
+        holds,
+    } = transient::read(&properties)?;
+    if holds && call.caller.via != Via::Bus {
+        return Err(Failure::new(
+            Kind::NotSupported,
+            "AddRef: a private connection cannot hold on to units; AwaitUnit tells how a transient \
+             unit ended for a minute after it is gone",
+        ));
+    }
     let stdio = Descriptors(stdio.map(|fd| fd.map(Arc::new)));
-    Ok((Transient { name, settings }, stdio))
+    Ok((Transient { name, settings }, stdio, holds))
 }
 
 pub(super) async fn await_end(call: Call) -> Outcome {

@@ -16,6 +16,7 @@ pub(super) fn command(command: &Command) -> String {
             format!("start transient {} ({mode})", names.join(" "))
         }
         Command::AwaitEnd { unit } => format!("await the end of {unit}"),
+        Command::Hold { unit } => format!("hold on to {unit}"),
         Command::AwaitJob { job } => format!("await job {}", job.0),
         Command::CancelJob { job } => format!("cancel job {}", job.0),
         Command::CancelAllJobs => "cancel all jobs".to_owned(),

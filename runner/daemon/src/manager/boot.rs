@@ -216,7 +216,7 @@ impl Manager {
         )?;
         let held = std::mem::take(&mut taken.servers);
         let bus_names =
-            super::bus_names::BusNames::new(&options.bus, surroundings.is_root, handle.clone());
+            super::bus_names::BusNames::new(&options, surroundings.is_root, handle.clone());
         let http = http::Http::open(&settled, &runtime, handle, &link, held, first)?;
         let mut manager = Manager {
             unit_path: match &settled.conf {

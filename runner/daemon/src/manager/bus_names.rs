@@ -1,69 +1,161 @@
-//! Names on the message bus: our own, where one was asked for, and those whose owners services live
-//! by. Each of the two has a task of its own on the loop, the latter from the first watched name on.
+//! Names on the message bus: our own, where they were asked for, and those whose owners services live
+//! by. Each of our own has a task on the loop, and all watched ones share another, from the first
+//! watched name on.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
 
 use control::Handle;
-use dbus::names::BUS_NAME;
-use dbus::server::bus::{Bus as Address, News as OwnNews, own_name};
-use dbus::server::name_watch::{News, Wanted, watch_names};
+use dbus::names::Face;
+use dbus::server::bus::{Bus as Address, News as OwnNews, Outlook, Ownership, Patience, own_name};
+use dbus::server::name_watch::{News, Owner, Wanted, watch_names};
+use engine::change::Moved;
 use engine::event::NameOwner;
+use engine::view::systemd::{ActiveState, SubState};
 use engine::{Event, Ticket};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
+use units::{Definition, UnitKind, UnitName};
 
-use crate::options::Bus;
+use super::Manager;
+use crate::options::{Bus, Options};
 
-/// Our name and the watched ones.
+/// Our names and the watched ones.
 pub(super) struct BusNames {
     address: Address,
-    /// What is to be served under our own name, until that begins.
+    /// The socket at which the bus is reached, where it is in the file system.
+    socket: Option<PathBuf>,
+    /// What is to be served under our own names, until that begins.
     own: Option<Handle>,
+    /// Which those are.
+    faces: Vec<Face>,
+    outlook: watch::Sender<Outlook>,
+    watched: HashMap<Ticket, Watched>,
     /// To the task, once there is one.
     wanted: Option<UnboundedSender<Wanted>>,
     news: UnboundedReceiver<News>,
     teller: UnboundedSender<News>,
 }
 
+/// A name that is watched for a unit.
+struct Watched {
+    unit: UnitName,
+    name: String,
+    /// Whoever owns the name is to be the unit's main process. Otherwise only the unit's own processes
+    /// count as owners.
+    for_main: bool,
+    /// It is owned by this one, who is none of the unit's processes as far as we know.
+    stranger: Option<Owner>,
+}
+
 impl BusNames {
-    /// On the bus that was chosen for our own name; where none was, the one of our user.
-    pub(super) fn new(bus: &Bus, is_root: bool, handle: Handle) -> BusNames {
-        let address = match bus {
-            Bus::Address(address) => Address::Address(address.clone()),
-            Bus::System => Address::System,
-            Bus::Session => Address::Session,
-            Bus::None if is_root => Address::System,
-            Bus::None => Address::Session,
+    /// On the bus that was chosen for our own names; where none was, the one of our user.
+    pub(super) fn new(options: &Options, is_root: bool, handle: Handle) -> BusNames {
+        let of_user = match is_root {
+            true => Address::System,
+            false => Address::Session,
         };
-        let own = Some(handle).filter(|_| *bus != Bus::None);
+        let (address, owns) = match &options.bus {
+            Bus::Address(address) => (Address::Address(address.clone()), true),
+            Bus::System => (Address::System, true),
+            Bus::Session => (Address::Session, true),
+            Bus::Auto => (of_user, options.systemd_compat),
+            Bus::None => (of_user, false),
+        };
+        let mut faces = vec![Face::Runner];
+        if options.systemd_compat {
+            faces.push(Face::Systemd);
+        }
         let (teller, news) = unbounded_channel();
         BusNames {
+            socket: address.socket(),
             address,
-            own,
+            own: Some(handle).filter(|_| owns),
+            faces,
+            outlook: watch::channel(Outlook::default()).0,
+            watched: HashMap::new(),
             wanted: None,
             news,
             teller,
         }
     }
 
-    /// Takes our own name, if one was asked for, whenever the bus is there.
-    pub(super) fn begin(&mut self) {
+    /// Takes our own names, if they were asked for, whenever the bus is there.
+    fn begin(&mut self, sleeps: bool) {
         let Some(handle) = self.own.take() else {
             return;
         };
-        tokio::spawn(own_name(handle, self.address.clone(), |news| match news {
-            OwnNews::Owned => tracing::info!("{BUS_NAME} on the message bus is ours"),
-            OwnNews::Lost(why) => {
-                tracing::warn!("{BUS_NAME} on the message bus is not ours: {why}")
+        self.outlook.send_modify(|outlook| outlook.sleeps = sleeps);
+        for face in &self.faces {
+            let name = face.bus_name();
+            let ownership = Ownership {
+                face: *face,
+                bus: self.address.clone(),
+                // The policy of a system bus lets nobody pose as the authority; others may.
+                authority: (self.address == Address::System).then(Patience::default),
+                outlook: self.outlook.subscribe(),
+            };
+            tokio::spawn(own_name(
+                handle.clone(),
+                ownership,
+                move |news| match news {
+                    OwnNews::Owned => tracing::info!("{name} on the message bus is ours"),
+                    OwnNews::Lost(why) => {
+                        tracing::warn!("{name} on the message bus is not ours: {why}");
+                    }
+                },
+            ));
+        }
+    }
+
+    /// Whether the socket unit opens the door to the bus.
+    fn is_door(&self, definition: &Definition) -> bool {
+        let Some(path) = &self.socket else {
+            return false;
+        };
+        // Two names of one directory that the file system hierarchy promises to be the same.
+        let plain = |path: &str| path.strip_prefix("/var").unwrap_or(path).to_owned();
+        let wanted = plain(&path.to_string_lossy());
+        definition
+            .listen()
+            .any(|(_, address)| plain(&address.to_string()) == wanted)
+    }
+
+    /// A unit went from one state to another: the bus may be one that is ready now, or one that has
+    /// gone back to sleep.
+    fn look(&self, moved: &Moved, definition: Option<&Definition>) {
+        let (active, sub) = moved.to;
+        match moved.unit.kind() {
+            UnitKind::Socket if definition.is_some_and(|found| self.is_door(found)) => {
+                self.outlook.send_modify(|outlook| {
+                    outlook.sleeps = sub == SubState::Listening;
+                    outlook.wakes += u64::from(!outlook.sleeps);
+                });
             }
-        }));
+            // Any service may be a bus.
+            UnitKind::Service if active == ActiveState::Active => {
+                self.outlook.send_modify(|outlook| outlook.wakes += 1);
+            }
+            _ => {}
+        }
     }
 
     /// Watches a name for this ticket.
-    pub(super) fn watch(&mut self, ticket: Ticket, name: String, with_pid: bool) {
+    pub(super) fn watch(&mut self, ticket: Ticket, unit: UnitName, name: String, for_main: bool) {
+        let watched = Watched {
+            unit,
+            name: name.clone(),
+            for_main,
+            stranger: None,
+        };
+        self.watched.insert(ticket, watched);
         let id = ticket.0;
-        self.order(Wanted::Watch { id, name, with_pid });
+        self.order(Wanted::Watch { id, name });
     }
 
     /// Watches it no more. What was told meanwhile is stale.
     pub(super) fn forget(&mut self, ticket: Ticket) {
+        self.watched.remove(&ticket);
         if self.wanted.is_some() {
             self.order(Wanted::Forget { id: ticket.0 });
         }
@@ -84,22 +176,107 @@ impl BusNames {
     }
 
     /// What is told next. Cancel-safe.
-    pub(super) async fn next(&mut self) -> Event {
+    pub(super) async fn next(&mut self) -> News {
         match self.news.recv().await {
-            Some(News::Owner { id, owner, first }) => Event::NameOwner {
-                ticket: Ticket(id),
-                owner: owner.map(|owner| NameOwner {
-                    connection: owner.connection,
-                    pid: owner.pid,
-                }),
-                first,
-            },
-            Some(News::Unreachable { id, why }) => Event::NameUnknown {
-                ticket: Ticket(id),
-                message: why,
-            },
+            Some(news) => news,
             // Never: we hold a sender ourselves.
             None => std::future::pending().await,
         }
+    }
+}
+
+impl Manager {
+    /// Takes our own names on the message bus.
+    pub(super) fn begin_bus_names(&mut self) {
+        let sleeps = self.engine.units().into_iter().any(|view| {
+            let definition = view.definition.as_deref();
+            view.name.kind() == UnitKind::Socket
+                && view.sub == SubState::Listening
+                && definition.is_some_and(|found| self.bus_names.is_door(found))
+        });
+        self.bus_names.begin(sleeps);
+    }
+
+    /// A unit went from one state to another, which may concern the bus itself.
+    pub(super) fn look_at_bus(&self, moved: &Moved) {
+        let is_socket = moved.unit.kind() == UnitKind::Socket;
+        let definition = is_socket.then(|| self.definition(&moved.unit)).flatten();
+        self.bus_names.look(moved, definition.as_deref());
+    }
+
+    /// What the bus says of a name that is watched becomes a fact for the engine. To it, somebody
+    /// else's owning the name of a service is as if nobody did.
+    pub(super) fn named(&mut self, news: News) {
+        let (ticket, owner, first) = match news {
+            News::Owner { id, owner, first } => (Ticket(id), owner, first),
+            News::Unreachable { id, why } => {
+                self.events.push_back(Event::NameUnknown {
+                    ticket: Ticket(id),
+                    message: why,
+                });
+                return;
+            }
+        };
+        let Some(watched) = self.bus_names.watched.get(&ticket) else {
+            return;
+        };
+        let (unit, for_main) = (watched.unit.clone(), watched.for_main);
+        let (owner, stranger) = match owner {
+            Some(owner) if !for_main && !self.is_of_unit(&unit, &owner) => (None, Some(owner)),
+            owner => (owner, None),
+        };
+        if let Some(watched) = self.bus_names.watched.get_mut(&ticket) {
+            if let Some(stranger) = &stranger {
+                let name = &watched.name;
+                tracing::warn!("{unit}: {name} is owned by {}", described(stranger));
+            }
+            watched.stranger = stranger;
+        }
+        let owner = owner.map(told);
+        let event = Event::NameOwner {
+            ticket,
+            owner,
+            first,
+        };
+        self.events.push_back(event);
+    }
+
+    /// Another process of the unit is known: whoever owns its name may be one of its own after all.
+    pub(super) fn look_at_strangers(&mut self, unit: &UnitName) {
+        let strangers = self.bus_names.watched.iter();
+        let strangers: Vec<(Ticket, Owner)> = strangers
+            .filter(|(_, watched)| watched.unit == *unit)
+            .filter_map(|(ticket, watched)| Some((*ticket, watched.stranger.clone()?)))
+            .collect();
+        for (ticket, owner) in strangers {
+            if self.is_of_unit(unit, &owner) {
+                let (id, owner, first) = (ticket.0, Some(owner), false);
+                self.named(News::Owner { id, owner, first });
+            }
+        }
+    }
+
+    /// Whether whoever owns a name is a process of the unit. Where pids say nothing, a bus beyond our
+    /// pid namespace, it is to be of the unit's user.
+    fn is_of_unit(&mut self, unit: &UnitName, owner: &Owner) -> bool {
+        match owner.pid {
+            Some(pid) => self.processes.pids(unit).contains(&pid),
+            None => owner.uid == Some(self.uid_of(unit)),
+        }
+    }
+}
+
+fn told(owner: Owner) -> NameOwner {
+    NameOwner {
+        connection: owner.connection,
+        pid: owner.pid,
+    }
+}
+
+fn described(stranger: &Owner) -> String {
+    match (stranger.pid, stranger.uid) {
+        (Some(pid), _) => format!("process {pid}, which is none of its own"),
+        (None, Some(uid)) => format!("somebody of uid {uid}, which is not its user"),
+        (None, None) => "somebody of whom the bus says nothing".to_owned(),
     }
 }

@@ -48,6 +48,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use control::{Answerer, Door};
+use dbus::server::name_watch::News;
 use engine::ticket::{BatchId, ConnectionId, RequestId};
 use engine::{Action, Change, Engine, Event, Ticket};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -176,7 +177,7 @@ enum Wake {
     Knock(Option<control::Knock>),
     Done(wake::Done),
     Probed(Ticket, Result<(), String>),
-    Named(Event),
+    Named(News),
     Log(Option<LogEvent>),
     Alive,
 }
@@ -184,7 +185,7 @@ enum Wake {
 impl Manager {
     /// Turns until the program halts; gives the exit status of this process.
     async fn serve(mut self) -> u8 {
-        self.bus_names.begin();
+        self.begin_bus_names();
         self.turn();
         while self.halted.is_none() && !self.replaced {
             let woken = tokio::select! {
@@ -198,7 +199,7 @@ impl Manager {
                 done = self.offload.next() => Wake::Done(done),
                 done = self.triggers.work.next() => Wake::Done(done),
                 (ticket, outcome) = self.probes.next() => Wake::Probed(ticket, outcome),
-                event = self.bus_names.next() => Wake::Named(event),
+                news = self.bus_names.next() => Wake::Named(news),
                 event = self.log_events.recv() => Wake::Log(event),
                 knock = self.door.next() => Wake::Knock(knock),
             };

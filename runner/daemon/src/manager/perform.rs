@@ -61,10 +61,10 @@ impl Manager {
             Action::EndProbe { ticket } => self.probes.end(ticket),
             Action::WatchName {
                 ticket,
-                unit: _,
+                unit,
                 name,
                 with_pid,
-            } => self.bus_names.watch(ticket, name, with_pid),
+            } => self.bus_names.watch(ticket, unit, name, with_pid),
             Action::UnwatchName { ticket } => self.bus_names.forget(ticket),
             Action::Release { unit } => self.release(&unit),
             Action::ClearAway { unit, runtime } => {
@@ -203,6 +203,7 @@ impl Manager {
             Change::Moved(moved) => {
                 self.watch_clock(&moved.unit);
                 self.give_back_when_down(&moved.unit);
+                self.look_at_bus(moved);
             }
             Change::ProcessStarted { .. }
             | Change::GroupAdded(_)

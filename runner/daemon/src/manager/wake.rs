@@ -136,7 +136,7 @@ impl Manager {
             Wake::Probed(ticket, outcome) => {
                 self.events.push_back(Event::Probed { ticket, outcome })
             }
-            Wake::Named(event) => self.events.push_back(event),
+            Wake::Named(news) => self.named(news),
             Wake::Log(Some(event)) => self.logged(event),
             Wake::Alive => self.tell_outer(&[sd_notify::NotifyState::Watchdog]),
             Wake::Log(None) => {}
@@ -265,6 +265,7 @@ impl Manager {
             }
         };
         self.events.push_back(event);
+        self.look_at_strangers(&unit);
         self.watch_notify(&unit);
         if let Some(exit) = self.held_exits.remove(&ticket) {
             self.end(&exit);
@@ -371,7 +372,7 @@ impl Manager {
                 };
                 match request {
                     Request::Command(command) => {
-                        if !matches!(command, Command::AwaitJob { .. } | Command::AwaitEnd { .. }) {
+                        if !is_question(&command) {
                             tracing::info!(audit = true, "{caller}: {}", audit::command(&command));
                         }
                         self.requests.insert(id, answerer);
@@ -471,6 +472,14 @@ impl Manager {
             tracing::error!("the keeper cannot let go of {key}: {error}");
         }
     }
+}
+
+/// Whether a command changes nothing, and there is nothing to be noted about it.
+fn is_question(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::AwaitJob { .. } | Command::AwaitEnd { .. } | Command::Hold { .. }
+    )
 }
 
 /// The socket on which clients of the private D-Bus come in.

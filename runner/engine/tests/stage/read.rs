@@ -296,6 +296,7 @@ impl Stage {
                 mode: JobMode::Fail,
                 token: None,
             },
+            ["hold", unit] => Command::Hold { unit: name(unit) },
             ["await-end", unit] => Command::AwaitEnd { unit: name(unit) },
             ["await", number] => Command::AwaitJob {
                 job: JobId(number.parse().unwrap()),
