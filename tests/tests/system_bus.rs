@@ -140,6 +140,7 @@ nobody is-active yes
 nobody is-system-running
 nobody start yes
 is-active yes
+nobody kill -s CONT yes
 nobody stop yes
 nobody start no
 is-active no
@@ -147,7 +148,6 @@ nobody start ask
 nobody daemon-reload
 nobody enable no
 nobody set-environment A=b
-nobody kill yes
 nobody list-units --no-legend --plain yes.service no.service
 nobody show -p Id,LoadState,ActiveState yes
 nobody start nosuch
@@ -163,7 +163,7 @@ is-active brief
 !systemd-run --quiet --wait --collect /bin/false
 !busctl call org.example.Woken / org.freedesktop.DBus.Peer Ping --timeout=1 2>/dev/null; systemctl is-active woken
 !busctl call org.example.Absent / org.freedesktop.DBus.Peer Ping 2>&1 | sed s/.*absent/absent/
-!setpriv --reuid=65534 --regid=65534 --clear-groups busctl call org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager GetUnit s yes.service
+!setpriv --reuid=65534 --regid=65534 --clear-groups busctl call org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager GetUnit s dbus.service
 !busctl get-property org.freedesktop.systemd1 /org/freedesktop/systemd1/unit/no_2eservice org.freedesktop.systemd1.Unit ActiveState
 !gdbus call --system -d org.freedesktop.systemd1 -o /org/freedesktop/systemd1 -m org.freedesktop.systemd1.Manager.GetUnitFileState no.service
 !gdbus call --system -d org.freedesktop.systemd1 -o /org/freedesktop/systemd1 -m org.freedesktop.systemd1.Manager.Unsubscribe

@@ -277,7 +277,7 @@ impl Server<'_> {
                         Kind::NotReferenced,
                         format!("this connection does not hold on to {unit}"),
                     )
-                    .on_systemd("Unit is not referenced.")),
+                    .on_systemd("Unit has not been referenced yet.")),
                 }
             }),
         };
