@@ -32,7 +32,10 @@ const UNITS: &[(&str, &str)] = &[
     ("yes.service", "[Service]\nExecStart=/bin/sleep infinity\n"),
     ("no.service", "[Service]\nExecStart=/bin/sleep infinity\n"),
     ("ask.service", "[Service]\nExecStart=/bin/sleep infinity\n"),
-    ("never.service", "[Service]\nExecStart=/bin/sleep infinity\n"),
+    (
+        "never.service",
+        "[Service]\nExecStart=/bin/sleep infinity\n",
+    ),
     (
         "fails.service",
         "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'exit 3'\n",
@@ -125,7 +128,11 @@ fn owned(machine: &Machine) {
     machine.until("the name is owned", || {
         let bus = "org.freedesktop.DBus";
         let words = ["busctl", "call", bus, "/org/freedesktop/DBus", bus];
-        let asked = [&words[..], &["NameHasOwner", "s", "org.freedesktop.systemd1"]].concat();
+        let asked = [
+            &words[..],
+            &["NameHasOwner", "s", "org.freedesktop.systemd1"],
+        ]
+        .concat();
         machine.run(&asked).stdout.trim() == "b true"
     });
 }
@@ -269,11 +276,18 @@ fn only_a_process_of_the_unit_can_own_its_name() {
 fn a_failed_activation_is_told() {
     let layer = layer();
     let machine = boot(Init::Runnerd, layer.path());
-    let ping = ["org.example.Broken", "/", "org.freedesktop.DBus.Peer", "Ping"];
+    let ping = [
+        "org.example.Broken",
+        "/",
+        "org.freedesktop.DBus.Peer",
+        "Ping",
+    ];
     let failed = machine.run(&[&["busctl", "call"][..], &ping].concat());
     assert_eq!(failed.code, 1, "{failed:?}");
     assert!(
-        failed.stderr.contains("unit broken.service could not be started: failed"),
+        failed
+            .stderr
+            .contains("unit broken.service could not be started: failed"),
         "{failed:?}"
     );
 }
@@ -334,7 +348,12 @@ fn our_own_name_with_what_is_delivered() {
         assert_eq!(refused.code, 1, "{refused:?}");
     }
     let help = "org.freedesktop.systemd1";
-    assert_eq!(machine.run(&["busctl", "introspect", help, "/org/freedesktop/systemd1"]).code, 0);
+    assert_eq!(
+        machine
+            .run(&["busctl", "introspect", help, "/org/freedesktop/systemd1"])
+            .code,
+        0
+    );
 }
 
 /// The example: a container's system bus, woken by its first client.
