@@ -44,7 +44,7 @@ Processes that it leaves behind are reaped, and stopped when it has ended.
   --bus WHICH          take the name org.unitrunner.Runner1 on a bus as well:
                        none, system, session, or an address; the private socket
                        in the runtime directory always serves (default: none;
-                       with --systemd-compat the bus of our user, and there
+                       where systemctl finds us the bus of our user, and there
                        org.freedesktop.systemd1 as well)
   --http ADDRESS       serve supervisord's clients and browsers there too:
                        HOST:PORT or a port on a loopback address, or the path of
@@ -204,7 +204,7 @@ pub enum LogFormat {
 /// `--bus`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Bus {
-    /// With `--systemd-compat` the system bus for root and the session bus for others, else none.
+    /// Where systemctl finds us the system bus for root and the session bus for others, else none.
     Auto,
     /// Only the private socket.
     None,

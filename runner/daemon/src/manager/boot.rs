@@ -215,8 +215,12 @@ impl Manager {
             definitions,
         )?;
         let held = std::mem::take(&mut taken.servers);
-        let bus_names =
-            super::bus_names::BusNames::new(&options, surroundings.is_root, handle.clone());
+        let bus_names = super::bus_names::BusNames::new(
+            &options.bus,
+            systemd_face.is_some(),
+            surroundings.is_root,
+            handle.clone(),
+        );
         let http = http::Http::open(&settled, &runtime, handle, &link, held, first)?;
         let mut manager = Manager {
             unit_path: match &settled.conf {

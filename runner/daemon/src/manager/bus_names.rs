@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use units::{Definition, UnitKind, UnitName};
 
 use super::Manager;
-use crate::options::{Bus, Options};
+use crate::options::Bus;
 
 /// Our names and the watched ones.
 pub(super) struct BusNames {
@@ -49,21 +49,22 @@ struct Watched {
 }
 
 impl BusNames {
-    /// On the bus that was chosen for our own names; where none was, the one of our user.
-    pub(super) fn new(options: &Options, is_root: bool, handle: Handle) -> BusNames {
+    /// On the bus that was chosen for our own names; where none was, the one of our user. `for_systemctl`
+    /// is whether systemd's programs are to find us.
+    pub(super) fn new(bus: &Bus, for_systemctl: bool, is_root: bool, handle: Handle) -> BusNames {
         let of_user = match is_root {
             true => Address::System,
             false => Address::Session,
         };
-        let (address, owns) = match &options.bus {
+        let (address, owns) = match bus {
             Bus::Address(address) => (Address::Address(address.clone()), true),
             Bus::System => (Address::System, true),
             Bus::Session => (Address::Session, true),
-            Bus::Auto => (of_user, options.systemd_compat),
+            Bus::Auto => (of_user, for_systemctl),
             Bus::None => (of_user, false),
         };
         let mut faces = vec![Face::Runner];
-        if options.systemd_compat {
+        if for_systemctl {
             faces.push(Face::Systemd);
         }
         let (teller, news) = unbounded_channel();
