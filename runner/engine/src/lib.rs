@@ -93,6 +93,7 @@ use job::{JobId, JobResult};
 use machine::{Move, Wish};
 use order::Order;
 use reload::Reading;
+use requests::HeldSignal;
 use state::State;
 use ticket::{ConnectionId, Invocation, RequestId};
 use view::systemd::{JobView, SystemState, UnitView};
@@ -141,6 +142,8 @@ pub struct Engine {
     deferred: Vec<(RequestId, Command)>,
     /// Groups that are to be removed once they are quite down.
     removals: Vec<(RequestId, String)>,
+    /// Signals for processes that are being started.
+    held_signals: Vec<HeldSignal>,
     /// What everything is started anew with, once everything is stopped.
     next: Option<(Arc<UnitSet>, Arc<Vec<Diagnostic>>)>,
     order: Order,
@@ -241,6 +244,7 @@ impl Engine {
             last_read: None,
             deferred: Vec::new(),
             removals: Vec::new(),
+            held_signals: Vec::new(),
             next: None,
             order: Order::default(),
             boot_jobs: 0,

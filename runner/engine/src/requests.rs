@@ -18,10 +18,22 @@ use crate::path_unit::PathEvent;
 use crate::reload::Reading;
 use crate::service::{Child, ServiceEvent};
 use crate::socket::SocketEvent;
+use crate::state::UnitState;
 use crate::ticket::RequestId;
 use crate::timer_unit::TimerEvent;
 use crate::transaction::expand;
 use crate::view::systemd::ActiveState;
+
+/// A signal of a client's for a process that is being started: it is sent when there is a program
+/// that can hear it. For systemd and supervisord, which fork while nobody can ask, there is no such
+/// moment.
+#[derive(Debug)]
+pub(crate) struct HeldSignal {
+    request: RequestId,
+    unit: UnitName,
+    whom: Whom,
+    signal: Signal,
+}
 
 impl Engine {
     pub(crate) fn requested(&mut self, request: RequestId, command: Command, by: Option<&str>) {
@@ -76,7 +88,19 @@ impl Engine {
                 Ok(Answer::Done)
             }
             Command::SetEnvironment { unset, set } => self.set_environment(unset, set),
-            Command::Kill { unit, whom, signal } => self.kill(&unit, whom, signal),
+            Command::Kill { unit, whom, signal } => {
+                let unit = self.definitions.own_name(&unit);
+                if self.is_being_spawned(&unit, whom) {
+                    let held = HeldSignal {
+                        request,
+                        unit,
+                        whom,
+                        signal,
+                    };
+                    return self.held_signals.push(held);
+                }
+                self.kill(&unit, whom, signal)
+            }
             Command::ResetFailed { unit } => self.reset_failed(unit),
             Command::Reload { .. }
             | Command::Stage
@@ -121,6 +145,7 @@ impl Engine {
         self.let_go(request);
         self.deferred.retain(|(waiter, _)| *waiter != request);
         self.removals.retain(|(waiter, _)| *waiter != request);
+        self.held_signals.retain(|held| held.request != request);
     }
 
     pub(crate) fn mint_ticket(&mut self) -> crate::Ticket {
@@ -243,8 +268,37 @@ impl Engine {
         }
     }
 
+    /// Whether somebody whom the signal is for was asked for, and it is not known yet what became of
+    /// that.
+    fn is_being_spawned(&self, unit: &UnitName, whom: Whom) -> bool {
+        let Some(service) = self.state.unit(unit).and_then(UnitState::service) else {
+            return false;
+        };
+        let is_asked = |child: &Option<Child>| child.as_ref().is_some_and(Child::is_asked);
+        match whom {
+            Whom::Main => is_asked(&service.main),
+            Whom::Control => is_asked(&service.control),
+            Whom::All => is_asked(&service.main) || is_asked(&service.control),
+        }
+    }
+
+    /// Sends the held signals of those that are there by now; true if there was one.
+    pub(crate) fn held_signals_check(&mut self) -> bool {
+        let held = std::mem::take(&mut self.held_signals);
+        let many = held.len();
+        for held in held {
+            if self.is_being_spawned(&held.unit, held.whom) {
+                self.held_signals.push(held);
+                continue;
+            }
+            let answer = self.kill(&held.unit, held.whom, held.signal);
+            let request = held.request;
+            self.actions.push(Action::Reply { request, answer });
+        }
+        self.held_signals.len() != many
+    }
+
     fn kill(&mut self, unit: &UnitName, whom: Whom, signal: Signal) -> Result<Answer, Refusal> {
-        let unit = &self.definitions.own_name(unit);
         let Some(state) = self.state.unit(unit) else {
             return match self.definitions.get(unit) {
                 // To send a signal to all of no processes is done at once, as systemd has it.

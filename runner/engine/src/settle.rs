@@ -17,7 +17,12 @@ impl Engine {
     /// Each may fill the queues of the others; an earlier one always goes first.
     pub(crate) fn settle(&mut self) -> Vec<Action> {
         let mut turns = self.most_turns();
-        while self.turn() || self.closing_check() || self.removals_check() || self.idle_check() {
+        while self.turn()
+            || self.closing_check()
+            || self.removals_check()
+            || self.held_signals_check()
+            || self.idle_check()
+        {
             turns -= 1;
             if turns == 0 {
                 self.log(
