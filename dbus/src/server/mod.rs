@@ -57,6 +57,21 @@ pub const INTERFACES: &[(&str, &str)] = &[
     (crate::names::interface::JOB, "A queued or running job"),
 ];
 
+/// The number by which clients tell servers apart; no secret. The library's own way to make one ends the
+/// program where a static one has no `/dev/urandom`, and waits for chance on a machine that has just begun.
+fn new_guid() -> Guid<'static> {
+    let mut bytes = [0; 16];
+    let flags = rustix::rand::GetRandomFlags::NONBLOCK;
+    if rustix::rand::getrandom(&mut bytes, flags) != Ok(bytes.len()) {
+        let now = std::time::SystemTime::now();
+        let since = now.duration_since(std::time::UNIX_EPOCH);
+        bytes = since.unwrap_or_default().as_nanos().to_ne_bytes();
+    }
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    // It always is one.
+    Guid::try_from(digits).unwrap_or_else(|_| Guid::generate())
+}
+
 /// Serves private connections.
 #[derive(Debug, Clone)]
 pub struct Server {
@@ -78,7 +93,7 @@ impl Server {
     #[must_use]
     pub fn new(handle: Handle, face: Face) -> Server {
         objects::learn_machine_id();
-        let guid = Guid::generate();
+        let guid = new_guid();
         let shared = Shared {
             face,
             handle,

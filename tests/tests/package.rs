@@ -1,0 +1,141 @@
+//! The Debian package: built from the programs of this build, looked at, unpacked and run.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tests::{Ended, World, program, repository};
+
+fn run(program: &str, words: &[&str]) -> String {
+    let output = Command::new(program)
+        .args(words)
+        .current_dir(repository())
+        // Nobody ships this one.
+        .env("DPKG_DEB_COMPRESSOR_TYPE", "none")
+        .env(
+            "DPKG_FORCE",
+            "script-chrootless,not-root,depends,security-mac,unsafe-io",
+        )
+        .output()
+        .unwrap_or_else(|error| panic!("{program}: {error}"));
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{program} {words:?}: {out}{err}");
+    out
+}
+
+/// The package, in a directory.
+fn build(directory: &Path) -> PathBuf {
+    let binaries = program("runnerd").parent().unwrap().to_owned();
+    let words = [binaries.to_str().unwrap(), directory.to_str().unwrap()];
+    let path = run("contrib/debian/build", &words);
+    PathBuf::from(path.trim_end())
+}
+
+#[test]
+fn everything_has_its_place_and_works_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let package = build(directory.path());
+    let package = package.to_str().unwrap();
+
+    let field = |name: &str| run("dpkg-deb", &["--field", package, name]);
+    assert_eq!(field("Package"), "runner\n");
+    assert_eq!(field("Version").trim_end(), env!("CARGO_PKG_VERSION"));
+    assert!(
+        field("Depends").contains("libc6 (>= "),
+        "{}",
+        field("Depends")
+    );
+
+    let contents = run("dpkg-deb", &["--contents", package]);
+    for line in contents.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let (mode, owner, path) = (words[0], words[1], words[5]);
+        assert_eq!(owner, "root/root", "{line}");
+        let program = path.starts_with("./usr/bin/") && !path.ends_with('/')
+            || path.starts_with("./usr/share/doc/runner/examples/") && mode == "-rwxr-xr-x";
+        let expected = match mode.as_bytes()[0] {
+            b'd' => "drwxr-xr-x",
+            b'l' => "lrwxrwxrwx",
+            _ if program => "-rwxr-xr-x",
+            _ => "-rw-r--r--",
+        };
+        assert_eq!(mode, expected, "{line}");
+        assert!(!path.contains("/local/"), "{line}");
+    }
+
+    let root = directory.path().join("root");
+    run("dpkg-deb", &["--extract", package, root.to_str().unwrap()]);
+    let there = |path: &str| root.join(path).symlink_metadata().is_ok();
+    for page in ["man1/runnerctl.1", "man5/runner.unit.5", "man8/runnerd.8"] {
+        assert!(there(&format!("usr/share/man/{page}.gz")), "{page}");
+        let path = root.join(format!("usr/share/man/{page}.gz"));
+        let text = run("gzip", &["-dc", path.to_str().unwrap()]);
+        assert!(
+            text.starts_with(".TH ") || text.contains("\n.TH "),
+            "{page}"
+        );
+    }
+    for path in [
+        "usr/share/bash-completion/completions/runnerctl",
+        "usr/share/zsh/vendor-completions/_runnerctl",
+        "usr/share/fish/vendor_completions.d/runnerctl.fish",
+        "usr/share/dbus-1/system.d/org.unitrunner.Runner1.conf",
+        "usr/share/dbus-1/interfaces/org.unitrunner.Runner1.Manager.xml",
+        "usr/share/runner/runner-unit.schema.json",
+        "usr/share/doc/runner/copyright",
+        "usr/share/doc/runner/changelog.gz",
+        "etc/runner/units",
+    ] {
+        assert!(there(path), "{path}");
+    }
+    // Every link leads to a program.
+    for names in ["supervisor", "init"] {
+        for link in std::fs::read_dir(root.join("usr/lib/runner").join(names)).unwrap() {
+            let link = link.unwrap().path();
+            assert!(link.metadata().unwrap().is_file(), "{}", link.display());
+        }
+    }
+    let version = run(
+        root.join("usr/lib/runner/init/init").to_str().unwrap(),
+        &["--help"],
+    );
+    assert!(version.contains("telinit"), "{version}");
+
+    let mut world = World::new();
+    world.binary(&root.join("usr/bin/runnerd"));
+    world.unit(
+        "a.toml",
+        "[service]\nexec-start = \"@actor@ as=a hold=TERM tell=up await\"\n",
+    );
+    world.start();
+    world.event("a", "up");
+    assert_eq!(world.stop(), Ended::Exited(0));
+}
+
+#[test]
+fn it_is_installed_found_whole_and_removed() {
+    let directory = tempfile::tempdir().unwrap();
+    let package = build(directory.path());
+    let root = directory.path().join("root");
+    for part in ["var/lib/dpkg/updates", "var/lib/dpkg/info", "var/log"] {
+        std::fs::create_dir_all(root.join(part)).unwrap();
+    }
+    for file in ["status", "available"] {
+        std::fs::write(root.join("var/lib/dpkg").join(file), "").unwrap();
+    }
+    let root_word = format!("--root={}", root.display());
+    let dpkg = |words: &[&str]| run("dpkg", &[&[root_word.as_str()], words].concat());
+    dpkg(&["--install", package.to_str().unwrap()]);
+    assert!(dpkg(&["--status", "runner"]).contains("Status: install ok installed"));
+    // Says what differs from what the package says of itself.
+    assert_eq!(dpkg(&["--verify", "runner"]), "");
+    assert!(root.join("usr/bin/runnerctl").is_file());
+    dpkg(&["--purge", "runner"]);
+    assert!(!root.join("usr/bin/runnerctl").exists());
+    assert!(!root.join("usr/share/doc/runner").exists());
+}
