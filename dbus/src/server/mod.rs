@@ -7,6 +7,7 @@
 //! The daemon owns the listening socket of the private address and hands each accepted stream to
 //! [`Server::serve`]. Nothing here blocks, makes a thread or asks a name service.
 
+pub mod above;
 pub mod bus;
 mod call;
 mod connection;

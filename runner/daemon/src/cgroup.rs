@@ -25,6 +25,8 @@ pub struct Cgroups {
     shown: String,
     /// The name of the group the daemon moves into, should it have to leave the one we are in.
     leaf: String,
+    /// systemd puts us into a group of our own, [`SUBGROUP`].
+    in_subgroup: bool,
 }
 
 /// A unit's group that a process is about to be put into.
@@ -38,6 +40,9 @@ pub struct Entered {
     /// such a group a process has to move by itself.
     pub is_new: bool,
 }
+
+/// The group of our own processes in the one that is delegated to us, where systemd has made it.
+const SUBGROUP: &str = "supervisor";
 
 /// Where cgroup2 is mounted, the usual place and the one of machines that also use version 1.
 const MOUNTS: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
@@ -71,8 +76,11 @@ impl Cgroups {
         );
         let leaf = format!("{name}-daemon");
         let own = own.trim_end_matches('/');
-        // A manager before this one may have moved.
-        let above = own.strip_suffix(leaf.as_str());
+        // A manager before this one may have moved, or systemd has put us there right away
+        // (systemd.resource-control(5), DelegateSubgroup=).
+        let subgroup = own.strip_suffix(SUBGROUP).filter(|_| by_systemd());
+        let above = own.strip_suffix(leaf.as_str()).or(subgroup);
+        let in_subgroup = subgroup.is_some();
         let own = above
             .and_then(|above| above.strip_suffix('/'))
             .unwrap_or(own);
@@ -96,6 +104,7 @@ impl Cgroups {
             base,
             shown: format!("{own}/{name}"),
             leaf,
+            in_subgroup,
         })
     }
 
@@ -255,6 +264,11 @@ impl Drop for Cgroups {
     fn drop(&mut self) {
         let _ = fs::remove_dir(&self.base);
     }
+}
+
+/// Whether systemd has started us (systemd.exec(5), `$INVOCATION_ID`).
+fn by_systemd() -> bool {
+    std::env::var_os("INVOCATION_ID").is_some()
 }
 
 /// A directory and all below it, parents first.

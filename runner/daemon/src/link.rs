@@ -394,6 +394,15 @@ impl Link {
         )
     }
 
+    /// Ends the keeper alone: everything is left to the one that the service manager starts next.
+    /// Until that kills this manager, it goes on.
+    ///
+    /// # Errors
+    /// As [`channel::send`].
+    pub fn hand_over(&self) -> io::Result<()> {
+        self.send(&Record::new(Kind::HandOver), None)
+    }
+
     /// Names the program (an open file) from which the next manager is started. The caller then
     /// exits; the state it leaves is kept for a fall back.
     ///

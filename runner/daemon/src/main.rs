@@ -158,7 +158,9 @@ fn run_keeper(options: Options, arguments: Vec<OsString>) -> ExitCode {
 }
 
 fn run_manager(options: Options) -> ExitCode {
-    let Some(runtime_dir) = options.runtime_dir.clone() else {
+    // What the keeper says counts: after a restart the command line may be another one.
+    let named = std::env::var_os("RUNNER_RUNTIME_DIR").map(PathBuf::from);
+    let Some(runtime_dir) = named.or_else(|| options.runtime_dir.clone()) else {
         return refuse("the keeper named no runtime directory");
     };
     match Link::take_over() {

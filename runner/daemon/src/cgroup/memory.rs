@@ -41,6 +41,23 @@ impl Cgroups {
             .map_err(|error| format!("cannot write {}: {}", file.display(), reason(&error)))
     }
 
+    /// Takes the controller back from units' groups, so that a process can be put into the group we
+    /// were started in: that of the next keeper. Limits come back with that one. Not where that goes
+    /// into a group of its own anyway.
+    pub fn make_room(&self) {
+        let Some(group) = self.base.parent().filter(|_| !self.in_subgroup) else {
+            return;
+        };
+        for group in [self.base.as_path(), group] {
+            let file = group.join(HANDED_ON);
+            if names_memory(&file)
+                && let Err(error) = set(&file, "-memory")
+            {
+                tracing::warn!("cannot write {}: {}", file.display(), reason(&error));
+            }
+        }
+    }
+
     /// How often the kernel has killed a process of the unit's group because of its limit.
     #[must_use]
     pub fn memory_kills(&self, unit: &UnitName) -> u64 {
@@ -165,6 +182,7 @@ mod tests {
             base: group.join("runner-1"),
             shown: "/runner-1".to_owned(),
             leaf: "runner-1-daemon".to_owned(),
+            in_subgroup: false,
         };
         let unit = UnitName::parse("a.service").unwrap();
         fs::create_dir_all(cgroups.directory(&unit)).unwrap();
@@ -199,6 +217,25 @@ mod tests {
         assert_eq!(cgroups.memory_kills(&unit), 0);
         fs::write(events, "max 3\noom 2\noom_kill 2\noom_group_kill 0\n").unwrap();
         assert_eq!(cgroups.memory_kills(&unit), 2);
+    }
+
+    #[test]
+    fn the_controller_is_taken_back() {
+        let (group, mut cgroups, unit) = stand_in("memory");
+        let limit = MemoryLimit::parse("64M").unwrap();
+        fs::write(cgroups.directory(&unit).join("memory.max"), "max\n").unwrap();
+        cgroups.limit_memory(&unit, limit).unwrap();
+        for file in [group.path(), cgroups.base()].map(|group| group.join(HANDED_ON)) {
+            fs::write(file, "memory\n").unwrap();
+        }
+        cgroups.in_subgroup = true;
+        cgroups.make_room();
+        let handed_on = |group: &Path| fs::read_to_string(group.join(HANDED_ON)).unwrap();
+        assert_eq!(handed_on(group.path()), "memory\n");
+        cgroups.in_subgroup = false;
+        cgroups.make_room();
+        assert_eq!(handed_on(cgroups.base()), "-memory");
+        assert_eq!(handed_on(group.path()), "-memory");
     }
 
     #[test]

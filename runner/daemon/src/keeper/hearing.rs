@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::MemfdFlags;
+use rustix::process::PidfdFlags;
 
 use super::channel::{self, Packet, Wait};
 use super::table::Child;
@@ -67,11 +68,15 @@ impl Keeper {
         match record.kind {
             Kind::Hello => manager.telling.begin(),
             Kind::Put | Kind::PutNew => self.put(record, fd),
-            Kind::Delete => drop(self.table.fds.remove(&record.key)),
+            Kind::Delete => drop(self.table.let_go(&record.key)),
             Kind::Acknowledge => self.table.acknowledge(record.seq),
             Kind::AcknowledgeSignals => self.table.acknowledge_signals(record.seq),
-            Kind::Ready => self.ladder.ready(now()),
-            Kind::Notify => self.outer.notify(record.key, fd),
+            Kind::Ready => {
+                self.ladder.ready(now());
+                self.wants_snapshot();
+            }
+            Kind::Notify => self.outer.notify(record.key, fd.into_iter().collect()),
+            Kind::HandOver => self.handing_over = true,
             Kind::Quit => {
                 // The mask leaves what fits into a byte.
                 let status = (record.status & 0xff) as u8;
@@ -100,7 +105,7 @@ impl Keeper {
                 libc::EEXIST
             }
             Some(fd) => {
-                self.table.fds.insert(record.key, fd);
+                self.table.hold(record.key, fd);
                 return;
             }
         };
@@ -143,7 +148,12 @@ impl Keeper {
             .unclaimed
             .iter()
             .position(|(unclaimed, ..)| *unclaimed == pid);
-        if Some(pid) == manager || (ended.is_none() && !system::is_child(pid)) {
+        let is_ours = ended.is_some() || system::is_child(pid);
+        let foster = match is_ours {
+            true => None,
+            false => self.foster(pid),
+        };
+        if Some(pid) == manager || !is_ours && foster.is_none() {
             return Err(libc::ECHILD);
         }
         let child = Child {
@@ -153,6 +163,12 @@ impl Keeper {
             signal: record.signal,
             timeout: record.timeout,
         };
+        if let Some(pidfd) = foster {
+            self.fosters.watch(record.instance, &pidfd);
+            self.table
+                .insert_foster(record.instance, child.clone(), pidfd);
+            return Ok(child);
+        }
         self.table.insert(record.instance, child.clone());
         if let Some(ended) = ended {
             let (pid, status, time) = self.unclaimed.swap_remove(ended);
@@ -161,15 +177,26 @@ impl Keeper {
         Ok(child)
     }
 
+    /// The pidfd of a process that became an orphan when the keeper before us ended.
+    fn foster(&self, pid: u32) -> Option<OwnedFd> {
+        if !self.is_heir {
+            return None;
+        }
+        let pidfd = rustix::process::pidfd_open(system::as_pid(pid)?, PidfdFlags::empty()).ok()?;
+        // Orphans of the one before went to whoever started it, and us.
+        let parent = rustix::process::getppid()?.as_raw_nonzero().get();
+        (system::parent(pid) == Some(parent.unsigned_abs())).then_some(pidfd)
+    }
+
     /// Keeps copies of state and definitions as they are now: a later manager writes on in the
     /// originals.
     fn keep_state(&mut self) {
         for (key, previous) in KEPT {
             let copied = self.table.fds.get(key).and_then(|fd| copy(fd).ok());
-            self.table.fds.remove(previous);
-            self.table
-                .fds
-                .extend(copied.map(|fd| (previous.to_owned(), fd)));
+            self.table.let_go(previous);
+            if let Some(fd) = copied {
+                self.table.hold(previous.to_owned(), fd);
+            }
         }
     }
 }

@@ -12,14 +12,16 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::process::{Resource, Rlimit};
 
 use super::introduction::VARIABLE;
+use super::outer::Outer;
 use super::system::{Birth, give_birth};
 use super::{Introduction, Settings};
 
 /// Variables that are the keeper's alone, or are made anew for each manager. No program gets them
 /// from us.
-pub(crate) const OURS: [&str; 10] = [
+pub(crate) const OURS: [&str; 11] = [
     VARIABLE,
     RUNTIME_DIR,
+    SERVICE_MANAGER,
     "RUNNER_KEEPER",
     "NOTIFY_SOCKET",
     "LISTEN_PID",
@@ -32,8 +34,11 @@ pub(crate) const OURS: [&str; 10] = [
 
 const RUNTIME_DIR: &str = "RUNNER_RUNTIME_DIR";
 
+/// Where the manager finds the sockets of the service manager that runs us.
+pub(crate) const SERVICE_MANAGER: &str = "RUNNER_SERVICE_MANAGER";
+
 /// Inherited sockets begin here (`sd_listen_fds(3)`).
-const FIRST_SOCKET: RawFd = 3;
+pub(super) const FIRST_SOCKET: RawFd = 3;
 
 /// `oom_score_adj` of a keeper, if it may: it holds what everybody else needs, and is tiny.
 const KEEPER_OOM_SCORE: &[u8] = b"-900";
@@ -70,11 +75,11 @@ impl Launch {
         let runtime_dir = settings.runtime_dir.clone().into_os_string();
         environment.push(variable(&RUNTIME_DIR.into(), &runtime_dir));
 
-        let count = if names_us("LISTEN_PID") {
-            number("LISTEN_FDS").unwrap_or(0)
-        } else {
-            0
-        };
+        let above = Outer::directory().filter(|_| std::process::id() != 1);
+        environment
+            .extend(above.map(|above| variable(&SERVICE_MANAGER.into(), &above.into_os_string())));
+
+        let count = inherited_count();
         let inherited: Vec<RawFd> = (FIRST_SOCKET..FIRST_SOCKET.saturating_add(count)).collect();
         if !inherited.is_empty() {
             environment.push(format!("LISTEN_FDS={count}").into_bytes());
@@ -142,6 +147,14 @@ impl Launch {
             own_session: !self.shares_terminal,
         })?;
         Ok((pid, ours))
+    }
+}
+
+/// How many descriptors whoever started us has passed to us.
+pub(super) fn inherited_count() -> i32 {
+    match names_us("LISTEN_PID") {
+        true => number("LISTEN_FDS").unwrap_or(0),
+        false => 0,
     }
 }
 

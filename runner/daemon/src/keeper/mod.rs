@@ -15,8 +15,10 @@
 
 mod beginning;
 pub mod channel;
+mod fosters;
 mod hearing;
 mod introduction;
+mod journal;
 mod ladder;
 mod launch;
 mod lock;
@@ -28,6 +30,7 @@ mod table;
 mod telling;
 mod upgrade;
 pub mod wire;
+mod written;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
@@ -43,10 +46,11 @@ use rustix::time::{ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTim
 use serde::{Deserialize, Serialize};
 
 pub use beginning::Beginning;
+use fosters::Fosters;
 pub use introduction::Introduction;
 use ladder::{Death, FallBack, Ladder, Rung, Verdict};
 use launch::Launch;
-pub(crate) use launch::OURS;
+pub(crate) use launch::{OURS, SERVICE_MANAGER};
 use lock::LockFailure;
 use outer::Outer;
 use table::Table;
@@ -54,6 +58,7 @@ use telling::Telling;
 use upgrade::Trial;
 pub use upgrade::{Resumption, resume};
 use wire::Record;
+use written::Written;
 
 /// Under this key the keeper gives each manager the timer it shares with it.
 pub(crate) const HANG_TIMER: &str = "hang-timer";
@@ -69,6 +74,9 @@ const KEPT: [(&str, &str); 2] = [
     ("state", "previous-state"),
     ("definitions", "previous-definitions"),
 ];
+
+/// After so long something is tried again of which nobody says when it is time, in microseconds.
+const SOON: u64 = 20_000;
 
 /// The exit status when the runtime directory belongs to another daemon, or cannot be used.
 const NOT_OURS: u8 = 2;
@@ -138,6 +146,14 @@ struct Keeper {
     death: Option<i32>,
     /// The program that this keeper shall become.
     trial: Option<Trial>,
+    /// The watch on children of the keeper before this one.
+    fosters: Fosters,
+    /// There was one.
+    is_heir: bool,
+    /// Where everything is written down for one after this; `None` where nobody keeps that.
+    written: Option<Written>,
+    /// The manager wants us to make room for that one.
+    handing_over: bool,
 }
 
 /// Takes the lock of a runtime directory, which decides between two daemons.
@@ -208,16 +224,17 @@ impl Keeper {
         } else {
             rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
         }
-        let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
         let mut table = Table::default();
         table.fds = held;
         table.fds.insert("lock".to_owned(), lock);
+        let mut outer = Outer::from_environment();
+        let written = written::begin(&mut outer, &mut table);
         Ok(Keeper {
             launch,
             signals: system::listen_to_signals(settings.one_command)?,
             settings,
-            hang: rustix::time::timerfd_create(TimerfdClockId::Monotonic, flags)?,
-            outer: Outer::from_environment(),
+            hang: hang_timer()?,
+            outer,
             table,
             ladder: Ladder::new(),
             manager: None,
@@ -228,6 +245,10 @@ impl Keeper {
             unclaimed: Vec::new(),
             death: None,
             trial: None,
+            fosters: Fosters::new()?,
+            is_heir: false,
+            written,
+            handing_over: false,
         })
     }
 
@@ -238,8 +259,12 @@ impl Keeper {
             {
                 self.start_manager();
             }
-            let room = self.tell();
+            self.write_down();
             let waiting = self.outer.flush();
+            if self.handing_over && !waiting {
+                return self.hand_over();
+            }
+            let room = self.tell();
             if room == Room::Enough && !waiting {
                 self.upgrade();
             }
@@ -259,6 +284,9 @@ impl Keeper {
             }
             if ready.hang {
                 self.shoot_if_hung();
+            }
+            if ready.fosters || self.fosters.is_waiting() {
+                self.look_at_fosters();
             }
             if let Some(Manager {
                 quit: Some((_, until)),
@@ -293,9 +321,11 @@ impl Keeper {
             Some(_) if room == Room::Full => PollFlags::IN | PollFlags::OUT,
             _ => PollFlags::IN,
         };
+        let fosters = self.fosters.ready();
         let mut fds = vec![
             PollFd::new(&self.signals, PollFlags::IN),
             PollFd::new(&self.hang, PollFlags::IN),
+            PollFd::new(&fosters, PollFlags::IN),
         ];
         fds.extend(socket.map(|socket| PollFd::new(socket, wanted)));
         let quit = self.manager.as_ref().and_then(|manager| manager.quit);
@@ -304,13 +334,14 @@ impl Keeper {
             Next::Lives => None,
         };
         let test = self.trial.as_ref().map(|trial| trial.until);
-        let due = [start, quit.map(|(_, until)| until), test]
+        let snapshot = self.written.as_ref().and_then(Written::due);
+        let due = [start, quit.map(|(_, until)| until), test, snapshot]
             .into_iter()
             .flatten()
             .min();
         let mut pause = due.map(|at| Duration::from_micros(at.saturating_sub(now())));
-        if waiting || room == Room::Busy {
-            let soon = Duration::from_millis(20);
+        if waiting || room == Room::Busy || self.fosters.is_waiting() {
+            let soon = Duration::from_micros(SOON);
             pause = Some(pause.map_or(soon, |pause| pause.min(soon)));
         }
         let pause = pause.and_then(|pause| Timespec::try_from(pause).ok());
@@ -322,7 +353,8 @@ impl Keeper {
         Ready {
             signals: ready(0, PollFlags::IN),
             hang: ready(1, PollFlags::IN),
-            socket: ready(2, PollFlags::IN | PollFlags::HUP | PollFlags::ERR),
+            fosters: ready(2, PollFlags::IN),
+            socket: ready(3, PollFlags::IN | PollFlags::HUP | PollFlags::ERR),
         }
     }
 
@@ -404,6 +436,7 @@ impl Keeper {
     fn bury(&mut self, status: i32) -> Option<ExitCode> {
         self.fence();
         self.death = None;
+        self.wants_snapshot();
         let manager = self.manager.take()?;
         self.disarm();
         if let Some((status, _)) = manager.quit {
@@ -457,9 +490,10 @@ impl Keeper {
             Rung::PreviousState => {
                 say("going back to the state from before the upgrade");
                 for (key, previous) in KEPT {
-                    let kept = self.table.fds.remove(previous);
-                    self.table.fds.remove(key);
-                    self.table.fds.extend(kept.map(|fd| (key.to_owned(), fd)));
+                    self.table.let_go(key);
+                    if let Some(fd) = self.table.let_go(previous) {
+                        self.table.hold(key.to_owned(), fd);
+                    }
                 }
             }
         }
@@ -470,6 +504,7 @@ impl Keeper {
         match self.launch.start() {
             Ok((pid, socket)) => {
                 self.generation = self.generation.saturating_add(1);
+                self.wants_snapshot();
                 self.manager = Some(Manager {
                     pid,
                     socket: Some(socket),
@@ -515,7 +550,17 @@ enum Room {
 struct Ready {
     signals: bool,
     hang: bool,
+    fosters: bool,
     socket: bool,
+}
+
+/// The timer by which a manager that hangs is seen.
+fn hang_timer() -> io::Result<OwnedFd> {
+    let flags = TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK;
+    Ok(rustix::time::timerfd_create(
+        TimerfdClockId::Monotonic,
+        flags,
+    )?)
 }
 
 /// Microseconds on the monotonic clock.

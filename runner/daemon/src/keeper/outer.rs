@@ -20,7 +20,7 @@ const WAITING: usize = 32;
 #[derive(Debug)]
 pub(super) struct Outer {
     address: Option<SocketAddrUnix>,
-    waiting: VecDeque<(String, Option<OwnedFd>)>,
+    waiting: VecDeque<(String, Vec<OwnedFd>)>,
 }
 
 impl Outer {
@@ -37,10 +37,21 @@ impl Outer {
         }
     }
 
-    /// Sends a message, now or at a later [`Outer::flush`].
-    pub(super) fn notify(&mut self, text: String, fd: Option<OwnedFd>) {
+    /// Whether there is one.
+    pub(super) fn is_there(&self) -> bool {
+        self.address.is_some()
+    }
+
+    /// Where its sockets are, if that is a directory.
+    pub(super) fn directory() -> Option<std::path::PathBuf> {
+        let path = std::path::PathBuf::from(env::var_os("NOTIFY_SOCKET")?);
+        path.parent().filter(|_| path.is_absolute()).map(Into::into)
+    }
+
+    /// Sends a message with at most two descriptors, now or at a later [`Outer::flush`].
+    pub(super) fn notify(&mut self, text: String, fds: Vec<OwnedFd>) {
         if self.address.is_some() {
-            self.waiting.push_back((text, fd));
+            self.waiting.push_back((text, fds));
             if self.waiting.len() > WAITING {
                 self.waiting.pop_front();
             }
@@ -50,8 +61,8 @@ impl Outer {
 
     /// Sends what waits; whether anything still does.
     pub(super) fn flush(&mut self) -> bool {
-        while let (Some(address), Some((text, fd))) = (&self.address, self.waiting.front()) {
-            if send(address, text, fd.as_ref()) == Err(Errno::AGAIN) {
+        while let (Some(address), Some((text, fds))) = (&self.address, self.waiting.front()) {
+            if send(address, text, fds) == Err(Errno::AGAIN) {
                 return true;
             }
             self.waiting.pop_front();
@@ -60,14 +71,14 @@ impl Outer {
     }
 }
 
-fn send(address: &SocketAddrUnix, text: &str, fd: Option<&OwnedFd>) -> Result<(), Errno> {
+fn send(address: &SocketAddrUnix, text: &str, fds: &[OwnedFd]) -> Result<(), Errno> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None)?;
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
     let mut beside = SendAncillaryBuffer::new(&mut space);
-    let fds = fd.map(|fd| [fd.as_fd()]);
-    if let Some(fds) = &fds {
-        beside.push(SendAncillaryMessage::ScmRights(fds));
+    let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
+    if !fds.is_empty() {
+        beside.push(SendAncillaryMessage::ScmRights(&fds));
     }
     let text = [IoSlice::new(text.as_bytes())];
     rustix::net::sendmsg_addr(&socket, address, &text, &mut beside, SendFlags::NOSIGNAL)?;

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 
-use super::{Keeper, now, pid_file, say, system};
+use super::table::Child;
+use super::{Keeper, SOON, now, pid_file, say, system};
 
 /// How long to wait for children that were sent SIGKILL, in microseconds. Only one that hangs in
 /// the kernel needs any.
@@ -32,27 +33,17 @@ impl Keeper {
         let limit = now().saturating_add(self.settings.stop_limit);
         for rank in ranks.into_iter().rev() {
             let mut longest = 0;
-            for child in self
-                .table
-                .children
-                .values()
-                .filter(|child| child.rank == rank)
-            {
-                system::kill(Some(child.pid), child.signal);
-                system::kill(Some(child.pid), CONT);
+            for (instance, child) in self.of_rank(rank) {
+                self.signal_child(*instance, child.pid, child.signal);
+                self.signal_child(*instance, child.pid, CONT);
                 longest = longest.max(child.timeout);
             }
             let end = now().saturating_add(longest).min(limit);
             while self.has_rank(rank) && now() < end && !hurry {
                 hurry = self.wait_for_children(end);
             }
-            for child in self
-                .table
-                .children
-                .values()
-                .filter(|child| child.rank == rank)
-            {
-                system::kill(Some(child.pid), KILL);
+            for (instance, child) in self.of_rank(rank) {
+                self.signal_child(*instance, child.pid, KILL);
             }
             let end = now().saturating_add(PATIENCE);
             while self.has_rank(rank) && now() < end {
@@ -65,16 +56,19 @@ impl Keeper {
     /// Kills what is left, reaps to the end, and gives the exit status of the whole program.
     pub(super) fn finish(&mut self, status: u8) -> ExitCode {
         let end = now().saturating_add(PATIENCE);
-        while system::has_children() && now() < end {
+        while self.has_anybody() && now() < end {
             self.kill_all();
             self.wait_for_children(end.min(now().saturating_add(100_000)));
         }
-        if system::has_children() {
+        if self.has_anybody() {
             say("some processes cannot be killed: leaving them behind");
         }
         if std::process::id() == 1 {
             // Whoever runs the container need not wait for its end to know (systemd(1)).
-            self.outer.notify(format!("EXIT_STATUS={status}"), None);
+            self.outer.notify(format!("EXIT_STATUS={status}"), Vec::new());
+        }
+        if let Some(written) = self.written.take() {
+            self.give_journal_up(written);
         }
         let _ = std::fs::remove_file(self.settings.runtime_dir.join("pid"));
         if self.settings.fresh {
@@ -87,8 +81,18 @@ impl Keeper {
         ExitCode::from(status)
     }
 
+    fn of_rank(&self, rank: u32) -> impl Iterator<Item = (&u64, &Child)> {
+        let children = self.table.children.iter();
+        children.filter(move |(_, child)| child.rank == rank)
+    }
+
     fn has_rank(&self, rank: u32) -> bool {
-        self.table.children.values().any(|child| child.rank == rank)
+        self.of_rank(rank).next().is_some()
+    }
+
+    /// Whether anybody lives whom we started, or the keeper before us.
+    fn has_anybody(&self) -> bool {
+        system::has_children() || !self.table.fosters.is_empty()
     }
 
     /// Sends SIGKILL to all children, registered or not. Their own children become ours, so this
@@ -98,8 +102,8 @@ impl Keeper {
             system::kill(None, KILL);
             return;
         }
-        for child in self.table.children.values() {
-            system::kill(Some(child.pid), KILL);
+        for (instance, child) in &self.table.children {
+            self.signal_child(*instance, child.pid, KILL);
         }
         // Our own children, in words of the kernel: whoever is in this list is not reaped yet.
         let own = std::process::id();
@@ -113,13 +117,22 @@ impl Keeper {
 
     /// Waits for the next exits, until `end` at most; whether somebody asked to hurry.
     fn wait_for_children(&mut self, end: u64) -> bool {
-        let mut fds = [PollFd::new(&self.signals, PollFlags::IN)];
+        let fosters = self.fosters.ready();
+        let mut fds = [
+            PollFd::new(&self.signals, PollFlags::IN),
+            PollFd::new(&fosters, PollFlags::IN),
+        ];
+        let end = match self.fosters.is_waiting() {
+            true => end.min(now().saturating_add(SOON)),
+            false => end,
+        };
         let pause = Duration::from_micros(end.saturating_sub(now()));
         let _ = rustix::event::poll(&mut fds, Timespec::try_from(pause).ok().as_ref());
         let arrived = system::read_signals(self.signals.as_fd());
         while let Some((pid, status)) = system::reap(None) {
             self.table.ended(pid, status, now());
         }
+        self.look_at_fosters();
         arrived.mask & (1 << libc::SIGTERM | 1 << libc::SIGINT) != 0
     }
 }

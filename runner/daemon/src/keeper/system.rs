@@ -285,6 +285,97 @@ pub(super) fn become_program(
     unsafe { execute(program, &pointers(arguments), &pointers(environment)) }
 }
 
+/// How a process is that somebody else reaps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It lives, or was not reaped yet.
+    Open,
+    /// It ended: raw wait status.
+    Ended(i32),
+    /// It ended, and the kernel does not say how.
+    Unknown,
+}
+
+/// `struct pidfd_info` of Linux 6.15 (`linux/pidfd.h`).
+#[repr(C)]
+#[derive(Default)]
+struct PidfdInfo {
+    mask: u64,
+    cgroup: u64,
+    ids: [u32; 11],
+    exit_code: i32,
+}
+
+/// `_IOWR(PIDFS_IOCTL_MAGIC, 11, struct pidfd_info)`
+const PIDFD_GET_INFO: libc::Ioctl = 0xc040_ff0b;
+const PIDFD_INFO_EXIT: u64 = 1 << 3;
+
+/// Looks how a process ended whose pidfd is readable, so that it is dead at least.
+pub(super) fn fate(pidfd: BorrowedFd<'_>) -> Fate {
+    let mut info = PidfdInfo {
+        mask: PIDFD_INFO_EXIT,
+        ..PidfdInfo::default()
+    };
+    // SAFETY: the kernel writes no more than the size that is part of the request's number, which
+    // is the size of `info`.
+    let asked = unsafe { libc::ioctl(pidfd.as_raw_fd(), PIDFD_GET_INFO, &raw mut info) };
+    match asked {
+        0 if info.mask & PIDFD_INFO_EXIT != 0 => Fate::Ended(info.exit_code),
+        // It is known how it ended once it was reaped.
+        0 => Fate::Open,
+        _ => Fate::Unknown,
+    }
+}
+
+/// Whether the process of a pidfd has ended.
+pub(super) fn has_ended(pidfd: BorrowedFd<'_>) -> bool {
+    let now = rustix::event::Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    let wanted = rustix::event::PollFlags::IN;
+    let mut fds = [rustix::event::PollFd::from_borrowed_fd(pidfd, wanted)];
+    rustix::event::poll(&mut fds, Some(&now)) == Ok(1)
+}
+
+/// Sends a signal by pidfd.
+pub(super) fn kill_by(pidfd: BorrowedFd<'_>, signal: u32) {
+    // SAFETY: no pointer is given. As with [`kill`], nothing better could be done about a failure.
+    unsafe {
+        libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, 0, 0);
+    }
+}
+
+/// The parent of a process, as `/proc` shows it.
+pub(super) fn parent(pid: u32) -> Option<u32> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name before may contain anything.
+    let (_, rest) = text.rsplit_once(')')?;
+    rest.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
+/// `SO_PEEK_OFF`, the same number wherever Linux numbers options as it usually does.
+const PEEK_OFFSET: c_int = 42;
+
+/// Lets each look (`MSG_PEEK`) begin where the one before ended, the first one at the beginning.
+pub(super) fn peek_from_start(socket: BorrowedFd<'_>) -> io::Result<()> {
+    let start: c_int = 0;
+    // SAFETY: the option is one int, which outlives the call.
+    let set = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            PEEK_OFFSET,
+            (&raw const start).cast(),
+            size_of::<c_int>() as libc::socklen_t,
+        )
+    };
+    match set {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 /// Writes `number` and a zero byte.
 ///
 /// # Safety
@@ -325,7 +416,26 @@ pub(super) unsafe fn adopt_fd(fd: RawFd) -> io::Result<OwnedFd> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsFd;
+
     use super::*;
+
+    #[test]
+    fn the_kernel_tells_how_others_children_ended_or_says_that_it_cannot() {
+        let mut child = std::process::Command::new("sh")
+            .args(["-c", "exit 3"])
+            .spawn()
+            .unwrap();
+        let pid = as_pid(child.id()).unwrap();
+        let pidfd = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).unwrap();
+        child.wait().unwrap();
+        let fate = fate(pidfd.as_fd());
+        assert!(
+            matches!(fate, Fate::Ended(0x300) | Fate::Unknown),
+            "{fate:?}"
+        );
+        assert_eq!(size_of::<PidfdInfo>(), 64, "part of the request's number");
+    }
 
     #[test]
     fn numbers_are_written_as_people_write_them() {

@@ -46,7 +46,30 @@ impl Exit {
     }
 }
 
-/// All of it. Pids are in here only while the kernel cannot give them to anybody else.
+/// What is different, for whoever writes it down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Change {
+    /// Another descriptor is held under this key, or none.
+    Fd(String),
+    /// A child registered.
+    Child(u64),
+    /// It ended: the number of its exit.
+    Ended(u64),
+    /// That was dealt with.
+    Acknowledged(u64),
+    /// Signals came or were dealt with.
+    Signals,
+}
+
+/// Whether what has this key is too short-lived to be written down: a connection that is about to be
+/// handed to its service.
+pub(super) fn is_passing(key: &str) -> bool {
+    key.starts_with("connection:")
+}
+
+/// All of it. The pids of our own children are in here only while the kernel cannot give them to
+/// anybody else. Those of *fosters*, the children of a keeper before us, may belong to somebody else
+/// by now: they are known by their pidfds.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Table {
     #[serde(skip)]
@@ -54,6 +77,15 @@ pub(super) struct Table {
     pub(super) children: BTreeMap<u64, Child>,
     #[serde(skip)]
     instances: BTreeMap<u32, u64>,
+    /// Pidfds of those children that are not ours to reap.
+    #[serde(skip)]
+    pub(super) fosters: BTreeMap<u64, OwnedFd>,
+    /// What was not written down yet. `None` where nobody writes anything down.
+    #[serde(skip)]
+    pub(super) changes: Option<Vec<Change>>,
+    /// Something written down is held no longer.
+    #[serde(skip)]
+    pub(super) stale: bool,
     pub(super) exits: VecDeque<Exit>,
     /// The highest instance ever registered.
     pub(super) highest: u64,
@@ -71,8 +103,35 @@ impl Table {
         self.instances = self
             .children
             .iter()
+            .filter(|(instance, _)| !self.fosters.contains_key(instance))
             .map(|(instance, child)| (child.pid, *instance))
             .collect();
+    }
+
+    fn note(&mut self, change: Change) {
+        if let Some(changes) = &mut self.changes {
+            changes.push(change);
+        }
+    }
+
+    /// Holds `fd` under `key`, instead of the one held so far.
+    pub(super) fn hold(&mut self, key: String, fd: OwnedFd) {
+        if is_passing(&key) {
+            self.fds.insert(key, fd);
+            return;
+        }
+        self.note(Change::Fd(key.clone()));
+        self.stale |= self.fds.insert(key, fd).is_some();
+    }
+
+    /// Holds what is under `key` no longer.
+    pub(super) fn let_go(&mut self, key: &str) -> Option<OwnedFd> {
+        let fd = self.fds.remove(key)?;
+        if !is_passing(key) {
+            self.note(Change::Fd(key.to_owned()));
+            self.stale = true;
+        }
+        Some(fd)
     }
 
     pub(super) fn knows(&self, pid: u32) -> bool {
@@ -83,13 +142,31 @@ impl Table {
         self.highest = self.highest.max(instance);
         self.instances.insert(child.pid, instance);
         self.children.insert(instance, child);
+        self.note(Change::Child(instance));
+    }
+
+    /// Knows a child that is not ours to reap.
+    pub(super) fn insert_foster(&mut self, instance: u64, child: Child, pidfd: OwnedFd) {
+        self.highest = self.highest.max(instance);
+        self.children.insert(instance, child);
+        self.fosters.insert(instance, pidfd);
+        self.note(Change::Child(instance));
     }
 
     /// Pid `pid` was reaped; whether it was anybody we know.
     pub(super) fn ended(&mut self, pid: u32, status: i32, time: u64) -> bool {
-        let Some(instance) = self.instances.remove(&pid) else {
-            return false;
-        };
+        match self.instances.remove(&pid) {
+            Some(instance) => self.ended_instance(instance, status, time),
+            None => false,
+        }
+    }
+
+    /// A child ended that is not ours to reap; whether it was one we know.
+    pub(super) fn foster_ended(&mut self, instance: u64, status: i32, time: u64) -> bool {
+        self.fosters.remove(&instance).is_some() && self.ended_instance(instance, status, time)
+    }
+
+    fn ended_instance(&mut self, instance: u64, status: i32, time: u64) -> bool {
         let Some(child) = self.children.remove(&instance) else {
             return false;
         };
@@ -98,11 +175,12 @@ impl Table {
         self.exits.push_back(Exit {
             seq,
             instance,
-            pid,
+            pid: child.pid,
             status,
             time,
             unit: child.unit,
         });
+        self.note(Change::Ended(seq));
         true
     }
 
@@ -117,6 +195,7 @@ impl Table {
         }
         self.signals_seq += 1;
         self.signals.push_back((self.signals_seq, mask));
+        self.note(Change::Signals);
     }
 
     /// Whether one of these signals was not acknowledged yet.
@@ -127,11 +206,13 @@ impl Table {
     pub(super) fn acknowledge(&mut self, seq: u64) {
         if let Ok(at) = self.exits.binary_search_by_key(&seq, |exit| exit.seq) {
             self.exits.remove(at);
+            self.note(Change::Acknowledged(seq));
         }
     }
 
     pub(super) fn acknowledge_signals(&mut self, seq: u64) {
         self.signals.retain(|(waiting, _)| *waiting != seq);
+        self.note(Change::Signals);
     }
 }
 
@@ -167,6 +248,34 @@ mod tests {
         );
         table.acknowledge(1);
         assert_eq!(table.exits.len(), 0);
+    }
+
+    #[test]
+    fn a_foster_is_not_taken_for_whoever_has_its_pid_now() {
+        let mut table = Table::default();
+        let pidfd = || std::fs::File::open("/dev/null").unwrap().into();
+        table.insert_foster(3, child(100), pidfd());
+        assert!(!table.knows(100), "its number may be anybody's");
+        table.changes = Some(Vec::new());
+        table.insert(4, child(100));
+        assert!(table.ended(100, 0, 1));
+        assert_eq!(table.exits[0].instance, 4);
+        assert!(table.foster_ended(3, 9, 2) && !table.foster_ended(3, 9, 2));
+        assert_eq!((table.exits[1].instance, table.exits[1].pid), (3, 100));
+        let changes = [Change::Child(4), Change::Ended(1), Change::Ended(2)];
+        assert_eq!(table.changes.as_deref(), Some(&changes[..]));
+    }
+
+    #[test]
+    fn what_is_held_and_let_go_of_is_noted() {
+        let mut table = Table::default();
+        let fd = || std::fs::File::open("/dev/null").unwrap().into();
+        table.hold("unnoted".to_owned(), fd());
+        table.changes = Some(Vec::new());
+        table.hold("a".to_owned(), fd());
+        assert!(table.let_go("a").is_some() && table.let_go("a").is_none());
+        let change = || Change::Fd("a".to_owned());
+        assert_eq!(table.changes, Some(vec![change(), change()]));
     }
 
     #[test]

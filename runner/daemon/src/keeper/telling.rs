@@ -142,11 +142,12 @@ impl Keeper {
             Step::Exits => exit().or_else(|| Some((self.end(), Beside::Nothing))),
             Step::Live => {
                 let answer = manager.answers.front().map(|answer| {
-                    let alive = answer.kind == Kind::Child && self.table.knows(answer.pid);
+                    let alive = answer.kind == Kind::Child
+                        && self.table.children.contains_key(&answer.instance);
                     (
                         answer.clone(),
                         if alive {
-                            pidfd(answer.pid)
+                            self.pidfd(answer.instance, answer.pid)
                         } else {
                             Beside::Nothing
                         },
@@ -169,7 +170,21 @@ impl Keeper {
     fn child_after(&self, last: Option<u64>) -> Option<(Record, Beside<'_>)> {
         let from = last.map_or(Bound::Unbounded, Bound::Excluded);
         let (instance, child) = self.table.children.range((from, Bound::Unbounded)).next()?;
-        Some((child_record(*instance, child), pidfd(child.pid)))
+        Some((
+            child_record(*instance, child),
+            self.pidfd(*instance, child.pid),
+        ))
+    }
+
+    /// A pidfd of a child that was not reaped yet. Without one the manager cannot signal it, but it
+    /// still gets its exit.
+    fn pidfd(&self, instance: u64, pid: u32) -> Beside<'_> {
+        if let Some(pidfd) = self.table.fosters.get(&instance) {
+            return Beside::Held(pidfd.as_fd());
+        }
+        system::as_pid(pid)
+            .and_then(|pid| rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok())
+            .map_or(Beside::Nothing, Beside::Made)
     }
 
     fn end(&self) -> Record {
@@ -230,12 +245,4 @@ pub(super) fn child_record(instance: u64, child: &Child) -> Record {
         pid: child.pid,
         ..Record::about(Kind::Child, &child.unit)
     }
-}
-
-/// A pidfd of a child that was not reaped yet. Without one the manager cannot signal it, but it
-/// still gets its exit.
-fn pidfd<'a>(pid: u32) -> Beside<'a> {
-    system::as_pid(pid)
-        .and_then(|pid| rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok())
-        .map_or(Beside::Nothing, Beside::Made)
 }

@@ -18,6 +18,8 @@ use rustix::fs::MemfdFlags;
 use rustix::io::FdFlags;
 use serde::{Deserialize, Serialize};
 
+use super::fosters::Fosters;
+use super::journal::Journal;
 use super::ladder::Ladder;
 use super::launch::{Launch, environment_with};
 use super::outer::Outer;
@@ -25,6 +27,7 @@ use super::system::{Birth, adopt_fd, become_program, give_birth, listen_to_signa
 use super::table::Table;
 use super::telling::Telling;
 use super::wire::{Kind, Record};
+use super::written::{self, Legacy, Written};
 use super::{Keeper, Manager, Next, Settings, beginning, now, say};
 
 /// The environment variable that makes a process a keeper that goes on, its self-test, or one that
@@ -49,11 +52,16 @@ pub(super) struct Trial {
     passed: bool,
 }
 
-/// What was handed to this process by the keeper it was, or whose child it is.
+/// What was handed to this process by the keeper it was, or whose child it is, or whose heir.
 #[derive(Debug)]
-pub struct Resumption {
-    table: OwnedFd,
-    what: What,
+pub struct Resumption(Handed);
+
+#[derive(Debug)]
+enum Handed {
+    /// By the very process, or its parent.
+    Table(OwnedFd, What),
+    /// By one that is dead.
+    Legacy(Box<Legacy>),
 }
 
 /// What such a process is to do.
@@ -70,10 +78,18 @@ pub(super) fn variable_to_begin(table: &impl AsRawFd) -> String {
 }
 
 impl Resumption {
-    /// Takes it, and the variable out of the environment. `None` for a process that was not
-    /// started as a keeper that goes on, nor as the self-test of one.
+    /// Takes it, and what says so out of the environment. `None` for a process that was not
+    /// started as a keeper that goes on, nor as the self-test of one, and has nothing to inherit.
     #[must_use]
     pub fn take() -> Option<Resumption> {
+        let handed = Resumption::take_table().or_else(|| {
+            let legacy = Legacy::take()?;
+            Some(Handed::Legacy(Box::new(legacy)))
+        });
+        handed.map(Resumption)
+    }
+
+    fn take_table() -> Option<Handed> {
         let text = env::var(VARIABLE).ok()?;
         let mut words = text.split(' ');
         let what = match words.next()? {
@@ -103,10 +119,7 @@ impl Resumption {
             env::remove_var(VARIABLE);
             adopt_fd(fd)
         };
-        Some(Resumption {
-            table: table.ok()?,
-            what,
-        })
+        Some(Handed::Table(table.ok()?, what))
     }
 }
 
@@ -114,8 +127,12 @@ impl Resumption {
 /// prepared.
 #[must_use]
 pub fn resume(resumption: Resumption) -> ExitCode {
-    if resumption.what == What::Begin {
-        return match beginning::unpack(resumption.table) {
+    let (table, what) = match resumption.0 {
+        Handed::Table(table, what) => (table, what),
+        Handed::Legacy(legacy) => return written::inherit(*legacy),
+    };
+    if what == What::Begin {
+        return match beginning::unpack(table) {
             Ok((settings, lock, held)) => super::reign(settings, lock, held),
             Err(error) => {
                 say(&format!("cannot read what was prepared: {error}"));
@@ -123,9 +140,9 @@ pub fn resume(resumption: Resumption) -> ExitCode {
             }
         };
     }
-    let frozen = Frozen::read(resumption.table);
+    let frozen = Frozen::read(table);
     match frozen {
-        Ok(_) if resumption.what == What::Test => ExitCode::SUCCESS,
+        Ok(_) if what == What::Test => ExitCode::SUCCESS,
         Ok(frozen) => match frozen.thaw() {
             Ok(keeper) => keeper.reign(),
             Err(error) => {
@@ -237,7 +254,7 @@ impl Keeper {
     /// All that has to survive, in a memfd, and the descriptors it names.
     fn freeze(&self) -> io::Result<(OwnedFd, Vec<RawFd>)> {
         let mut fds = Vec::new();
-        let mut number = |fd: &OwnedFd| {
+        let mut number = |fd: &dyn AsRawFd| {
             fds.push(fd.as_raw_fd());
             fd.as_raw_fd()
         };
@@ -252,7 +269,7 @@ impl Keeper {
             ladder: self.ladder.clone(),
             manager: self.manager.as_ref().map(|manager| FrozenManager {
                 pid: manager.pid,
-                socket: manager.socket.as_ref().map(&mut number),
+                socket: manager.socket.as_ref().map(|fd| number(fd)),
                 telling: manager.telling.clone(),
                 shot: manager.shot,
                 asked: manager.asked,
@@ -262,7 +279,7 @@ impl Keeper {
             rolled_back: self.rolled_back,
             hang: number(&self.hang),
             program: number(&self.launch.program),
-            previous_program: self.previous_program.as_ref().map(&mut number),
+            previous_program: self.previous_program.as_ref().map(|fd| number(fd)),
             open_files: self.launch.open_files,
             oom_score: self.launch.oom_score.clone(),
             runtime_dir: self.settings.runtime_dir.as_os_str().as_bytes().to_vec(),
@@ -274,6 +291,17 @@ impl Keeper {
                 .map(|path| path.as_os_str().as_bytes().to_vec()),
             one_command: self.settings.one_command,
             stop_limit: Some(self.settings.stop_limit).filter(|limit| *limit != u64::MAX),
+            fosters: self
+                .table
+                .fosters
+                .iter()
+                .map(|(instance, fd)| (*instance, number(fd)))
+                .collect(),
+            is_heir: self.is_heir,
+            journal: self
+                .written
+                .as_ref()
+                .map(|written| written.journal.ends().map(|end| number(&end))),
         };
         let mut file = File::from(rustix::fs::memfd_create("keeper", MemfdFlags::CLOEXEC)?);
         serde_json::to_writer(&mut file, &frozen)?;
@@ -306,6 +334,12 @@ struct Frozen<T> {
     one_command: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stop_limit: Option<u64>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    fosters: BTreeMap<u64, RawFd>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_heir: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    journal: Option<[RawFd; 2]>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -330,7 +364,21 @@ impl Frozen<Table> {
         #[allow(unsafe_code, reason = "descriptors come in by number")]
         let own = |fd: RawFd| unsafe { adopt_fd(fd) };
         let mut table = self.table;
+        let mut fosters = Fosters::new()?;
+        for (instance, fd) in self.fosters {
+            let pidfd = own(fd)?;
+            fosters.watch(instance, &pidfd);
+            table.fosters.insert(instance, pidfd);
+        }
         table.thaw();
+        let written = match self.journal {
+            None => None,
+            Some([one, other]) => {
+                let (journal, _) = Journal::open([own(one)?, own(other)?])?;
+                table.changes = Some(Vec::new());
+                Some(Written::new(journal))
+            }
+        };
         for (key, fd) in self.fds {
             table.fds.insert(key, own(fd)?);
         }
@@ -374,6 +422,10 @@ impl Frozen<Table> {
             unclaimed: Vec::new(),
             death: None,
             trial: None,
+            fosters,
+            is_heir: self.is_heir,
+            written,
+            handing_over: false,
         };
         // Children that ended between the two programs may have left no signal behind.
         keeper.reap(&[]);

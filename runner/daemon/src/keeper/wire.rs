@@ -9,6 +9,10 @@
 /// Version of the protocol: what `Hello.code` says.
 pub const VERSION: i32 = 1;
 
+/// The raw wait status of a process about which nobody knows how it ended. To `wait(2)` it would be
+/// one that was stopped, so no end of a process looks like this.
+pub const STATUS_UNKNOWN: i32 = 0x7f;
+
 /// The longest key, unit name or text in a record, in bytes.
 pub const KEY_MAX: usize = 600;
 
@@ -71,6 +75,8 @@ kinds! {
     Adopt = 11,
     /// Manager: the signals `seq` are dealt with. They are counted apart from exits.
     AcknowledgeSignals = 12,
+    /// Manager: end, and leave everything to the keeper that the service manager starts next.
+    HandOver = 13,
 
     /// A child between clone and `execve`: I am `instance` of unit `key`, stopped by `rank`,
     /// `signal`, `timeout` (microseconds) if there is no manager. Its pid comes from the kernel.

@@ -91,7 +91,7 @@ impl Manager {
         runtime: PathBuf,
         link: Link,
         takeover: Takeover,
-        inherited: Inherited,
+        mut inherited: Inherited,
     ) -> Result<Manager, String> {
         let told = |what: &str| {
             let what = what.to_owned();
@@ -165,12 +165,14 @@ impl Manager {
                 .map(|group| group.gid),
         });
         let path = runtime.join("bus");
-        let listener = match taken.bus.take() {
-            Some(listener) => listener,
-            None => {
+        // One that we were started with comes first: at its path is no other, whatever was held.
+        let listener = match (inherited.claim_control(&path), taken.bus.take()) {
+            (None, Some(listener)) => listener,
+            (inherited, _) => {
                 // Everybody may connect: who may do what is decided by who they are. The lock of the
                 // runtime directory is ours, so a node that is there is a dead daemon's.
-                let listener = listen_for_clients(&path, 0o666)
+                let listener = inherited
+                    .map_or_else(|| listen_for_clients(&path, 0o666), Ok)
                     .map_err(told(&format!("cannot listen on {}", path.display())))?;
                 link.put(
                     &Key::Control {
@@ -221,6 +223,8 @@ impl Manager {
             surroundings.is_root,
             handle.clone(),
         );
+        let given = inherited.claim_control(&http::private_path(&runtime));
+        let held = (held, given);
         let http = http::Http::open(&settled, &runtime, handle, &link, held, first)?;
         let mut manager = Manager {
             unit_path: match &settled.conf {
@@ -250,6 +254,7 @@ impl Manager {
             events: VecDeque::new(),
             link,
             outer: Outer::from_environment(),
+            above: super::above::Above::from_environment(),
             state: begun.state,
             definitions: begun.definitions,
             processes,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::net::TcpStream;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::sys::epoll::EpollFlags;
 
@@ -22,6 +22,11 @@ use crate::supervisord::settled::{Address, Server, Settled};
 const PRIVATE: &str = "supervisor.sock";
 /// Its name with the keeper, and among the servers.
 const PRIVATE_KEY: &str = "supervisor";
+
+/// Where the private server listens.
+pub(super) fn private_path(runtime: &Path) -> PathBuf {
+    runtime.join(PRIVATE)
+}
 
 /// The open servers.
 pub(super) struct Http {
@@ -85,8 +90,8 @@ fn sentence(server: &Server, trouble: Trouble) -> String {
 }
 
 impl Http {
-    /// Takes over the listeners that are held, and opens those that are not: at a first start
-    /// without a supervisord.conf all of them.
+    /// Takes over the listeners that are held, and the private one that we were started with, and
+    /// opens those that are not: at a first start without a supervisord.conf all of them.
     ///
     /// # Errors
     /// At a first start, when one that was asked for cannot be had.
@@ -95,27 +100,28 @@ impl Http {
         runtime: &Path,
         handle: control::Handle,
         link: &Link,
-        mut held: HashMap<String, OwnedFd>,
+        (mut held, given): (HashMap<String, OwnedFd>, Option<OwnedFd>),
         first: bool,
     ) -> Result<Http, String> {
-        let path = runtime.join(PRIVATE);
+        let path = private_path(runtime);
         let server = web::Server::new(handle, config(settled, &path));
         tokio::spawn(server.clone().serve_listeners());
         let mut http = Http {
             server,
             listeners: HashMap::new(),
         };
-        match held.remove(PRIVATE_KEY).map_or_else(
-            || {
-                let opened = servers::open_private(&path)?;
-                link.put(&key(PRIVATE_KEY), opened.as_fd())?;
-                Ok(opened)
-            },
-            Ok,
-        ) {
+        let private = match (given, held.remove(PRIVATE_KEY)) {
+            (None, Some(held)) => Ok(held),
+            (given, _) => given
+                .map_or_else(|| servers::open_private(&path), Ok)
+                .and_then(|opened| {
+                    link.put(&key(PRIVATE_KEY), opened.as_fd())?;
+                    Ok(opened)
+                }),
+        };
+        match private {
             Ok(fd) => http.insert(PRIVATE_KEY.to_owned(), fd, 0, true),
             Err(error) => {
-                let error: std::io::Error = error;
                 tracing::error!("cannot serve at {}: {}", path.display(), reason(&error));
             }
         }
@@ -325,7 +331,7 @@ impl Manager {
 /// What programs find in `SUPERVISOR_SERVER_URL`; where the configuration has no server, the one
 /// that is always there.
 pub(super) fn server_url(settled: &Settled, runtime: &Path) -> Option<std::sync::Arc<str>> {
-    let private = || format!("unix://{}", runtime.join(PRIVATE).display());
+    let private = || format!("unix://{}", private_path(runtime).display());
     Some(settled.server_url.clone().unwrap_or_else(private).into())
 }
 

@@ -7,6 +7,7 @@
 //! wake ──▶ event ──▶ engine.handle ──▶ records written ──▶ actions performed ──▶ (more events) ──▶ sleep
 //! ```
 
+mod above;
 mod adopt;
 mod answer;
 mod audit;
@@ -96,6 +97,7 @@ struct Manager {
 
     link: Link,
     outer: outer::Outer,
+    above: above::Above,
     state: Store,
     definitions: Store,
 
@@ -180,6 +182,7 @@ enum Wake {
     Named(News),
     Log(Option<LogEvent>),
     Alive,
+    Above(Result<dbus::server::above::Plan, String>),
 }
 
 impl Manager {
@@ -196,6 +199,7 @@ impl Manager {
                 ready = self.poller.ready() => Wake::Ready(ready),
                 () = self.timers.sleep() => Wake::Due,
                 () = self.outer.ping() => Wake::Alive,
+                plan = self.above.next() => Wake::Above(plan),
                 done = self.offload.next() => Wake::Done(done),
                 done = self.triggers.work.next() => Wake::Done(done),
                 (ticket, outcome) = self.probes.next() => Wake::Probed(ticket, outcome),

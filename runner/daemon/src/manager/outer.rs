@@ -10,6 +10,9 @@ use sd_notify::NotifyState;
 
 use super::Manager;
 
+/// How much more time we ask for with a ping: more than two of them are apart.
+const EXTENSION: NotifyState<'_> = NotifyState::ExtendTimeoutUsec(60_000_000);
+
 /// The pings it wants, and what it has been told.
 #[derive(Debug, Default)]
 pub(super) struct Outer {
@@ -48,6 +51,23 @@ impl Manager {
         if let Err(error) = self.link.notify_outer(text.trim_end(), None) {
             tracing::warn!("cannot notify the service manager: {error}");
         }
+    }
+
+    /// Says that we live; while everything is being started or stopped, which may take as long as
+    /// the units say, also that we need more time.
+    pub(super) fn tell_alive(&self) {
+        match self.has_started_up() {
+            true => self.tell_outer(&[NotifyState::Watchdog]),
+            false => self.tell_outer(&[NotifyState::Watchdog, EXTENSION]),
+        }
+    }
+
+    /// Whether everything that starts at boot has been tried, and nothing is being ended.
+    pub(super) fn has_started_up(&self) -> bool {
+        matches!(
+            self.engine.system_state(),
+            SystemState::Running | SystemState::Degraded
+        )
     }
 
     /// Says that everything is up, or has been tried.

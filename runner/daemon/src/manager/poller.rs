@@ -32,6 +32,8 @@ pub(super) enum Source {
     Http(String),
     /// A process whose keeper is dead: its end is only seen here.
     Process(Ticket),
+    /// The keeper, where its death may not end us.
+    Keeper,
     /// The watch on the clock.
     Clock,
     /// The alarm that wakes the machine.

@@ -384,6 +384,7 @@ impl Manager {
         }
         self.watch_bus()?;
         self.watch_http()?;
+        self.watch_keeper();
         self.poller.add(
             Source::Processes,
             self.processes.as_fd(),
@@ -408,7 +409,27 @@ impl Manager {
         }
         self.turn();
         self.acknowledge();
+        // A manager may have taken them back before its keeper ended.
+        self.renew_limits();
+        if !first && self.has_started_up() {
+            // Whoever runs us waits for it again where the keeper is a new one too.
+            self.tell_ready();
+        }
         Ok(())
+    }
+
+    /// Waits for the end of the keeper, where we may outlive it.
+    fn watch_keeper(&mut self) {
+        let pid = rustix::process::getppid();
+        let pidfd = pid.and_then(|pid| {
+            rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok()
+        });
+        if let Some(pidfd) = pidfd.filter(|_| self.above.is_there()) {
+            let flags = nix::sys::epoll::EpollFlags::EPOLLIN;
+            // Without it only the controllers of groups are not made ready for a next keeper.
+            let _ = self.poller.add(Source::Keeper, pidfd.as_fd(), flags);
+            self.above.keeper = Some(pidfd);
+        }
     }
 
     fn recover_listeners(&mut self, held: Vec<(UnitName, u32, OwnedFd)>) {

@@ -77,6 +77,15 @@ impl Manager {
         }
     }
 
+    /// The keeper has ended. Should what it has written down be kept, the next one finds us at work;
+    /// else the link says so too.
+    pub(super) fn keeper_ended(&mut self) {
+        if let Some(pidfd) = self.above.keeper.take() {
+            self.poller.remove(&Source::Keeper, pidfd.as_fd());
+        }
+        self.make_room_above();
+    }
+
     /// Nobody reaps any more and nobody holds anything: what we have pidfds of is stopped in order,
     /// and that is the end.
     pub(super) fn keeper_gone(&mut self) {

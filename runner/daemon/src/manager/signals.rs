@@ -60,6 +60,9 @@ impl Manager {
             if !self.options.command.is_empty() && self.passed_on(signal) {
                 continue;
             }
+            if self.asks_above(signal) {
+                continue;
+            }
             if self.settled.conf.is_some() && self.signalled_as_supervisord(signal) {
                 continue;
             }

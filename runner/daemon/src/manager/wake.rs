@@ -138,8 +138,9 @@ impl Manager {
             }
             Wake::Named(news) => self.named(news),
             Wake::Log(Some(event)) => self.logged(event),
-            Wake::Alive => self.tell_outer(&[sd_notify::NotifyState::Watchdog]),
+            Wake::Alive => self.tell_alive(),
             Wake::Log(None) => {}
+            Wake::Above(plan) => self.answered_above(plan),
             Wake::Knock(Some(knock)) => self.knocked(knock),
             Wake::Knock(None) => {}
         }
@@ -286,6 +287,7 @@ impl Manager {
             Source::Clock => self.clock_ready(),
             Source::WakeAlarm => self.alarm_rang(),
             Source::Paths => self.paths_ready(),
+            Source::Keeper => self.keeper_ended(),
             Source::Bus | Source::SystemdFace => self.accept_clients(&source),
             Source::Http(name) => self.http_ready(&name),
         }

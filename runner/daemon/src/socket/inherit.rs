@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::path::Path;
 
 use listenfd::ListenFd;
 use rustix::fs::FileType;
@@ -58,6 +59,15 @@ impl Inherited {
             .iter()
             .position(|socket| listens_on(&socket.fd, kind, address))?;
         Some(self.sockets.remove(at).fd)
+    }
+
+    /// Takes the listener at this path, for a control socket of ours; it does not block.
+    pub fn claim_control(&mut self, path: &Path) -> Option<OwnedFd> {
+        let address = ListenAddress::Path(path.to_str()?.into());
+        let listener = self.claim(ListenKind::Stream, &address)?;
+        // The loop must not wait in it: then rather a listener of our own.
+        rustix::io::ioctl_fionbio(&listener, true).ok()?;
+        Some(listener)
     }
 
     /// The names of those that nobody has claimed.
@@ -197,7 +207,8 @@ mod tests {
         assert!(claim(ListenKind::Stream, &port.to_string()));
         assert!(!claim(ListenKind::SequentialPacket, &path));
         assert!(!claim(ListenKind::Stream, &datagram));
-        assert!(claim(ListenKind::Stream, &path));
+        assert!(inherited.claim_control(&dir.path().join("none")).is_none());
+        assert!(inherited.claim_control(path.as_ref()).is_some());
         assert_eq!(inherited.unclaimed().collect::<Vec<_>>(), ["datagram"]);
     }
 }

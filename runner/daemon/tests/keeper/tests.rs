@@ -365,10 +365,16 @@ fn messages_reach_the_outer_service_manager() {
     });
     let mut manager = world.manager();
     assert_eq!(manager.value("notify"), "none");
-    manager.order("notify READY=1\tSTATUS=up");
     let mut buffer = [0; 64];
-    let length = outer.recv(&mut buffer).unwrap();
-    assert_eq!(&buffer[..length], b"READY=1\tSTATUS=up");
+    let mut heard = || {
+        let length = outer.recv(&mut buffer).unwrap();
+        String::from_utf8_lossy(&buffer[..length]).into_owned()
+    };
+    // What there is to be kept comes first.
+    assert_eq!(heard(), "FDSTOREREMOVE=1\nFDNAME=runner-keeper");
+    assert_eq!(heard(), "FDSTORE=1\nFDPOLL=0\nFDNAME=runner-keeper");
+    manager.order("notify READY=1\tSTATUS=up");
+    assert_eq!(heard(), "READY=1\tSTATUS=up");
     manager.order("notify-fd FDSTORE=1");
     let mut space = nix::cmsg_space!([i32; 1]);
     let mut slices = [std::io::IoSliceMut::new(&mut buffer)];
