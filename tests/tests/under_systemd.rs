@@ -1,0 +1,347 @@
+//! runnerd as a service of the real systemd, by the unit files that we ship: its restart and the
+//! death of its keeper are noticed by nobody, and stopping it stops everything in order.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking: what it was asked for is not there"
+)]
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixDatagram;
+use std::process::Child;
+use std::time::Duration;
+
+use serde_json::Value;
+use tests::{Init, Machine, exactly_once, repository};
+
+/// What runs below it: a server that is started by its first connection and answers with its pid, a
+/// writer of numbered lines, and two whose order at the end is seen.
+const UNITS: &[(&str, &str)] = &[
+    (
+        "web.toml",
+        r#"
+        [service]
+        exec-start = "/run/bin/actor /run/board as=web serve"
+        [socket]
+        listen-stream = "127.0.0.1:8080"
+        "#,
+    ),
+    (
+        "writer.toml",
+        r#"
+        [service]
+        exec-start = "/run/bin/actor /run/board as=writer hold=TERM tick=2000"
+        log-file = "/run/writer.log"
+        log-max-size = "infinity"
+        "#,
+    ),
+    (
+        "first.toml",
+        r#"
+        [service]
+        exec-start = "/bin/sleep infinity"
+        exec-stop-post = "/bin/sh -c 'echo first >>/run/order'"
+        "#,
+    ),
+    (
+        "second.toml",
+        r#"
+        [service]
+        exec-start = "/bin/sleep infinity"
+        exec-stop-post = "/bin/sh -c 'echo second >>/run/order'"
+        after = ["first.service"]
+        "#,
+    ),
+];
+
+/// Where its console is.
+const LOG: &str = "/run/runnerd.log";
+const CONSOLE: &str = "[Service]\nExecStart=\nExecStart=/usr/bin/runnerd --log-target=console\n\
+    StandardOutput=append:/run/runnerd.log\nStandardError=append:/run/runnerd.log\n";
+
+/// A machine of systemd's with runnerd on it.
+struct Host {
+    machine: Machine,
+    /// Where actors report.
+    board: UnixDatagram,
+    _directories: [tempfile::TempDir; 2],
+}
+
+impl Host {
+    /// Boots it, and starts runnerd with its sockets. `change` is for the files of the host.
+    fn boot(change: impl FnOnce(&std::path::Path)) -> Host {
+        let (units, layer) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let shipped = repository().join("contrib/systemd");
+        for name in ["runnerd.service", "runnerd.socket", "runnerd-rpc.socket"] {
+            fs::copy(shipped.join(name), units.path().join(name)).unwrap();
+        }
+        for directory in ["usr/bin", "etc/runner/units"] {
+            fs::create_dir_all(layer.path().join(directory)).unwrap();
+        }
+        for program in ["runnerd", "runnerctl"] {
+            let link = layer.path().join("usr/bin").join(program);
+            symlink(format!("/run/bin/{program}"), link).unwrap();
+        }
+        for (name, text) in UNITS {
+            fs::write(layer.path().join("etc/runner/units").join(name), text).unwrap();
+        }
+        // What it has to say is for the report of a failure.
+        let more = units.path().join("runnerd.service.d");
+        fs::create_dir(&more).unwrap();
+        fs::write(more.join("log.conf"), CONSOLE).unwrap();
+        change(units.path());
+        let machine = Machine::boot_with(Init::Systemd, units.path(), Some(layer.path()), &[]);
+        let board = UnixDatagram::bind(machine.file("/run/board")).unwrap();
+        board
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .unwrap();
+        let host = Host {
+            machine,
+            board,
+            _directories: [units, layer],
+        };
+        host.systemctl(&["start", "runnerd.socket", "runnerd-rpc.socket", "runnerd"]);
+        host
+    }
+
+    /// Has systemd do something, which must succeed.
+    #[track_caller]
+    fn systemctl(&self, words: &[&str]) -> String {
+        let outcome = self.machine.systemctl(words);
+        assert_eq!(
+            outcome.code,
+            0,
+            "{words:?}: {outcome:?}\n{}",
+            self.console()
+        );
+        outcome.stdout.trim_end().to_owned()
+    }
+
+    /// What systemd and runnerd have said.
+    fn console(&self) -> String {
+        let log = fs::read(self.machine.file(LOG)).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log).into_owned();
+        format!("{}--- runnerd\n{log}", self.machine.console())
+    }
+
+    /// A property of runnerd's unit.
+    #[track_caller]
+    fn own(&self, property: &str) -> String {
+        self.systemctl(&["show", "runnerd", "-P", property])
+    }
+
+    /// Has runnerd do something, which must succeed.
+    #[track_caller]
+    fn runnerctl(&self, words: &[&str]) -> String {
+        let outcome = self.machine.run(&[&["runnerctl"], words].concat());
+        assert_eq!(
+            outcome.code,
+            0,
+            "{words:?}: {outcome:?}\n{}",
+            self.console()
+        );
+        outcome.stdout.trim_end().to_owned()
+    }
+
+    /// A property of a unit of runnerd's.
+    #[track_caller]
+    fn show(&self, unit: &str, property: &str) -> String {
+        self.runnerctl(&["show", unit, "-p", property, "--value"])
+    }
+
+    /// The pids of those who must notice nothing.
+    #[track_caller]
+    fn pids(&self) -> Vec<String> {
+        ["web", "writer", "first", "second"]
+            .map(|unit| self.show(unit, "MainPID"))
+            .into()
+    }
+
+    /// Waits until an actor reports this.
+    fn reported(&self, tag: &str, word: &str) -> Value {
+        let mut buffer = [0; 4_096];
+        loop {
+            let length = self.board.recv(&mut buffer).unwrap();
+            let event: Value = serde_json::from_slice(&buffer[..length]).unwrap();
+            if event["tag"] == tag && event["word"] == word {
+                return event["detail"].clone();
+            }
+        }
+    }
+
+    /// Waits until another keeper runs, with everything taken over.
+    #[track_caller]
+    fn await_another(&self, keeper: &str) {
+        self.machine.until("another keeper runs", || {
+            let own = |property| self.machine.systemctl(&["show", "runnerd", "-P", property]);
+            own("ActiveState").stdout.trim() == "active"
+                && !["0", keeper].contains(&own("MainPID").stdout.trim())
+        });
+    }
+
+    /// The writer is stopped; each of its lines must be there.
+    #[track_caller]
+    fn check_lines(&self) {
+        self.runnerctl(&["stop", "writer"]);
+        let count = self.reported("writer", "lines").as_u64().unwrap();
+        let log = fs::read_to_string(self.machine.file("/run/writer.log")).unwrap();
+        exactly_once("writer", &log, 0..count);
+    }
+}
+
+/// Connects again and again, and says of each connection what came of it.
+const CLIENT: &str = r#"
+while [ ! -e /run/enough ]; do
+    if exec 3<>/dev/tcp/127.0.0.1/8080; then
+        printf 'GET / HTTP/1.0\r\n\r\n' >&3
+        tail -1 <&3; echo
+        exec 3>&-
+    else
+        echo refused
+    fi
+done
+"#;
+
+/// Clients that hold the server busy.
+fn clients(host: &Host) -> Child {
+    host.machine.begin(&["bash", "-c", CLIENT])
+}
+
+/// All connections of these clients have been answered, and not a few.
+#[track_caller]
+fn check_clients(host: &Host, clients: Child) {
+    fs::write(host.machine.file("/run/enough"), "").unwrap();
+    let output = clients.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let answers = text.lines().filter(|line| !line.trim().is_empty()).count();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !text.contains("refused") && errors.is_empty(),
+        "{text}{errors}"
+    );
+    assert!(answers > 10, "{text}");
+}
+
+#[test]
+fn starts_by_its_socket_and_says_when_it_is_ready() {
+    let host = Host::boot(|_| {});
+    host.systemctl(&["stop", "runnerd"]);
+    // Who asks starts it, and finds the socket that systemd has opened.
+    host.machine.until("everything is up", || {
+        host.show("writer", "ActiveState") == "active" && host.own("ActiveState") == "active"
+    });
+    assert_eq!(host.own("StatusText"), "Running.");
+    assert_eq!(host.own("NFileDescriptorStore"), "2");
+    let pid = fs::read_to_string(host.machine.file("/run/runner/pid")).unwrap();
+    assert_eq!(pid.trim(), host.own("MainPID"));
+    // Nothing of systemd's own is touched.
+    let connect = [
+        "systemctl",
+        "is-active",
+        "runnerd.socket",
+        "runnerd-rpc.socket",
+    ];
+    assert_eq!(host.machine.run(&connect).stdout, "active\nactive\n");
+    // The other socket is systemd's too.
+    let script = "stat -c %a /run/runner/bus /run/runner/supervisor.sock";
+    assert_eq!(host.machine.run(&["sh", "-c", script]).stdout, "666\n700\n");
+    let rpc = ["runnerctl", "status"];
+    assert_eq!(host.machine.run(&rpc).code, 0);
+}
+
+#[test]
+fn a_restart_is_noticed_by_nobody() {
+    let host = Host::boot(|_| {});
+    let clients = clients(&host);
+    host.reported("web", "serving");
+    let before = host.pids();
+    for _ in 0..3 {
+        let keeper = host.own("MainPID");
+        host.systemctl(&["restart", "runnerd"]);
+        assert_ne!(host.own("MainPID"), keeper);
+        assert_eq!(host.pids(), before, "{}", host.console());
+    }
+    check_clients(&host, clients);
+    host.check_lines();
+    // What ends now ends as ever.
+    host.runnerctl(&["kill", "-s", "KILL", "first"]);
+    host.machine.until("how it ended is known", || {
+        host.show("first", "Result") == "signal"
+    });
+    assert!(
+        !host.machine.file("/run/order").exists() || host.show("second", "ActiveState") == "active"
+    );
+}
+
+#[test]
+fn a_killed_keeper_is_noticed_by_nobody() {
+    let host = Host::boot(|_| {});
+    let clients = clients(&host);
+    host.reported("web", "serving");
+    let before = host.pids();
+    for _ in 0..5 {
+        let keeper = host.own("MainPID");
+        host.systemctl(&["kill", "--kill-whom=main", "-s", "KILL", "runnerd"]);
+        host.await_another(&keeper);
+        assert_eq!(host.pids(), before, "{}", host.console());
+    }
+    check_clients(&host, clients);
+    host.check_lines();
+}
+
+#[test]
+fn stopping_stops_everything_in_order() {
+    let host = Host::boot(|_| {});
+    let keeper = host.own("MainPID");
+    host.systemctl(&["kill", "--kill-whom=main", "-s", "KILL", "runnerd"]);
+    host.await_another(&keeper);
+    let pids = host.pids();
+    host.systemctl(&["stop", "runnerd"]);
+    let order = fs::read_to_string(host.machine.file("/run/order")).unwrap();
+    assert_eq!(order, "second\nfirst\n");
+    for pid in pids.iter().filter(|pid| *pid != "0") {
+        assert!(
+            !host.machine.file(&format!("/proc/{pid}")).exists(),
+            "{pid}"
+        );
+    }
+    assert_eq!(host.own("Result"), "success");
+    assert_eq!(host.own("NFileDescriptorStore"), "0");
+    // And then everything is new.
+    host.systemctl(&["start", "runnerd"]);
+    assert_ne!(host.show("first", "MainPID"), pids[2]);
+}
+
+#[test]
+fn a_hung_keeper_is_ended_by_the_watchdog_and_a_hung_manager_by_the_keeper() {
+    let host = Host::boot(|units| {
+        let path = units.join("runnerd.service.d/watchdog.conf");
+        fs::write(path, "[Service]\nWatchdogSec=2s\n").unwrap();
+    });
+    let before = host.pids();
+    let keeper = host.own("MainPID");
+    // A manager that was stopped is woken by the keeper.
+    let script = format!("kill -STOP $(pgrep -P {keeper} -x runnerd)");
+    assert_eq!(host.machine.run(&["sh", "-c", &script]).code, 0);
+    assert_eq!(host.pids(), before);
+    assert_eq!(host.own("MainPID"), keeper);
+    // Nobody wakes the keeper.
+    host.systemctl(&["kill", "--kill-whom=main", "-s", "STOP", "runnerd"]);
+    host.await_another(&keeper);
+    assert_eq!(host.own("NRestarts"), "1");
+    assert_eq!(host.pids(), before, "{}", host.console());
+}
+
+#[test]
+fn reloads_with_its_own_answer() {
+    let host = Host::boot(|_| {});
+    let before = host.pids();
+    let file = host.machine.file("/etc/runner/units/third.toml");
+    fs::write(&file, "[service]\nexec-start = \"/bin/sleep infinity\"\n").unwrap();
+    host.systemctl(&["reload", "runnerd"]);
+    assert_eq!(host.show("third", "LoadState"), "loaded");
+    fs::write(&file, "[service]\nexec-strat = \"/bin/sleep infinity\"\n").unwrap();
+    assert_ne!(host.machine.systemctl(&["reload", "runnerd"]).code, 0);
+    assert_eq!(host.own("ActiveState"), "active");
+    assert_eq!(host.pids(), before);
+}
