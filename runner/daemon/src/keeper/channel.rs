@@ -83,6 +83,39 @@ pub fn receive(socket: BorrowedFd<'_>, wait: Wait) -> io::Result<Option<Packet>>
         Wait::Never => RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT,
     };
     loop {
+        match take(socket, flags)? {
+            Taken::Packet(packet) => return Ok(Some(packet)),
+            Taken::Stranger => {}
+            Taken::End => return Ok(None),
+        }
+    }
+}
+
+/// What came.
+pub(super) enum Taken {
+    /// A record.
+    Packet(Packet),
+    /// A packet that is no record of ours.
+    Stranger,
+    /// The other end is gone.
+    End,
+}
+
+/// Looks at the next packet without taking it, beginning with the first one after
+/// `peek_from_start`. Never waits.
+pub(super) fn look(socket: BorrowedFd<'_>) -> io::Result<Taken> {
+    let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT | RecvFlags::PEEK;
+    take(socket, flags)
+}
+
+/// Takes away the next packet, which was looked at.
+pub(super) fn take_away(socket: BorrowedFd<'_>) -> io::Result<()> {
+    let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
+    take(socket, flags).map(drop)
+}
+
+fn take(socket: BorrowedFd<'_>, flags: RecvFlags) -> io::Result<Taken> {
+    loop {
         let mut bytes = [0; SIZE];
         let mut space =
             [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1), ScmCredentials(1))];
@@ -96,7 +129,7 @@ pub fn receive(socket: BorrowedFd<'_>, wait: Wait) -> io::Result<Option<Packet>>
             Err(error) => return Err(error.into()),
         };
         if length == 0 {
-            return Ok(None);
+            return Ok(Taken::End);
         }
         let mut fd = None;
         let mut sender = 0;
@@ -109,9 +142,12 @@ pub fn receive(socket: BorrowedFd<'_>, wait: Wait) -> io::Result<Option<Packet>>
                 _ => {}
             }
         }
-        if let Some(record) = Record::decode(bytes.get(..length).unwrap_or_default()) {
-            return Ok(Some(Packet { record, fd, sender }));
-        }
+        return Ok(
+            match Record::decode(bytes.get(..length).unwrap_or_default()) {
+                Some(record) => Taken::Packet(Packet { record, fd, sender }),
+                None => Taken::Stranger,
+            },
+        );
     }
 }
 

@@ -6,19 +6,26 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::fs::MemfdFlags;
 use rustix::process::PidfdFlags;
 
-use super::channel::{self, Packet, Wait};
+use super::channel::{self, Packet, Taken, Wait};
 use super::table::Child;
 use super::telling::child_record;
 use super::wire::{Kind, Record};
-use super::{KEPT, Keeper, QUIT_GRACE, now, system};
+use super::{KEPT, Keeper, Manager, QUIT_GRACE, now, system};
 
 /// So many answers a manager may leave untold; one that asks on without listening is broken.
 const UNTOLD: usize = 4_096;
+
+/// So much is looked at before it is written down.
+const AT_A_TIME: usize = 64;
 
 impl Keeper {
     /// Hears everything that was said up to now. Nothing is heard while the manager is told what
     /// there is: nobody has anything to say then.
     pub(super) fn hear(&mut self) {
+        if self.written.is_some() {
+            while self.hear_and_write_down() {}
+            return;
+        }
         while let Some(manager) = &mut self.manager
             && let Some(socket) = &manager.socket
         {
@@ -29,13 +36,63 @@ impl Keeper {
             match channel::receive(socket.as_fd(), Wait::Never) {
                 Ok(Some(packet)) => self.obey(packet),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                // Closed by the last who had it. One that still lives is of no use any more.
-                Ok(None) | Err(_) => {
-                    manager.socket = None;
-                    if manager.quit.is_none() {
-                        self.shoot();
+                Ok(None) | Err(_) => self.hung_up(),
+            }
+        }
+    }
+
+    /// Looks at what was said, writes down what comes of it, and only then takes it: what a keeper
+    /// that is killed meanwhile has not written is heard by the next one. Whether there may be more.
+    fn hear_and_write_down(&mut self) -> bool {
+        let dead = self.death.is_some();
+        let under_way = |manager: &Manager| manager.telling.is_under_way() && !dead;
+        let socket = match &self.manager {
+            Some(manager) if !under_way(manager) => manager.socket.as_ref(),
+            _ => None,
+        };
+        // Another descriptor for the same: what is said may change ours.
+        let Some(socket) = socket.and_then(|socket| socket.try_clone().ok()) else {
+            return false;
+        };
+        if system::peek_from_start(socket.as_fd()).is_err() {
+            return false;
+        }
+        let mut looked_at = 0;
+        let mut hung_up = false;
+        while looked_at < AT_A_TIME {
+            match channel::look(socket.as_fd()) {
+                Ok(Taken::Packet(packet)) => {
+                    looked_at += 1;
+                    self.obey(packet);
+                    if self.manager.as_ref().is_some_and(under_way) {
+                        break;
                     }
                 }
+                Ok(Taken::Stranger) => looked_at += 1,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Ok(Taken::End) | Err(_) => {
+                    hung_up = true;
+                    break;
+                }
+            }
+        }
+        self.write_down();
+        for _ in 0..looked_at {
+            // It is there: nobody else takes anything.
+            let _ = channel::take_away(socket.as_fd());
+        }
+        if hung_up {
+            self.hung_up();
+        }
+        looked_at == AT_A_TIME
+    }
+
+    /// The socket was closed by the last who had it. A manager that still lives is of no use any more.
+    fn hung_up(&mut self) {
+        if let Some(manager) = &mut self.manager {
+            manager.socket = None;
+            if manager.quit.is_none() {
+                self.shoot();
             }
         }
     }
@@ -183,9 +240,10 @@ impl Keeper {
             return None;
         }
         let pidfd = rustix::process::pidfd_open(system::as_pid(pid)?, PidfdFlags::empty()).ok()?;
-        // Orphans of the one before went to whoever started it, and us.
-        let parent = rustix::process::getppid()?.as_raw_nonzero().get();
-        (system::parent(pid) == Some(parent.unsigned_abs())).then_some(pidfd)
+        // Orphans of the one before went to whoever started it, and us, or to process 1.
+        let ours = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get().unsigned_abs());
+        let parent = system::parent(pid)?;
+        (parent == 1 || Some(parent) == ours).then_some(pidfd)
     }
 
     /// Keeps copies of state and definitions as they are now: a later manager writes on in the

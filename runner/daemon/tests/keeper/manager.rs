@@ -190,6 +190,7 @@ impl Manager {
                 self.link.quit(status.parse().unwrap()).unwrap();
                 std::process::exit(0);
             }
+            ["hand-over"] => self.link.hand_over().unwrap(),
             ["upgrade", path] => {
                 let program = File::open(path).unwrap();
                 self.link.upgrade_manager(program.as_fd()).unwrap();

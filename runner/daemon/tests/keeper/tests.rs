@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -38,6 +38,12 @@ pub(crate) const ALL: &[Test] = tests![
     the_keeper_itself_is_upgraded,
     a_keeper_that_fails_its_self_test_is_not_used,
     a_manager_without_a_keeper_is_told,
+    an_heir_takes_over_from_a_killed_keeper,
+    an_heir_takes_over_from_one_that_made_room,
+    an_heir_of_an_heir_that_was_upgraded,
+    what_a_keeper_left_that_ended_is_nothing,
+    without_a_store_the_manager_is_told,
+    keepers_killed_at_any_moment_lose_nothing,
 ];
 
 /// Opens a fifo and reads a line: what a service writes there tells that it has come so far.
@@ -606,4 +612,275 @@ fn a_manager_without_a_keeper_is_told() {
     kill(world.keeper().try_into().unwrap(), libc::SIGKILL);
     assert_eq!(manager.answer(), "gone");
     world.end();
+}
+
+/// A service manager that runs keepers and has a store for their descriptors.
+struct Outer {
+    _directory: tempfile::TempDir,
+    path: std::path::PathBuf,
+    socket: UnixDatagram,
+    store: Vec<OwnedFd>,
+}
+
+impl Outer {
+    fn new() -> Outer {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("notify");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        Outer {
+            _directory: directory,
+            path,
+            socket,
+            store: Vec::new(),
+        }
+    }
+
+    /// Starts the first keeper, and stores what it wants to be kept.
+    fn start(&mut self) -> World {
+        let world = World::with(|command| {
+            command.env("NOTIFY_SOCKET", &self.path);
+        });
+        let mut kept = Vec::new();
+        while kept.is_empty() {
+            kept = self.hear();
+        }
+        self.store = kept;
+        world
+    }
+
+    /// One message; the descriptors that are to be stored.
+    fn hear(&self) -> Vec<OwnedFd> {
+        use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
+        let mut buffer = [0; 256];
+        let mut space = nix::cmsg_space!([i32; 2]);
+        let mut slices = [std::io::IoSliceMut::new(&mut buffer)];
+        let fd = self.socket.as_raw_fd();
+        let flags = MsgFlags::MSG_CMSG_CLOEXEC;
+        let message = recvmsg::<()>(fd, &mut slices, Some(&mut space), flags).unwrap();
+        let fds: Vec<i32> = message
+            .cmsgs()
+            .unwrap()
+            .flat_map(|message| match message {
+                ControlMessageOwned::ScmRights(fds) => fds,
+                _ => Vec::new(),
+            })
+            .collect();
+        // SAFETY: they are new and nobody else's.
+        fds.into_iter()
+            .map(|fd| unsafe { std::os::fd::FromRawFd::from_raw_fd(fd) })
+            .collect()
+    }
+
+    /// Starts the next keeper of this world, with what is stored.
+    fn again(&self, world: &mut World) {
+        let plain = world.command();
+        let mut command = std::process::Command::new("/bin/sh");
+        command
+            .args(["-c", "LISTEN_PID=$$ exec \"$0\" \"$@\""])
+            .arg(plain.get_program())
+            .args(plain.get_args())
+            .envs(
+                plain
+                    .get_envs()
+                    .filter_map(|(name, value)| Some((name, value?))),
+            )
+            .env("NOTIFY_SOCKET", &self.path)
+            .env("LISTEN_FDS", self.store.len().to_string())
+            .env("LISTEN_FDNAMES", "runner-keeper:runner-keeper")
+            .stderr(Stdio::null());
+        let [one, other] = [0, 1].map(|at: usize| self.store[at].as_raw_fd());
+        // SAFETY: fcntl and dup2 are all it does; first away from where they have to be.
+        unsafe {
+            command.pre_exec(move || {
+                let one = libc::fcntl(one, libc::F_DUPFD_CLOEXEC, 8);
+                let other = libc::fcntl(other, libc::F_DUPFD_CLOEXEC, 8);
+                if libc::dup2(one, 3) < 0 || libc::dup2(other, 4) < 0 {
+                    return Err(std::io::Error::last_os_error());
+                }
+                Ok(())
+            });
+        }
+        world.begin(command);
+    }
+}
+
+fn an_heir_takes_over_from_a_killed_keeper() {
+    let mut outer = Outer::new();
+    let mut world = outer.start();
+    let mut manager = world.manager();
+    manager.order("ready");
+    manager.order("put state hello");
+    manager.order("put definitions there");
+    manager.order("delete definitions");
+    let lives = manager.ask("spawn 5 web.service 1 exec sleep 1000");
+    let dies = manager.ask("spawn 6 bad.service 1 exec sleep 1000");
+    manager.ask("spawn 7 job.service 1 exit 3");
+    assert_eq!(manager.ask("next"), "exit 1/7/job.service/Code(3)");
+    let first = world.keeper();
+    kill(first.try_into().unwrap(), libc::SIGKILL);
+    world.end();
+    // It goes on, and what it says and starts now is not lost either.
+    assert_eq!(manager.ask("ping"), "pong");
+    manager.order("put listener:a.socket:0 late");
+    let late = manager.ask("spawn 8 late.service 1 exec sleep 1000");
+    kill(dies.parse().unwrap(), libc::SIGKILL);
+
+    outer.again(&mut world);
+    let mut manager = world.manager();
+    assert_eq!(manager.value("keeper"), world.keeper().to_string());
+    assert_eq!(manager.value("generation"), "2");
+    assert_eq!(manager.value("death"), "None");
+    assert_eq!(manager.value("fds"), "listener:a.socket:0 state");
+    assert_eq!(manager.ask("read state"), "hello");
+    assert_eq!(manager.ask("read listener:a.socket:0"), "late");
+    assert_eq!(manager.value("highest"), "8");
+    let child = |number, unit, pid: &str| format!("{number}/{unit}.service/{pid}/fd");
+    let living = manager
+        .value("children")
+        .replace(&format!("{} ", child(6, "bad", &dies)), "");
+    let expected = [child(5, "web", &lives), child(8, "late", &late)].join(" ");
+    assert_eq!(living, expected);
+    manager.order("ready");
+    // Of the one that was killed in between it is known when it was reaped by whoever has to; how it
+    // ended is what the kernel tells, as far as it does.
+    let exits = manager.value("exits").to_owned();
+    let ended = match exits.strip_prefix("1/7/job.service/Code(3)").unwrap() {
+        "" => manager.ask("next"),
+        other => format!("exit{other}"),
+    };
+    let how = ended.strip_prefix("exit 2/6/bad.service/").unwrap();
+    assert!(["Signal(9)", "Unknown"].contains(&how), "{ended}");
+    kill(lives.parse().unwrap(), libc::SIGTERM);
+    let ended = manager.ask("next");
+    assert!(ended.starts_with("exit 3/5/web.service/"), "{ended}");
+    let own = manager.ask("spawn 9 new.service 1 exit 4");
+    assert_eq!(manager.ask("next"), "exit 4/9/new.service/Code(4)", "{own}");
+    let pid = fs::read_to_string(world.path("pid")).unwrap();
+    assert_eq!(pid.trim(), world.keeper().to_string());
+    // What is left of the first one's children ends with the second.
+    quit(world, manager);
+    assert!(!lives_still(&late));
+}
+
+/// Whether the process lives: a zombie does not.
+fn lives_still(pid: &str) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| !stat.rsplit_once(')').unwrap().1.starts_with(" Z"))
+}
+
+fn an_heir_takes_over_from_one_that_made_room() {
+    let mut outer = Outer::new();
+    let mut world = outer.start();
+    // One that is not spoken to any more wants everything to end.
+    let mut before = Vec::new();
+    for _ in 0..3 {
+        let mut manager = world.manager();
+        manager.order("ready");
+        let count: u64 = manager.value("generation").parse().unwrap();
+        let pid = manager.ask(&format!("spawn {count} a{count}.service 1 exec sleep 1000"));
+        manager.order("hand-over");
+        assert_eq!(world.end().code(), Some(0));
+        assert!(lives_still(&pid));
+        assert_eq!(manager.ask("ping"), "pong");
+        before.push(manager);
+        outer.again(&mut world);
+    }
+    let manager = world.manager();
+    assert_eq!(manager.value("children").split(' ').count(), 3);
+    quit(world, manager);
+}
+
+fn an_heir_of_an_heir_that_was_upgraded() {
+    let mut outer = Outer::new();
+    let mut world = outer.start();
+    let mut manager = world.manager();
+    manager.order("ready");
+    manager.order("put state hello");
+    let lives = manager.ask("spawn 5 web.service 1 exec sleep 1000");
+    kill(world.keeper().try_into().unwrap(), libc::SIGKILL);
+    world.end();
+    outer.again(&mut world);
+    let mut manager = world.manager();
+    manager.order("ready");
+    let own = std::env::current_exe().unwrap();
+    manager.order(&format!("upgrade-keeper {}", own.display()));
+    assert_eq!(manager.ask("next"), "upgraded Ok(())");
+    manager.ask("spawn 6 job.service 1 exit 3");
+    assert_eq!(manager.ask("next"), "exit 1/6/job.service/Code(3)");
+    kill(world.keeper().try_into().unwrap(), libc::SIGKILL);
+    world.end();
+    outer.again(&mut world);
+    let mut manager = world.manager();
+    assert_eq!(
+        manager.value("children"),
+        format!("5/web.service/{lives}/fd")
+    );
+    assert_eq!(manager.value("exits"), "1/6/job.service/Code(3)");
+    assert_eq!(manager.ask("read state"), "hello");
+    manager.order("ready");
+    quit(world, manager);
+}
+
+fn what_a_keeper_left_that_ended_is_nothing() {
+    let mut outer = Outer::new();
+    let mut world = outer.start();
+    let mut manager = world.manager();
+    manager.order("ready");
+    manager.order("put state hello");
+    manager.ask("spawn 5 web.service 1 exec sleep 1000");
+    manager.order("quit 3");
+    assert_eq!(world.end().code(), Some(3));
+    outer.again(&mut world);
+    let manager = world.manager();
+    assert_eq!(manager.value("generation"), "1");
+    assert_eq!((manager.value("fds"), manager.value("children")), ("", ""));
+    quit(world, manager);
+}
+
+fn without_a_store_the_manager_is_told() {
+    let mut outer = Outer::new();
+    let mut world = outer.start();
+    let mut manager = world.manager();
+    assert_eq!(manager.ask("ping"), "pong");
+    manager.order("next");
+    kill(world.keeper().try_into().unwrap(), libc::SIGKILL);
+    world.end();
+    // Only now: up to here another keeper might have come.
+    outer.store.clear();
+    assert_eq!(manager.answer(), "gone");
+}
+
+fn keepers_killed_at_any_moment_lose_nothing() {
+    let mut outer = Outer::new();
+    let mut world = outer.start();
+    let mut expected = 0;
+    let mut before = Vec::new();
+    for round in 1..=30_u64 {
+        let mut manager = world.manager();
+        manager.order("ready");
+        let children = manager.value("children").to_owned();
+        let held = manager.value("fds").to_owned();
+        let count = |text: &str| text.split(' ').filter(|word| !word.is_empty()).count();
+        assert_eq!(count(&children), expected, "{children}");
+        assert_eq!(count(&held), expected, "{held}");
+        // Without an answer to wait for: the kill comes anywhere among these.
+        for number in 0..8 {
+            let instance = round * 8 + number;
+            manager.order(&format!("put listener:a.socket:{instance} x"));
+            manager.order(&format!("spawn {instance} a.service 1 exec sleep 1000"));
+        }
+        expected += 8;
+        for _ in 0..round % 8 {
+            manager.answer();
+        }
+        kill(world.keeper().try_into().unwrap(), libc::SIGKILL);
+        world.end();
+        for _ in round % 8..8 {
+            manager.answer();
+        }
+        before.push(manager);
+        outer.again(&mut world);
+    }
+    let manager = world.manager();
+    quit(world, manager);
 }

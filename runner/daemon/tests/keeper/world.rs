@@ -71,7 +71,8 @@ impl World {
         assert_eq!(
             nix::poll::poll(&mut fds, patience),
             Ok(1),
-            "no manager reports"
+            "no manager reports; the keeper: {:?}",
+            std::fs::read_to_string(format!("/proc/{}/stat", self.keeper()))
         );
         let (stream, _) = self.listener.accept().unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -85,6 +86,11 @@ impl World {
         manager.hello = manager.line();
         manager.pid = manager.value("pid").parse().unwrap();
         manager
+    }
+
+    /// Starts another keeper, after the one before has ended.
+    pub(crate) fn begin(&mut self, mut command: Command) {
+        self.keeper = Some(command.spawn().unwrap());
     }
 
     /// Waits until the keeper has ended.
