@@ -79,6 +79,8 @@ pub(super) struct Sheet {
     pub(super) runtime_dir: Vec<u8>,
     pub(super) pid_file: Option<Vec<u8>>,
     pub(super) one_command: bool,
+    #[serde(default)]
+    pub(super) fresh: bool,
     pub(super) stop_limit: Option<u64>,
     /// Of the living manager.
     pub(super) manager: Option<u32>,
@@ -349,6 +351,7 @@ mod tests {
             runtime_dir: b"/r".to_vec(),
             pid_file: None,
             one_command: false,
+            fresh: false,
             stop_limit: None,
             manager: Some(7),
             generation,

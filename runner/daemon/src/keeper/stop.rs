@@ -65,7 +65,8 @@ impl Keeper {
         }
         if std::process::id() == 1 {
             // Whoever runs the container need not wait for its end to know (systemd(1)).
-            self.outer.notify(format!("EXIT_STATUS={status}"), Vec::new());
+            self.outer
+                .notify(format!("EXIT_STATUS={status}"), Vec::new());
         }
         if let Some(written) = self.written.take() {
             self.give_journal_up(written);

@@ -256,6 +256,7 @@ impl Keeper {
                 .as_ref()
                 .map(|path| path.as_os_str().as_bytes().to_vec()),
             one_command: settings.one_command,
+            fresh: settings.fresh,
             stop_limit: Some(settings.stop_limit).filter(|limit| *limit != u64::MAX),
             manager: self.manager.as_ref().map(|manager| manager.pid),
             generation: self.generation,
@@ -344,6 +345,7 @@ impl Keeper {
             runtime_dir: OsStr::from_bytes(&sheet.runtime_dir).into(),
             pid_file: sheet.pid_file.map(|path| OsStr::from_bytes(&path).into()),
             one_command: sheet.one_command,
+            fresh: sheet.fresh,
             stop_limit: sheet.stop_limit.unwrap_or(u64::MAX),
         };
         let launch = Launch::prepare(&settings)?;

@@ -103,7 +103,7 @@ impl Manager {
         }
         tracing::info!("SIGTERM: stopping everything");
         self.events
-            .push_back(Event::ShutdownRequested { status: 0 });
+            .push_back(Event::ShutdownRequested { status: None });
     }
 
     /// The keeper is dead. If what it has written down is kept, we go on until the next one ends us,
