@@ -27,6 +27,7 @@ pub mod beside;
 mod board;
 mod bus;
 mod client;
+mod emulated;
 mod journal;
 mod machine;
 mod peer;
@@ -39,6 +40,7 @@ mod world;
 
 pub use board::{Ended, Event};
 pub use client::{Client, Tally, get};
+pub use emulated::Computer;
 pub use journal::{Entry, Journal};
 pub use machine::{Init, Machine};
 pub use peer::{CONFIGURATION, Kind, Peer, said, script};
