@@ -99,6 +99,36 @@ fn a_file_broken_from_the_start_does_not_refuse_reloads() {
 }
 
 #[test]
+fn files_that_changed_are_noticed_before_they_are_read() {
+    let world = world();
+    let changed = |unit: &str| world.show(unit, "NeedDaemonReload");
+    assert_eq!(
+        (&*changed("a.service"), &*changed("b.service")),
+        ("no", "no")
+    );
+    world.unit("a.toml", A2);
+    std::fs::create_dir(world.path("units/b.toml.d")).unwrap();
+    assert_eq!(
+        (&*changed("a.service"), &*changed("b.service")),
+        ("yes", "yes")
+    );
+    let told = world.ctl(&["restart", "a"]);
+    assert!(told.stderr.contains("daemon-reload"), "{}", told.stderr);
+    // The next manager has not read them either.
+    world.kill_manager();
+    assert_eq!(changed("a.service"), "yes");
+    world.unit("b.toml", "[service]\nexec-strat = \"x\"\n");
+    world.ctl(&["daemon-reload"]).refused(1);
+    assert_eq!(changed("a.service"), "yes");
+    world.unit("b.toml", B);
+    world.ctl(&["daemon-reload"]).ok();
+    assert_eq!(
+        (&*changed("a.service"), &*changed("b.service")),
+        ("no", "no")
+    );
+}
+
+#[test]
 fn by_signal_too() {
     let world = world();
     world.unit("a.toml", A2);

@@ -178,7 +178,14 @@ unset-environment A
 !systemctl show-environment | grep ^[AC]=
 daemon-reload
 !sed -i s/1000/1001/ /etc/systemd/system/a.service; systemctl show a -p NeedDaemonReload
+status again
+status a
 !systemctl daemon-reload; systemctl show a -p NeedDaemonReload,ActiveState
+!cd /etc/systemd/system; mkdir a.service.d; echo '[Service]' >a.service.d/b; mv a.service.d/b a.service.d/b.conf
+show a -p Id,NeedDaemonReload
+!systemctl daemon-reload; systemctl show a -p NeedDaemonReload
+!rm -r /etc/systemd/system/a.service.d; systemctl show a again -p NeedDaemonReload
+!systemctl daemon-reload; systemctl show a -p NeedDaemonReload
 !systemctl show -p SystemState,NFailedUnits,ServiceWatchdogs,Architecture | sort
 service-watchdogs
 list-jobs
@@ -299,11 +306,11 @@ const DEVIATIONS: &[(&str, &str)] = &[
         FORGOTTEN,
     ),
     ("list-dependencies --plain --reverse leaf.target", FORGOTTEN),
-    ("revert a", "drop-ins of ours are in a directory of ours"),
     (
-        "!sed -i s/1000/1001/ /etc/systemd/system/a.service; systemctl show a -p NeedDaemonReload",
-        "files are looked at when they are read, not when somebody asks",
+        "show a -p Id,NeedDaemonReload",
+        "systemd sees a new drop-in only in a directory that it has read",
     ),
+    ("revert a", "drop-ins of ours are in a directory of ours"),
     (
         "!busctl --address=unix:path=/run/systemd/private get-property \
          org.freedesktop.systemd1 /org/freedesktop/systemd1/unit/a_2eservice \

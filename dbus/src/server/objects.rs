@@ -303,6 +303,12 @@ async fn values(
             } else {
                 None
             };
+            let look = rows.iter().any(|row| row.needs_look_at_files());
+            let files_changed = look
+                && match call.ask(Request::FilesChanged(unit.clone())).await? {
+                    Reply::FilesChanged(changed) => changed,
+                    other => return Err(strange(&other)),
+                };
             let usage = if rows.iter().any(|row| row.needs_usage()) {
                 match call.ask(Request::Usage(unit)).await? {
                     Reply::Usage(usage) => Some(usage),
@@ -316,6 +322,7 @@ async fn values(
                 detail,
                 usage,
                 file,
+                files_changed,
             })))
         }
         Object::Manager | Object::LogControl => {

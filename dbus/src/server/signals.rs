@@ -287,6 +287,7 @@ async fn properties_changed(
         detail: *detail,
         usage: None,
         file: None,
+        files_changed: false,
     };
     let mut messages = Vec::new();
     for signal in wanted {

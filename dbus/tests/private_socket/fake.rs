@@ -389,6 +389,7 @@ impl World {
             ),
             Request::Unit(unit) => Reply::Unit(Box::new(self.detail(&unit))),
             Request::KnownUnitFile(_) => Reply::KnownUnitFile(None),
+            Request::FilesChanged(_) => Reply::FilesChanged(false),
             Request::Usage(unit) => {
                 let process = control::Process {
                     pid: 101,

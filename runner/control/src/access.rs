@@ -75,6 +75,7 @@ pub fn required(request: &Request) -> Standing {
         | Request::UnitFiles
         | Request::UnitFileState(_)
         | Request::KnownUnitFile(_)
+        | Request::FilesChanged(_)
         | Request::Manager => Standing::Observer,
         // Who sets a command line runs it; the others only choose among what is there.
         Request::Install(Order::Set { .. }) => Standing::Owner,
@@ -357,6 +358,10 @@ mod tests {
             ),
             (
                 Request::KnownUnitFile(UnitName::parse("a.service").unwrap()),
+                Standing::Observer,
+            ),
+            (
+                Request::FilesChanged(UnitName::parse("a.service").unwrap()),
                 Standing::Observer,
             ),
             (

@@ -67,6 +67,8 @@ pub enum Reply {
     UnitFiles(Vec<units::install::Line>),
     /// The state of a unit file with what a preset wants; none for a unit without a file.
     KnownUnitFile(Option<(units::install::State, units::install::Preset)>),
+    /// Whether reading a unit's files again might find something else.
+    FilesChanged(bool),
     /// The state of a unit file.
     UnitFileState(units::install::State),
     /// Nothing more to say.

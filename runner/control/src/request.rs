@@ -158,6 +158,9 @@ pub enum Request {
     /// The state of one and what a preset wants of it, as the files were when they were last read or
     /// changed by us; [`Reply::KnownUnitFile`](crate::Reply::KnownUnitFile).
     KnownUnitFile(UnitName),
+    /// Whether a unit's files are others than those that were read;
+    /// [`Reply::FilesChanged`](crate::Reply::FilesChanged).
+    FilesChanged(UnitName),
     /// The state of one, as the files are now;
     /// [`Reply::UnitFileState`](crate::Reply::UnitFileState).
     UnitFileState(UnitName),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use units::group::group_and_process;
-use units::{Definition, Diagnostic, Effect, UnitKind, UnitName, UnitSet};
+use units::{Definition, Effect, UnitKind, UnitName, UnitSet};
 
 use crate::Engine;
 use crate::action::{Action, Level, MessageId};
@@ -13,7 +13,7 @@ use crate::cause::Cause;
 use crate::change::Change;
 use crate::command::{Answer, Command, Refusal};
 use crate::job::{JobKind, JobMode};
-use crate::reload::Reading;
+use crate::reload::{Files, Reading};
 use crate::service::Phase;
 use crate::state::UnitState;
 use crate::ticket::RequestId;
@@ -21,12 +21,10 @@ use crate::view::systemd::ActiveState;
 
 impl Engine {
     /// What was read is laid aside. Without a request it was only read again after a recovery.
-    pub(crate) fn staged(
-        &mut self,
-        request: Option<RequestId>,
-        units: Arc<UnitSet>,
-        diagnostics: Arc<Vec<Diagnostic>>,
-    ) {
+    pub(crate) fn staged(&mut self, request: Option<RequestId>, files: Files) {
+        let Files {
+            units, diagnostics, ..
+        } = files;
         let refusal = self.refuse_what_was_read(&diagnostics, None);
         if refusal.is_none() {
             self.candidate = Some(units);
@@ -60,7 +58,7 @@ impl Engine {
         if self
             .readings
             .values()
-            .any(|reading| *reading == reads_again)
+            .any(|(reading, _)| *reading == reads_again)
         {
             let command = Command::AddGroup { group };
             return self.deferred.push((request, command));

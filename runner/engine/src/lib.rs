@@ -92,7 +92,7 @@ use job::queue::Queue;
 use job::{JobId, JobResult};
 use machine::{Move, Wish};
 use order::Order;
-use reload::Reading;
+use reload::{Files, Reading};
 use requests::HeldSignal;
 use state::State;
 use ticket::{ConnectionId, Invocation, RequestId};
@@ -135,7 +135,8 @@ pub struct Engine {
     /// Who holds on to which units. Not kept: they are connections, and those end with the manager.
     holders: BTreeMap<UnitName, Vec<RequestId>>,
     /// Who waits for the unit files to be read, and for what.
-    readings: BTreeMap<Ticket, Reading>,
+    /// What the files are being read for, and since when.
+    readings: BTreeMap<Ticket, (Reading, Now)>,
     /// The last reading that is done: what an earlier one brings now is older than that.
     last_read: Option<Ticket>,
     /// Commands that wait until the candidate is read again after a recovery.
@@ -145,7 +146,7 @@ pub struct Engine {
     /// Signals for processes that are being started.
     held_signals: Vec<HeldSignal>,
     /// What everything is started anew with, once everything is stopped.
-    next: Option<(Arc<UnitSet>, Arc<Vec<Diagnostic>>)>,
+    next: Option<Files>,
     order: Order,
     boot_jobs: usize,
     halted: bool,
@@ -266,6 +267,12 @@ impl Engine {
     /// Records that changed since the last call; `None` deletes the key. One write per settle.
     pub fn take_records(&mut self) -> Vec<(String, Option<String>)> {
         record::write_changed(&mut self.state)
+    }
+
+    /// When the files that are in force began to be read: what changed in them later is not.
+    #[must_use]
+    pub fn units_read_at(&self) -> Option<Now> {
+        self.state.meta().units_read_at
     }
 
     /// The definitions in force, instances that were made of templates among them. A unit that

@@ -61,7 +61,9 @@ impl Engine {
         self.resume_jobs();
         self.resume_units(&names, &found);
         if first {
-            self.state.meta_mut().target = found.target;
+            let meta = self.state.meta_mut();
+            meta.target = found.target;
+            meta.units_read_at = Some(now);
             self.boot();
         }
         self.stage_again();

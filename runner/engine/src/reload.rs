@@ -8,6 +8,7 @@ use units::{Definition, Diagnostic, LoadState, UnitName, UnitSet};
 
 use crate::action::{Action, Level, MessageId};
 use crate::change::Change;
+use crate::clock::Now;
 use crate::command::{Answer, Refusal};
 use crate::job::queue::Queue;
 use crate::machine::Closing;
@@ -31,10 +32,19 @@ pub(crate) enum Reading {
     Anew,
 }
 
+/// What is in the files, and what there is to say of them.
+#[derive(Debug)]
+pub(crate) struct Files {
+    pub(crate) units: Arc<UnitSet>,
+    pub(crate) diagnostics: Arc<Vec<Diagnostic>>,
+    /// When they began to be read.
+    pub(crate) since: Option<Now>,
+}
+
 impl Engine {
     pub(crate) fn read_units(&mut self, reading: Reading) {
         let ticket = self.mint_ticket();
-        self.readings.insert(ticket, reading);
+        self.readings.insert(ticket, (reading, self.now));
         self.actions.push(Action::ReadUnits { ticket });
     }
 
@@ -45,32 +55,28 @@ impl Engine {
         units: Arc<UnitSet>,
         diagnostics: Arc<Vec<Diagnostic>>,
     ) {
-        let reading = self.readings.remove(&ticket);
-        if let Some(reading) = reading
-            && self.last_read.is_some_and(|last| ticket < last)
-        {
+        let Some((reading, since)) = self.readings.remove(&ticket) else {
+            let text = "unit files nobody asked for";
+            return self.log(None, Level::Debug, MessageId::Unexpected, text);
+        };
+        if self.last_read.is_some_and(|last| ticket < last) {
             // A later one was quicker: this is what the files said before.
             return self.read_units(reading);
         }
-        if reading.is_some() {
-            self.last_read = Some(ticket);
-        }
+        self.last_read = Some(ticket);
+        let files = Files {
+            units,
+            diagnostics,
+            since: Some(since),
+        };
         match reading {
-            Some(Reading::Reload {
+            Reading::Reload {
                 request,
                 keep_going,
-            }) => self.reloaded(request, keep_going, units, diagnostics),
-            Some(Reading::Stage { request }) => self.staged(request, units, diagnostics),
-            Some(Reading::RestartAll { request }) => {
-                self.restart_read(request, units, diagnostics);
-            }
-            Some(Reading::Anew) => self.anew_read(units, diagnostics),
-            None => self.log(
-                None,
-                Level::Debug,
-                MessageId::Unexpected,
-                "unit files nobody asked for",
-            ),
+            } => self.reloaded(request, keep_going, files),
+            Reading::Stage { request } => self.staged(request, files),
+            Reading::RestartAll { request } => self.restart_read(request, files),
+            Reading::Anew => self.anew_read(files),
         }
     }
 
@@ -117,13 +123,12 @@ impl Engine {
         Some(Refusal::ReloadRefused(Arc::clone(diagnostics)))
     }
 
-    fn reloaded(
-        &mut self,
-        request: RequestId,
-        keep_going: bool,
-        units: Arc<UnitSet>,
-        diagnostics: Arc<Vec<Diagnostic>>,
-    ) {
+    fn reloaded(&mut self, request: RequestId, keep_going: bool, files: Files) {
+        let Files {
+            units,
+            diagnostics,
+            since,
+        } = files;
         let so = (!keep_going).then_some("nothing is applied");
         let refusal = self
             .refuse_what_was_read(&diagnostics, so)
@@ -132,6 +137,7 @@ impl Engine {
             Err(refusal)
         } else {
             self.apply(units);
+            self.state.meta_mut().units_read_at = since;
             self.diagnostics = Arc::clone(&diagnostics);
             self.log(
                 None,

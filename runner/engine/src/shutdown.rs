@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use units::unit_set::Difference;
-use units::{Diagnostic, UnitKind, UnitName, UnitSet};
+use units::{UnitKind, UnitName};
 
 use crate::Engine;
 use crate::action::{Action, Level, MessageId};
@@ -13,7 +13,7 @@ use crate::change::Change;
 use crate::command::{Answer, Refusal};
 use crate::job::{JobKind, JobMode};
 use crate::machine::Closing;
-use crate::reload::Reading;
+use crate::reload::{Files, Reading};
 use crate::service::{Phase, ServiceEvent};
 use crate::socket::SocketEvent;
 use crate::state::Machine;
@@ -198,18 +198,13 @@ impl Engine {
     }
 
     /// The files are read to start everything anew with them.
-    pub(crate) fn restart_read(
-        &mut self,
-        request: RequestId,
-        units: Arc<UnitSet>,
-        diagnostics: Arc<Vec<Diagnostic>>,
-    ) {
-        let refusal = self.refuse_what_was_read(&diagnostics, Some("nothing is restarted"));
+    pub(crate) fn restart_read(&mut self, request: RequestId, files: Files) {
+        let refusal = self.refuse_what_was_read(&files.diagnostics, Some("nothing is restarted"));
         let answer = refusal.map_or(Ok(Answer::Done), Err);
         let begins = answer.is_ok();
         self.actions.push(Action::Reply { request, answer });
         if begins {
-            self.next = Some((units, diagnostics));
+            self.next = Some(files);
             self.close(true, "stopping everything, to start it anew");
         }
     }
@@ -222,14 +217,14 @@ impl Engine {
             let _ = self.reset_failed(None);
             return true;
         }
-        if let Some((units, diagnostics)) = self.next.take() {
-            self.start_anew(units, diagnostics);
+        if let Some(files) = self.next.take() {
+            self.start_anew(files);
             return true;
         }
         let read = self
             .readings
             .values()
-            .any(|reading| *reading == Reading::Anew);
+            .any(|(reading, _)| *reading == Reading::Anew);
         if !read {
             self.read_units(Reading::Anew);
         }
@@ -237,22 +232,30 @@ impl Engine {
     }
 
     /// A manager was killed while everything stopped, and the files were read again.
-    pub(crate) fn anew_read(&mut self, units: Arc<UnitSet>, diagnostics: Arc<Vec<Diagnostic>>) {
+    pub(crate) fn anew_read(&mut self, files: Files) {
         if !self.state.meta().restarting {
             return;
         }
-        self.next = Some(if self.tells_of_new_errors(&diagnostics) {
+        self.next = Some(if self.tells_of_new_errors(&files.diagnostics) {
             let text = "unit files have new errors: starting with what was in force";
             self.log(None, Level::Error, MessageId::Reloaded, text);
-            let units = Arc::clone(self.definitions.set());
-            (units, Arc::clone(&self.diagnostics))
+            Files {
+                units: Arc::clone(self.definitions.set()),
+                diagnostics: Arc::clone(&self.diagnostics),
+                since: self.state.meta().units_read_at,
+            }
         } else {
-            (units, diagnostics)
+            files
         });
     }
 
     /// Puts the new definitions in force, forgets all units, and boots.
-    fn start_anew(&mut self, units: Arc<UnitSet>, diagnostics: Arc<Vec<Diagnostic>>) {
+    fn start_anew(&mut self, files: Files) {
+        let Files {
+            units,
+            diagnostics,
+            since,
+        } = files;
         let old = Arc::clone(self.definitions.set());
         let names: Vec<UnitName> = self.state.units().keys().cloned().collect();
         for name in &names {
@@ -294,6 +297,7 @@ impl Engine {
         meta.staged = false;
         meta.startup_finished = false;
         meta.stale.clear();
+        meta.units_read_at = since;
         self.candidate = None;
         self.diagnostics = diagnostics;
         self.put_in_force(units, BTreeMap::new());

@@ -327,6 +327,9 @@ pub(crate) struct Meta {
     /// When it was queued.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) begun: Option<Now>,
+    /// When the files that are in force began to be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) units_read_at: Option<Now>,
     pub(crate) closing: Closing,
     /// Everything is started anew once it is stopped.
     #[serde(skip_serializing_if = "std::ops::Not::not")]

@@ -97,6 +97,8 @@ pub(super) struct UnitFacts {
     pub(super) usage: Option<Usage>,
     /// Asked for only where a property needs it. None also for a unit without a file.
     pub(super) file: Option<(State, Preset)>,
+    /// Whether its files were changed since they were read. Asked for only where a property needs it.
+    pub(super) files_changed: bool,
 }
 
 /// Where a value comes from.
@@ -106,6 +108,8 @@ pub(super) enum Getter {
     Unit(fn(&UnitFacts) -> Variant<'static>),
     /// What the unit uses at the moment.
     Usage(fn(&Usage) -> Variant<'static>),
+    /// What is known of a unit, and whether its files were changed.
+    Files(fn(&UnitFacts) -> Variant<'static>),
     /// Whether the unit is enabled.
     File(fn(State, Preset) -> &'static str),
     /// A setting of the unit's definition.
@@ -135,7 +139,7 @@ impl Property {
     /// to us because the caller may not ask.
     pub(super) fn of(&self, subject: Subject<'_>) -> Option<Variant<'static>> {
         match (self.getter, subject) {
-            (Getter::Unit(get), Subject::Unit(facts)) => Some(get(facts)),
+            (Getter::Unit(get) | Getter::Files(get), Subject::Unit(facts)) => Some(get(facts)),
             (Getter::Usage(get), Subject::Unit(facts)) => facts.usage.as_ref().map(get),
             (Getter::File(get), Subject::Unit(facts)) => {
                 let word = facts.file.map_or("", |(state, preset)| get(state, preset));
@@ -159,6 +163,11 @@ impl Property {
     /// Whether the unit's file has to be asked for.
     pub(super) fn needs_file(&self) -> bool {
         matches!(self.getter, Getter::File(_))
+    }
+
+    /// Whether the unit's files have to be looked at.
+    pub(super) fn needs_look_at_files(&self) -> bool {
+        matches!(self.getter, Getter::Files(_))
     }
 
     /// Whether the kernel has to be asked for it.

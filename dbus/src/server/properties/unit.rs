@@ -140,6 +140,15 @@ pub(super) fn add(table: &mut Vec<Property>) {
          anything",
         |_, preset| preset.as_str(),
     );
+    let changed: Get = |u| (u.detail.view.stale || u.files_changed).into();
+    table.push(row(
+        UNIT,
+        ("NeedDaemonReload", "b"),
+        (State, Silent),
+        "Whether its files say something else than the definition in force, or were changed since \
+         they were read",
+        Getter::Files(changed),
+    ));
     let mut add = |name_and_type, access, emits, doc, get: Get| {
         let access = (access, emits);
         table.push(row(UNIT, name_and_type, access, doc, Getter::Unit(get)));
@@ -150,13 +159,6 @@ pub(super) fn add(table: &mut Vec<Property>) {
         Const,
         "Whether a client defined it: it is in no file, and gone when it is down",
         |u| u.detail.view.transient.into(),
-    );
-    add(
-        ("NeedDaemonReload", "b"),
-        State,
-        Silent,
-        "Whether its files say something else than the definition in force",
-        |u| u.detail.view.stale.into(),
     );
     add(
         ("CanStart", "b"),

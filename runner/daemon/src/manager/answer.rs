@@ -77,6 +77,7 @@ impl Manager {
             | Request::UnitFiles
             | Request::UnitFileState(_)
             | Request::KnownUnitFile(_)
+            | Request::FilesChanged(_)
             | Request::Program(_)
             | Request::Input { .. }
             | Request::Deliver { .. }

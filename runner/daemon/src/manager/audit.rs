@@ -94,6 +94,7 @@ pub(super) fn request(request: &Request) -> String {
         | Request::UnitFiles
         | Request::UnitFileState(_)
         | Request::KnownUnitFile(_)
+        | Request::FilesChanged(_)
         | Request::Program(_)
         | Request::Drain(_)
         | Request::Happened { .. }

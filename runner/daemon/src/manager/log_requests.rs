@@ -42,6 +42,7 @@ impl Manager {
                 self.about_files(request, answerer);
             }
             Request::KnownUnitFile(unit) => self.known_file(unit, answerer),
+            Request::FilesChanged(unit) => self.files_changed(&unit, answerer),
             Request::Program(unit) => self.look_for_program(unit, answerer),
             Request::LogText { log, range } => match self.log_path(&log) {
                 Ok(Some(path)) => self.offload.submit(move || Done::Answer {

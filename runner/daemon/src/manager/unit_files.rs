@@ -1,12 +1,18 @@
-//! Whether units are enabled, for their properties: found out when somebody first asks, and kept
-//! until files are read again or changed by us, as systemd keeps it.
+//! What properties of units say of their files: whether units are enabled, which is found out when
+//! somebody first asks and kept until files are read again or changed by us, as systemd keeps it; and
+//! whether the files are others by now, which is looked at each time.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
 use std::mem;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use control::{Answerer, Reply};
-use units::UnitName;
+use engine::clock::Realtime;
 use units::install::{Preset, State};
+use units::{Definition, UnitName};
 
 use super::Manager;
 use super::install::with_files;
@@ -53,6 +59,29 @@ impl Manager {
             self.unit_files.waiting.push((unit, answerer));
             self.judge_files();
         }
+    }
+
+    /// Answers whether a unit's files were changed since they were read.
+    pub(super) fn files_changed(&mut self, unit: &UnitName, answerer: Answerer) {
+        let definition = self.definition(unit);
+        let definition = definition.filter(|it| !it.is_without_file());
+        let (Some(definition), Some(read)) = (definition, self.engine.units_read_at()) else {
+            return answerer.answer(Ok(Reply::FilesChanged(false)));
+        };
+        let directories = drop_in_directories(&definition, &self.unit_path);
+        self.offload.submit(move || {
+            let origin = definition.origin();
+            let mut files = origin.fragment.iter().chain(&origin.drop_ins);
+            // A directory that is not there never was, or its files are gone too.
+            let changed = files.any(|file| changed_after(Path::new(&**file), read.realtime, true))
+                || directories
+                    .iter()
+                    .any(|directory| changed_after(directory, read.realtime, false));
+            Done::Answer {
+                answerer,
+                answer: Ok(Reply::FilesChanged(changed)),
+            }
+        });
     }
 
     /// Lets the file worker find out about all units, unless it is at it or nobody waits.
@@ -106,5 +135,35 @@ impl Manager {
             }
         }
         self.judge_files();
+    }
+}
+
+/// Where drop-ins of this unit alone may be: one more or one less changes the directory.
+fn drop_in_directories(definition: &Definition, unit_path: &[PathBuf]) -> Vec<PathBuf> {
+    let unit = definition.name();
+    let mut names = vec![format!("{unit}.d")];
+    names.extend(unit.template().map(|template| format!("{template}.d")));
+    let fragment = definition.origin().fragment.as_deref().map(Path::new);
+    let table = fragment.filter(|path| path.extension().is_some_and(|end| end == "toml"));
+    let table = table.and_then(|path| path.file_name()?.to_str());
+    names.extend(table.map(|name| format!("{name}.d")));
+    let places = unit_path.iter();
+    places
+        .flat_map(|place| names.iter().map(|name| place.join(name)))
+        .collect()
+}
+
+/// Whether something was changed after this moment: what it holds, or whose it is. With `there` it
+/// was there, and being gone is a change.
+fn changed_after(path: &Path, moment: Realtime, there: bool) -> bool {
+    match fs::metadata(path) {
+        Ok(found) if found.is_file() || found.is_dir() => {
+            let seconds = u64::try_from(found.ctime()).unwrap_or_default();
+            let nanoseconds = u64::try_from(found.ctime_nsec()).unwrap_or_default();
+            seconds * 1_000_000 + nanoseconds / 1000 > moment.0
+        }
+        // Such as /dev/null, for a mask.
+        Ok(_) => false,
+        Err(error) => there && error.kind() == ErrorKind::NotFound,
     }
 }
