@@ -400,7 +400,11 @@ fn without_its_keeper_the_manager_stops_everything() {
     for (name, after) in [("a", ""), ("b", "after = [\"a.service\"]\n")] {
         world.unit(
             &format!("{name}.toml"),
-            &format!("[service]\n{after}exec-start = \"@actor@ as={name} hold=TERM tell=up await tell=down\"\n"),
+            // What should run at its end cannot: there is nobody whose child it could be.
+            &format!(
+                "[service]\n{after}exec-start = \"@actor@ as={name} hold=TERM tell=up await tell=down\"\n\
+                 exec-stop-post = \"@actor@ as=post tell={name}\"\n"
+            ),
         );
     }
     world.start();

@@ -313,6 +313,54 @@ fn stopping_stops_everything_in_order() {
 }
 
 #[test]
+fn a_keeper_that_does_not_come_back_is_the_end_of_all() {
+    let host = Host::boot(|units| {
+        let path = units.join("runnerd.service.d/never.conf");
+        fs::write(path, "[Service]\nRestart=no\n").unwrap();
+    });
+    let pids = host.pids();
+    host.systemctl(&["kill", "--kill-whom=main", "-s", "KILL", "runnerd"]);
+    // Nobody is to come: systemd gives the store up, and the manager hears of it.
+    host.machine.until("everything was stopped", || {
+        host.own("ActiveState") == "failed"
+            && host.machine.run(&["pgrep", "-x", "runnerd"]).code == 1
+    });
+    for pid in pids.iter().filter(|pid| *pid != "0") {
+        let process = host.machine.file(&format!("/proc/{pid}"));
+        assert!(!process.exists(), "{pid}\n{}", host.console());
+    }
+    assert_eq!(host.own("NFileDescriptorStore"), "0");
+    let log = host.console();
+    assert!(
+        log.contains("the keeper is gone: stopping everything"),
+        "{log}"
+    );
+}
+
+#[test]
+fn how_a_process_ended_meanwhile_is_known_or_said_to_be_unknown() {
+    let host = Host::boot(|units| {
+        let path = units.join("runnerd.service.d/slow.conf");
+        fs::write(path, "[Service]\nRestartSec=500ms\n").unwrap();
+    });
+    let keeper = host.own("MainPID");
+    let pids = host.pids();
+    host.systemctl(&["kill", "--kill-whom=main", "-s", "KILL", "runnerd"]);
+    // While there is no keeper.
+    assert_eq!(host.machine.run(&["kill", "-s", "ABRT", &pids[2]]).code, 0);
+    host.await_another(&keeper);
+    host.machine.until("its end is known", || {
+        host.show("first", "ActiveState") == "failed"
+    });
+    let result = host.show("first", "Result");
+    assert!(
+        ["signal", "core-dump", "protocol"].contains(&&*result),
+        "{result}"
+    );
+    assert_eq!(host.show("second", "MainPID"), pids[3]);
+}
+
+#[test]
 fn a_hung_keeper_is_ended_by_the_watchdog_and_a_hung_manager_by_the_keeper() {
     let host = Host::boot(|units| {
         let path = units.join("runnerd.service.d/watchdog.conf");

@@ -86,6 +86,14 @@ impl Manager {
         self.make_room_above();
     }
 
+    /// Whether the process that started us still is our parent.
+    pub(super) fn has_keeper(&self) -> bool {
+        let parent = rustix::process::getppid();
+        parent.is_some_and(|pid| {
+            pid.as_raw_nonzero().get().unsigned_abs() == self.link.introduction().keeper
+        })
+    }
+
     /// Nobody reaps any more and nobody holds anything: what we have pidfds of is stopped in order,
     /// and that is the end.
     pub(super) fn keeper_gone(&mut self) {

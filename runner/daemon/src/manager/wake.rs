@@ -8,7 +8,7 @@ use std::sync::Arc;
 use control::{Answerer, Knock, Refusal, Reply, Request};
 use engine::clock::Realtime;
 use engine::command::Answer;
-use engine::event::ExitStatus;
+use engine::event::{ExitStatus, SpawnFailure};
 use engine::ticket::{ConnectionId, RequestId};
 use engine::{Command, Event, Ticket};
 use nix::sys::epoll::EpollFlags;
@@ -260,9 +260,19 @@ impl Manager {
                 (ticket, unit, Event::SpawnFailed { ticket, failure })
             }
             // Another manager is in charge: everything it needs is with the keeper.
-            Report::Fenced { .. } => {
+            Report::Fenced { .. } if self.has_keeper() => {
                 self.replaced = true;
                 return;
+            }
+            // What is to be run at the end cannot be: the end goes on without.
+            Report::Fenced { ticket, unit } => {
+                self.keeper_gone();
+                self.handing_over.remove(&ticket);
+                self.processes.failed(ticket);
+                let failure = SpawnFailure::Resources {
+                    message: "the keeper is gone".to_owned(),
+                };
+                (ticket, unit, Event::SpawnFailed { ticket, failure })
             }
         };
         self.events.push_back(event);

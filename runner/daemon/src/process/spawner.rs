@@ -117,10 +117,12 @@ pub enum Report {
         /// Why.
         failure: SpawnFailure,
     },
-    /// The keeper has given this manager up: nothing was run, and nothing more should be done.
+    /// The keeper has given this manager up, or is dead: nothing was run.
     Fenced {
         /// Of the order.
         ticket: Ticket,
+        /// Of the order.
+        unit: UnitName,
     },
 }
 
@@ -455,7 +457,7 @@ fn carry_out(shared: &Shared, order: Order, stack: &Stack, slots: &mut Slots) ->
             pid: launched.pid.unsigned_abs(),
             pidfd: launched.pidfd,
         }),
-        Err(super::plan::Failed::Fenced) => Report::Fenced { ticket },
+        Err(super::plan::Failed::Fenced) => Report::Fenced { ticket, unit },
         Err(super::plan::Failed::Step(failure)) => failed(failure),
     }
 }
