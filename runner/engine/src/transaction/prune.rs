@@ -1,6 +1,7 @@
 //! Step 3: drops what is so already, and then what nobody wants any more.
 
-use super::{ANCHOR, Transaction, World};
+use super::{ANCHOR, Transaction, World, explain};
+use crate::command::Refusal;
 use crate::job::JobKind;
 use crate::job::merge::{conflicting, redundant as is_redundant};
 use crate::view::systemd::ActiveState;
@@ -19,9 +20,11 @@ pub(super) fn redundant(transaction: &mut Transaction, world: World<'_>) {
 }
 
 /// Drops jobs that the anchor can do without and that would stop something which runs, or take the
-/// place of a queued job: mode `fail` does as little as it can.
+/// place of a queued job: mode `fail` does as little as it can. What cannot do without them goes too:
+/// where a unit is only wanted and conflicts with one that runs, it is not started.
 pub(super) fn with_impact(transaction: &mut Transaction, world: World<'_>) {
-    for (number, job) in transaction.jobs.iter_mut().enumerate() {
+    for number in 0..transaction.jobs.len() {
+        let job = &transaction.jobs[number];
         if job.dropped || job.matters || number == ANCHOR {
             continue;
         }
@@ -30,8 +33,13 @@ pub(super) fn with_impact(transaction: &mut Transaction, world: World<'_>) {
             ActiveState::Active | ActiveState::Reloading | ActiveState::Activating
         );
         let queued = world.state.job_of(&job.unit).map(|(_, queued)| queued.kind);
-        job.dropped = job.kind == JobKind::Stop && up
-            || queued.is_some_and(|queued| conflicting(job.kind, queued));
+        if job.kind == JobKind::Stop && up
+            || queued.is_some_and(|queued| conflicting(job.kind, queued))
+        {
+            // Never the anchor's refusal: what it cannot do without matters.
+            let sentence = explain::impossible(&job.unit);
+            transaction.drop_with_dependants(number, &Refusal::Invalid(sentence));
+        }
     }
 }
 
