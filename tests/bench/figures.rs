@@ -21,12 +21,14 @@ pub(crate) const ALL: &[(&str, fn())] = &[
     ("load", load),
     ("order", order),
     ("killed", killed),
+    ("process-one", crate::process_one::process_one),
+    ("orphans", crate::process_one::orphans),
     ("supervisord-programs", crate::supervisord::programs),
     ("supervisord-loaded", crate::supervisord::loaded),
     ("supervisord-full-disk", crate::supervisord::full_disk),
 ];
 
-fn helper(name: &str) -> String {
+pub(crate) fn helper(name: &str) -> String {
     let directory = std::env::var("RUNNER_BENCH_DIR").expect("start me by tests/bench/run");
     PathBuf::from(directory).join(name).display().to_string()
 }
@@ -55,7 +57,7 @@ fn stamps(world: &World) -> UnixDatagram {
 }
 
 /// The next stamp: who was started, and when (nanoseconds, CLOCK_MONOTONIC).
-fn stamp(socket: &UnixDatagram) -> (i32, u64) {
+pub(crate) fn stamp(socket: &UnixDatagram) -> (i32, u64) {
     let mut text = [0u8; 64];
     let length = socket.recv(&mut text).expect("a stamp");
     let text = std::str::from_utf8(&text[..length]).expect("text");
@@ -252,7 +254,7 @@ fn log() {
 }
 
 /// `Rss`, `Pss` and private kilobytes of a process.
-fn kilobytes(pid: i32) -> [u64; 3] {
+pub(crate) fn kilobytes(pid: i32) -> [u64; 3] {
     let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).expect("smaps_rollup");
     let field = |name: &str| -> u64 {
         text.lines()

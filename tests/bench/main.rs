@@ -8,6 +8,7 @@
 )]
 
 mod figures;
+mod process_one;
 mod quantile;
 mod supervisord;
 
