@@ -58,16 +58,24 @@ fn ours() -> PathBuf {
     path.into()
 }
 
-/// A program of a Debian package that is unpacked and not installed.
+/// A program of a Debian package.
 fn peer(name: &str) -> PathBuf {
-    PathBuf::from(helper("peers-root/usr/bin")).join(name)
+    PathBuf::from("/usr/bin").join(name)
 }
 
+/// Those of s6: the C library is everybody's.
 fn libraries() -> Vec<PathBuf> {
-    let directory = helper("peers-root/usr/lib/x86_64-linux-gnu");
-    let entries = std::fs::read_dir(directory).expect("libraries of s6");
-    let paths = entries.flatten().map(|entry| entry.path());
-    paths.filter(|path| !path.is_symlink()).collect()
+    let packages = ["libs6-2.11", "libskarnet2.13", "libexecline2.9"];
+    let output = Command::new("dpkg").arg("-L").args(packages).output();
+    let text = String::from_utf8_lossy(&output.expect("dpkg").stdout).into_owned();
+    let paths = text.lines().map(PathBuf::from);
+    let is_library = |path: &PathBuf| {
+        !path.is_symlink()
+            && path
+                .file_name()
+                .is_some_and(|name| name.to_string_lossy().contains(".so."))
+    };
+    paths.filter(is_library).collect()
 }
 
 fn word(path: &Path) -> String {
@@ -119,7 +127,10 @@ fn svscan(directory: &Path) -> Vec<String> {
     vec![word(&peer("s6-svscan")), word(&directory.join("scan"))]
 }
 
-/// Bytes of a file, or of all that are below a directory, without what Python compiles by itself.
+/// What is not counted of a Python: what it compiles by itself, its own tests, other packages.
+const NOT_NEEDED: [&str; 4] = ["__pycache__", "test", "site-packages", "dist-packages"];
+
+/// Bytes of a file, or of all that are needed below a directory.
 fn bytes(path: &Path) -> u64 {
     let found = path.symlink_metadata().expect("a file of an image");
     if !found.is_dir() {
@@ -128,7 +139,7 @@ fn bytes(path: &Path) -> u64 {
     let entries = std::fs::read_dir(path).expect("a directory of an image");
     let paths = entries.flatten().map(|entry| entry.path());
     paths
-        .filter(|path| !path.ends_with("__pycache__"))
+        .filter(|path| !NOT_NEEDED.iter().any(|name| path.ends_with(name)))
         .map(|path| bytes(&path))
         .sum()
 }
@@ -138,13 +149,9 @@ struct Running(Child);
 
 impl Running {
     fn start(words: &[String]) -> Running {
-        let library = helper("peers-root/usr/lib/x86_64-linux-gnu");
-        let path = std::env::var("PATH").unwrap_or_default();
         let child = Command::new("unshare")
             .args(["--pid", "--mount", "--fork", "--mount-proc", "--kill-child"])
             .args(words)
-            .env("LD_LIBRARY_PATH", library)
-            .env("PATH", format!("{}:{path}", helper("peers-root/usr/bin")))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -252,7 +259,7 @@ pub(crate) fn orphans() {
     );
     let begun = Instant::now();
     world.launch();
-    world.answers();
+    world.until("a manager", || world.bus().exists());
     let keeper = world.keeper().pid;
     world.wait_for("orphans.service", "active");
     let made = begun.elapsed();
