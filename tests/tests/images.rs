@@ -6,7 +6,9 @@
     reason = "a test fails by panicking"
 )]
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use tests::{Ended, Identity, World, get, program, repository};
 
@@ -134,7 +136,7 @@ fn from_supervisord() {
     serves(&world);
     let client = world.path("supervisorctl");
     std::os::unix::fs::symlink(program("runnerctl"), &client).unwrap();
-    let output = std::process::Command::new(client)
+    let output = Command::new(client)
         .arg("-c")
         .arg(&conf)
         .arg("status")
@@ -148,4 +150,75 @@ fn from_supervisord() {
     );
     assert_eq!(said.lines().count(), 2, "{said}");
     assert_eq!(world.stop(), Ended::Exited(0));
+}
+
+/// The programs as an image of nothing else has them: in the long form those of `contrib/build-static`,
+/// otherwise those of this build, with the libraries they are linked to.
+fn into_empty_root(root: &Path) {
+    std::fs::create_dir_all(root.join("bin")).unwrap();
+    std::fs::create_dir_all(root.join("etc/runner/units")).unwrap();
+    let output = |command: &mut Command| {
+        let output = command.current_dir(repository()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let built = std::env::var_os("RUNNER_TESTS_LONG").map(|_| {
+        let place = output(&mut Command::new("contrib/build-static"));
+        repository().join(place.trim_end())
+    });
+    for name in ["runnerd", "runnerctl"] {
+        let path = built
+            .as_ref()
+            .map_or_else(|| program(name), |built| built.join(name));
+        std::fs::copy(&path, root.join("bin").join(name)).unwrap();
+        if built.is_none() {
+            let libraries = output(Command::new("ldd").arg(&path));
+            let paths = libraries
+                .split_whitespace()
+                .filter(|word| word.starts_with('/'));
+            for path in paths {
+                let inside = root.join(path.trim_start_matches('/'));
+                std::fs::create_dir_all(inside.parent().unwrap()).unwrap();
+                std::fs::copy(path, inside).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn from_scratch() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    into_empty_root(root);
+    let unit = images().join("scratch/units/version.toml");
+    std::fs::copy(unit, root.join("etc/runner/units/version.toml")).unwrap();
+    let mut daemon = Command::new("unshare")
+        .args(["--pid", "--mount", "--fork", "--kill-child", "chroot"])
+        .arg(root)
+        .arg("/bin/runnerd")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Its lines end with it.
+    let mut said = BufReader::new(daemon.stdout.take().unwrap()).lines();
+    let ready = said.find(|line| line.as_ref().unwrap().contains("reached default.target"));
+    assert!(ready.is_some(), "it ended at once");
+    let inside = |words: &[&str]| {
+        let output = Command::new("chroot")
+            .arg(root)
+            .arg("/bin/runnerctl")
+            .args(words)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{words:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    inside(&["is-ready"]);
+    assert_eq!(
+        inside(&["show", "version", "-p", "SubState", "--value"]),
+        "exited\n"
+    );
+    assert!(inside(&["logs", "version"]).contains(concat!("runnerd ", env!("CARGO_PKG_VERSION"))));
+    inside(&["exit", "9"]);
+    assert_eq!(daemon.wait().unwrap().code(), Some(9));
 }
