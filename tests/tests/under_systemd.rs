@@ -456,3 +456,34 @@ fn a_user_runs_it_too() {
     let gone = format!("/proc/{}", before.trim());
     assert!(!host.machine.file(&gone).exists());
 }
+
+#[test]
+fn a_supervisord_conf_is_run_on_as_well() {
+    let host = Host::boot_bare(|units| {
+        let command = CONSOLE.replace("--log-target=console", "-c /etc/runner/supervisord.conf");
+        fs::write(units.join(DROP_IN), command).unwrap();
+    });
+    let conf = "[supervisord]\nlogfile=/run/sv/log\npidfile=/run/sv/pid\nuser=daemon\n\
+        [program:rest]\ncommand=/bin/sleep infinity\n";
+    fs::write(host.machine.file("/etc/runner/supervisord.conf"), conf).unwrap();
+    let prepare = "mkdir /run/sv && chown daemon /run/sv";
+    assert_eq!(host.machine.run(&["sh", "-c", prepare]).code, 0);
+    // Who is not root asks systemd on the bus.
+    host.systemctl(&["start", "dbus.socket", "dbus.service", "runnerd"]);
+    let program = || host.machine.run(&["pgrep", "-x", "sleep"]).stdout;
+    let (keeper, before) = (host.own("MainPID"), program());
+    assert_ne!(before, "");
+    host.systemctl(&["restart", "runnerd"]);
+    let heir = host.own("MainPID");
+    assert_ne!(heir, keeper, "{}", host.console());
+    assert_eq!(program(), before, "{}", host.console());
+    // It began as root, and has no more rights than the one before.
+    let status = fs::read_to_string(host.machine.file(&format!("/proc/{heir}/status"))).unwrap();
+    assert!(status.contains("Uid:\t1\t1\t1\t1\n"), "{status}");
+    host.systemctl(&["stop", "runnerd"]);
+    let log = fs::read_to_string(host.machine.file("/run/sv/log")).unwrap();
+    assert_eq!(program(), "", "{log}");
+    // In the original's words.
+    let said = "received SIGTERM indicating exit request";
+    assert!(log.contains(said), "{log}");
+}

@@ -8,7 +8,6 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use dbus::server::above::{Plan, plan};
-use engine::Event;
 use tokio::task::JoinHandle;
 use units::value::Signal;
 
@@ -101,9 +100,7 @@ impl Manager {
         if let Err(reason) = answer {
             tracing::warn!("cannot ask systemd whether it starts us again: {reason}");
         }
-        tracing::info!("SIGTERM: stopping everything");
-        self.events
-            .push_back(Event::ShutdownRequested { status: None });
+        self.told_to_end(Signal::TERM);
     }
 
     /// The keeper is dead. If what it has written down is kept, we go on until the next one ends us,

@@ -92,6 +92,15 @@ impl Manager {
         }
     }
 
+    /// A signal by which whoever runs us ends us, when that was the question.
+    pub(super) fn told_to_end(&mut self, signal: Signal) {
+        if self.settled.conf.is_none() || !self.signalled_as_supervisord(signal) {
+            tracing::info!("{signal}: stopping everything");
+            self.events
+                .push_back(Event::ShutdownRequested { status: None });
+        }
+    }
+
     /// The one command gets the signal, if it runs; the rest of its life is its own affair. Once it
     /// has ended, signals are ours.
     fn passed_on(&mut self, signal: Signal) -> bool {
