@@ -191,6 +191,21 @@ service-watchdogs
 list-jobs
 cancel 999999
 get-default
+set-default only.target
+get-default
+set-default a.service
+!readlink /etc/systemd/system/default.target
+!rm /etc/systemd/system/default.target; systemctl daemon-reload
+link /etc/elsewhere.service
+!printf '[Service]\nExecStart=/bin/true\n' >/opt/linked.service; systemctl link /opt/linked.service
+is-enabled linked
+disable linked
+!busctl --address=unix:path=/run/systemd/private call org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager GetUnitFileLinks sb a.service false
+log-level
+log-level debug
+log-level
+log-level info
+!systemctl show -p Virtualization,Progress | sort
 !systemctl start -T leaf.target 2>&1 | sed s/[0-9][0-9]*/N/g
 start --no-block leaf.target
 try-reload-or-restart a

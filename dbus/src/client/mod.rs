@@ -400,6 +400,14 @@ impl Client {
                 let body = (names(units), target, word, how.runtime, how.force);
                 (true, self.manager("AddDependencyUnitFiles", &body).await?)
             }
+            Order::Link { paths, how } => {
+                let body = (paths, how.runtime, how.force);
+                (true, self.manager("LinkUnitFiles", &body).await?)
+            }
+            Order::Default { unit, force } => {
+                let body = (unit.as_str(), *force);
+                (true, self.manager("SetDefaultTarget", &body).await?)
+            }
             Order::Set {
                 unit,
                 settings,

@@ -99,8 +99,14 @@ fn describe(xml: &mut String, face: Face, interface: &'static str) {
         put(
             xml,
             format_args!(
-                "  <property name=\"{}\" type=\"{}\" access=\"read\">\n",
-                property.name, property.signature
+                "  <property name=\"{}\" type=\"{}\" access=\"{}\">\n",
+                property.name,
+                property.signature,
+                if property.is_writable() {
+                    "readwrite"
+                } else {
+                    "read"
+                },
             ),
         );
         document(xml, &property.doc);

@@ -4,6 +4,7 @@
 use std::sync::{Arc, OnceLock};
 
 use control::{Manager, Reply, Request, Selection};
+use units::value::LogLevel;
 use units::{Definition, UnitKind, UnitName};
 use zbus::Variant;
 
@@ -190,24 +191,34 @@ async fn property_call(call: Call, object: &Object, member: &str) -> Outcome {
             call.reply(&(Dictionary(values),))
         }
         "Set" => {
-            let (interface, name, _value): (String, String, zbus::OwnedVariant) =
+            let (interface, name, value): (String, String, zbus::OwnedVariant) =
                 call.arguments()?;
-            let known = rows(call.face, &interfaces, &interface)?
-                .iter()
-                .any(|row| row.name == name);
-            Err(if known {
-                Failure::new(
+            let rows = rows(call.face, &interfaces, &interface)?;
+            match rows.iter().find(|row| row.name == name) {
+                // There is one such property.
+                Some(row) if row.is_writable() => set_log_level(call, value).await,
+                Some(_) => Err(Failure::new(
                     Kind::PropertyReadOnly,
                     format!("property {name} cannot be set"),
-                )
-            } else {
-                Failure::new(
+                )),
+                None => Err(Failure::new(
                     Kind::UnknownProperty,
                     format!("{} has no property {name}", or_object(&interface)),
-                )
-            })
+                )),
+            }
         }
         _ => Err(unknown(true, Some(PROPERTIES), member, "")),
+    }
+}
+
+async fn set_log_level(call: Call, value: zbus::OwnedVariant) -> Outcome {
+    let invalid = |message: String| Failure::new(Kind::InvalidArgs, message);
+    let word = String::try_from(value).map_err(|_| invalid("a text is wanted".to_owned()))?;
+    let level = LogLevel::from_word(&word)
+        .ok_or_else(|| invalid(format!("{word:?} is no level of a log")))?;
+    match call.ask(Request::LogLevel(level)).await? {
+        Reply::Done => call.reply(&()),
+        other => Err(strange(&other)),
     }
 }
 

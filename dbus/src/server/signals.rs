@@ -71,6 +71,13 @@ pub static SIGNALS: &[SignalRow] = &[
     },
     SignalRow {
         interface: MANAGER,
+        name: "UnitFilesChanged",
+        arguments: arguments!(),
+        doc: "Unit files were enabled, masked or otherwise changed by a client; they have yet to be \
+              read again",
+    },
+    SignalRow {
+        interface: MANAGER,
         name: "StartupFinished",
         arguments: arguments!(),
         doc: "Everything that starts at boot has been tried",
@@ -160,6 +167,7 @@ pub(super) fn heads(face: Face, change: &Change) -> Vec<Signal> {
         Change::UnitNew(unit) => vec![Signal::manager(face, "UnitNew", Some(unit))],
         Change::UnitRemoved(unit) => vec![Signal::manager(face, "UnitRemoved", Some(unit))],
         Change::Reloading(_) => vec![Signal::manager(face, "Reloading", None)],
+        Change::UnitFilesChanged => vec![Signal::manager(face, "UnitFilesChanged", None)],
         Change::StartupFinished => vec![Signal::manager(face, "StartupFinished", None)],
         // Nobody on D-Bus knows groups, and a closing one sees by its jobs.
         Change::ProcessStarted { .. }
@@ -220,6 +228,7 @@ pub(super) async fn messages(
             first.build(&(0u64, 0u64, 0u64, 0u64, took, took))
         }
         Change::StartupFinished
+        | Change::UnitFilesChanged
         | Change::ProcessStarted { .. }
         | Change::GroupAdded(_)
         | Change::GroupRemoved(_)

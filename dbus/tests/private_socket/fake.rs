@@ -586,6 +586,10 @@ impl World {
             runtime_dir: "/run/runner".into(),
             unit_path: vec!["/etc/runner/units".into()],
             log_target: "console".to_owned(),
+            log_level: "info",
+            virtualization: "",
+            installed_jobs: 0,
+            failed_jobs: 0,
             environment: vec![("PATH".to_owned(), "/bin".to_owned())],
             control_group: None,
         }

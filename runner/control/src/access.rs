@@ -74,11 +74,13 @@ pub fn required(request: &Request) -> Standing {
         | Request::Processes(_)
         | Request::UnitFiles
         | Request::UnitFileState(_)
+        | Request::UnitFileLinks { .. }
         | Request::KnownUnitFile(_)
         | Request::FilesChanged(_)
         | Request::Manager => Standing::Observer,
-        // Who sets a command line runs it; the others only choose among what is there.
-        Request::Install(Order::Set { .. }) => Standing::Owner,
+        // Who sets a command line runs it, and so does who brings a unit file along; the others only
+        // choose among what is there.
+        Request::Install(Order::Set { .. } | Order::Link { .. }) => Standing::Owner,
         Request::Command(
             Command::Submit { .. }
             | Command::CancelJob { .. }
@@ -95,6 +97,7 @@ pub fn required(request: &Request) -> Standing {
         | Request::Install(_)
         | Request::Preview
         | Request::Program(_)
+        | Request::LogLevel(_)
         | Request::Input { .. }
         | Request::Deliver { .. }
         | Request::LogText { .. }
@@ -215,7 +218,7 @@ mod tests {
     use engine::command::{Verb, Whom};
     use engine::job::{JobId, JobMode};
     use units::UnitName;
-    use units::value::Signal;
+    use units::value::{LogLevel, Signal};
 
     use super::*;
     use crate::{Descriptors, Direction, LogName, LogRange, LogSource, Selection};
@@ -432,6 +435,28 @@ mod tests {
                 Standing::Administrator,
             ),
             (Request::Recall, Standing::Administrator),
+            (
+                Request::UnitFileLinks {
+                    unit: UnitName::parse("a.service").unwrap(),
+                    runtime: false,
+                },
+                Standing::Observer,
+            ),
+            (Request::LogLevel(LogLevel::Debug), Standing::Administrator),
+            (
+                Request::Install(Order::Link {
+                    paths: vec!["/opt/a.service".to_owned()],
+                    how: units::install::How::default(),
+                }),
+                Standing::Owner,
+            ),
+            (
+                Request::Install(Order::Default {
+                    unit: UnitName::parse("a.target").unwrap(),
+                    force: true,
+                }),
+                Standing::Administrator,
+            ),
         ];
         for verb in [
             Verb::Start,

@@ -48,6 +48,7 @@ impl Happening {
             Change::Reloading(false) => Some(Happening::Reloaded),
             Change::StartupFinished => Some(Happening::StartupFinished),
             Change::Reloading(true)
+            | Change::UnitFilesChanged
             | Change::Properties(_)
             | Change::ProcessStarted { .. }
             | Change::JobNew { .. }

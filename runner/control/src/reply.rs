@@ -277,6 +277,10 @@ pub struct Manager {
     pub jobs: u32,
     /// Units in state `failed`.
     pub failed_units: u32,
+    /// Jobs that were queued since this manager came.
+    pub installed_jobs: u32,
+    /// Those of them that failed.
+    pub failed_jobs: u32,
     /// When the first manager under this keeper started.
     pub started: Now,
     /// When everything that starts at boot had been tried.
@@ -295,6 +299,10 @@ pub struct Manager {
     pub unit_path: Vec<PathBuf>,
     /// Where the daemon's own lines go, as given to `--log-target`.
     pub log_target: String,
+    /// From which level on the daemon's own events are looked at, in systemd's words.
+    pub log_level: &'static str,
+    /// The container or virtual machine we are in, by systemd's name; empty on bare metal.
+    pub virtualization: &'static str,
     /// The cgroup under which units get theirs; `None` without.
     pub control_group: Option<String>,
 }

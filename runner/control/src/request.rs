@@ -164,6 +164,16 @@ pub enum Request {
     /// The state of one, as the files are now;
     /// [`Reply::UnitFileState`](crate::Reply::UnitFileState).
     UnitFileState(UnitName),
+    /// The links that disabling a unit would take away, as the files are now;
+    /// [`Reply::Installed`](crate::Reply::Installed).
+    UnitFileLinks {
+        /// The unit.
+        unit: UnitName,
+        /// Those that are there until the end only.
+        runtime: bool,
+    },
+    /// Look at the daemon's own events from this level on; [`Reply::Done`](crate::Reply::Done).
+    LogLevel(units::value::LogLevel),
     /// Replace the manager by a new process of the program on disk, keeping its state. Answered
     /// with [`Reply::Answer`](crate::Reply::Answer) before connections are lost.
     Reexec,

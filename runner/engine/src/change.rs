@@ -56,6 +56,8 @@ pub enum Change {
     },
     /// Definitions are being read again, or have been.
     Reloading(bool),
+    /// Something was done to unit files by order of a client: enabled, masked or the like.
+    UnitFilesChanged,
     /// The first transaction is done: everything that starts at boot has been tried.
     StartupFinished,
 }

@@ -39,6 +39,19 @@ pub fn links(sources: &[Source]) -> BTreeMap<Arc<str>, String> {
     sources.iter().filter_map(lead).collect()
 }
 
+/// Whether there is a file that a link could make known: a file itself, not a link or directory.
+///
+/// # Errors
+/// With a sentence that names the path.
+pub fn is_plain_file(path: &str) -> Result<(), String> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_file() => Ok(()),
+        Ok(found) if found.is_symlink() => Err(format!("{path} is a link, and no file itself")),
+        Ok(_) => Err(format!("{path} is not a file")),
+        Err(error) => Err(format!("cannot look at {path}: {error}")),
+    }
+}
+
 /// Makes one change. Gives back directories that went because nothing was left in them.
 ///
 /// # Errors

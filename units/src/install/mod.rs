@@ -144,6 +144,20 @@ pub enum Order {
         /// How.
         how: How,
     },
+    /// Make unit files known that are somewhere else, by links to them.
+    Link {
+        /// Their absolute paths. Whoever asks has looked: each is a file, and no link.
+        paths: Vec<String>,
+        /// How.
+        how: How,
+    },
+    /// Let boot start this one: `default.target` is another name of it.
+    Default {
+        /// A target.
+        unit: UnitName,
+        /// Replace what says otherwise.
+        force: bool,
+    },
     /// Set settings of a unit, one drop-in for each.
     Set {
         /// Which.

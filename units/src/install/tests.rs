@@ -584,3 +584,56 @@ fn lists_have_every_file_once() {
         ]
     );
 }
+
+#[test]
+fn files_elsewhere_are_linked() {
+    let mut disk = systemds();
+    let link = |paths: &[&str]| Order::Link {
+        paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+        how: How::default(),
+    };
+    assert_eq!(
+        disk.perform(&link(&["/opt/x.service"])).unwrap(),
+        ["E/x.service -> /opt/x.service"]
+    );
+    // It is so already.
+    assert!(disk.perform(&link(&["/opt/x.service"])).unwrap().is_empty());
+    for (path, why) in [
+        ("/opt/x.conf", "has no name of a unit"),
+        ("x.service", "is not an absolute path"),
+        ("/srv/x.service", "is there already"),
+    ] {
+        let said = disk.perform(&link(&[path])).unwrap_err();
+        assert!(said.contains(why), "{said}");
+    }
+}
+
+#[test]
+fn boot_starts_another_target() {
+    let mut disk = tomls();
+    let path = format!("{LIB}/other.target");
+    disk.files
+        .insert(path, Found::Text("[Unit]\nDescription=Other\n".to_owned()));
+    let order = |name: &str, force| Order::Default {
+        unit: unit(name),
+        force,
+    };
+    let link = "/etc/runner/units/default.target";
+    // One that is built in has no file.
+    for (name, leads) in [
+        ("other.target", "E/default.target -> L/other.target"),
+        ("multi-user.target", "E/default.target -> multi-user.target"),
+    ] {
+        assert_eq!(disk.perform(&order(name, true)).unwrap(), [leads]);
+        let meant = disk.with(|files| {
+            let target = files.units.resolve(&unit("default.target")).unwrap();
+            target.name().to_string()
+        });
+        assert_eq!(meant, name);
+    }
+    assert!(disk.perform(&order("other.target", false)).is_err());
+    assert!(disk.files.remove(link).is_some());
+    for name in ["default.target", "off.service", "none.target"] {
+        assert!(disk.perform(&order(name, true)).is_err(), "{name}");
+    }
+}

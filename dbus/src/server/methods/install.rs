@@ -11,6 +11,9 @@ use crate::names::Face;
 use crate::server::call::{Call, Outcome, strange};
 use crate::server::refusal::Failure;
 
+/// What boot starts.
+const DEFAULT_TARGET: &str = "default.target";
+
 /// How many units one call may name.
 const MOST_NAMES: usize = 10_000;
 
@@ -213,6 +216,40 @@ pub(super) async fn add_dependency(call: Call) -> Outcome {
         how: How { runtime, force },
     };
     without_info(call, order).await
+}
+
+pub(super) async fn link(call: Call) -> Outcome {
+    let (paths, runtime, force): (Vec<String>, bool, bool) = call.arguments()?;
+    if paths.len() > MOST_NAMES {
+        let message = format!("at most {MOST_NAMES} files at a time");
+        return Err(Failure::new(Kind::LimitsExceeded, message));
+    }
+    let how = How { runtime, force };
+    without_info(call, Order::Link { paths, how }).await
+}
+
+pub(super) async fn unit_file_links(call: Call) -> Outcome {
+    let (name, runtime): (String, bool) = call.arguments()?;
+    let unit = name_of(&name)?;
+    match call.ask(Request::UnitFileLinks { unit, runtime }).await? {
+        Reply::Installed(installed) => {
+            let links = installed.changes.into_iter();
+            call.reply(&(links.map(|(_, path, _)| path).collect::<Vec<String>>(),))
+        }
+        other => Err(strange(&other)),
+    }
+}
+
+pub(super) async fn default_target(call: Call) -> Outcome {
+    no_arguments(&call)?;
+    let target = super::unit_detail(&call, unit_name(DEFAULT_TARGET)?).await?;
+    call.reply(&target.view.name.as_str())
+}
+
+pub(super) async fn set_default_target(call: Call) -> Outcome {
+    let (name, force): (String, bool) = call.arguments()?;
+    let unit = name_of(&name)?;
+    without_info(call, Order::Default { unit, force }).await
 }
 
 pub(super) async fn set_properties(call: Call) -> Outcome {

@@ -304,6 +304,17 @@ methods! {
     MANAGER."AddDependencyUnitFiles"("files": "as", "target": "s", "type": "s", "runtime": "b",
             "force": "b") -> ("changes": "a(sss)") = ask!(install::add_dependency);
         "Lets a unit need these: Wants or Requires";
+    MANAGER."GetUnitFileLinks"("name": "s", "runtime": "b") -> ("links": "as")
+        = ask!(install::unit_file_links);
+        "The links that DisableUnitFiles would take away";
+    MANAGER."LinkUnitFiles"("files": "as", "runtime": "b", "force": "b") -> ("changes": "a(sss)")
+        = ask!(install::link);
+        "Makes unit files known that are not in the search path, by their absolute paths";
+    MANAGER."GetDefaultTarget"() -> ("name": "s") = ask!(install::default_target);
+        "The target that boot starts, unless runnerd was told of another";
+    MANAGER."SetDefaultTarget"("name": "s", "force": "b") -> ("changes": "a(sss)")
+        = ask!(install::set_default_target);
+        "Lets the next boot start this target";
     MANAGER."SetUnitProperties"("name": "s", "runtime": "b", "properties": "a(sv)") -> ()
         = ask!(install::set_properties);
         "Sets settings of a unit, for good or until the end, by a drop-in for each. A text, or an \

@@ -85,7 +85,6 @@ as_systemd! {
         -> ("carries_install_info": "b", "changes": "a(sss)") = ask!(preset_with_mode);
     MANAGER."PresetAllUnitFiles"("mode": "s", "runtime": "b", "force": "b")
         -> ("changes": "a(sss)") = ask!(preset_all);
-    MANAGER."GetDefaultTarget"() -> ("name": "s") = ask!(default_target);
     MANAGER."Exit"() -> () = Run::Ask(|call| {
         let status = call.exit_status.load(Ordering::Relaxed);
         Box::pin(end(call, status))
@@ -99,10 +98,6 @@ as_systemd! {
 
     MANAGER."RefUnit"("name": "s") -> () = Run::Ref;
     MANAGER."UnrefUnit"("name": "s") -> () = Run::Unref;
-    MANAGER."LinkUnitFiles"("files": "as", "runtime": "b", "force": "b") -> ("changes": "a(sss)")
-        = refused!("files outside the search path cannot be linked into it");
-    MANAGER."SetDefaultTarget"("name": "s", "force": "b") -> ("changes": "a(sss)")
-        = refused!("what is started at boot is said by runnerd --target, or by a default.target");
     MANAGER."CleanUnit"("name": "s", "mask": "as") -> () = refused!("directories of units are not cleaned");
     MANAGER."FreezeUnit"("name": "s") -> () = refused!("units cannot be frozen");
     MANAGER."ThawUnit"("name": "s") -> () = refused!("units cannot be frozen");
@@ -250,12 +245,6 @@ async fn enqueue(call: &Call, unit: UnitName, verb: &str, mode: &str) -> Outcome
         affected,
     ))?;
     Ok(done.with_job(job, unit))
-}
-
-async fn default_target(call: Call) -> Outcome {
-    no_arguments(&call)?;
-    let target = units::unit_detail(&call, unit_name("default.target")?).await?;
-    call.reply(&target.view.name.as_str())
 }
 
 /// Which of the presets are followed.

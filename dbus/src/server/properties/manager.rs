@@ -6,6 +6,14 @@ use zbus::Variant;
 use super::{Access, Emits, Getter, Property, monotonic, realtime, row, text, texts};
 use crate::names::interface::MANAGER;
 
+/// The part of all jobs that are over, until everything that starts at boot has been tried.
+fn progress(manager: &Manager) -> f64 {
+    if manager.finished.is_some() || manager.installed_jobs == 0 {
+        return 1.0;
+    }
+    1.0 - f64::from(manager.jobs) / f64::from(manager.installed_jobs.max(manager.jobs))
+}
+
 pub(super) fn add(table: &mut Vec<Property>) {
     let mut add = |name_and_type, emits, doc, get: fn(&Manager) -> Variant<'static>| {
         table.push(row(
@@ -96,6 +104,38 @@ pub(super) fn add(table: &mut Vec<Property>) {
         Emits::Const,
         "Where the daemon's own lines go, and those of units that say nothing else",
         |m| text(&m.log_target),
+    );
+    add(
+        ("LogLevel", "s"),
+        Emits::Silent,
+        "From which level on the daemon's own events are looked at: err, warning, info or debug; can \
+         be set, also to systemd's other levels, which mean the next graver one of these",
+        |m| text(m.log_level),
+    );
+    add(
+        ("Virtualization", "s"),
+        Emits::Const,
+        "The container or virtual machine we run in, by the name systemd-detect-virt(1) has for it; \
+         empty on bare metal",
+        |m| text(m.virtualization),
+    );
+    add(
+        ("NInstalledJobs", "u"),
+        Emits::Silent,
+        "How many jobs were queued since the manager that answers came",
+        |m| m.installed_jobs.into(),
+    );
+    add(
+        ("NFailedJobs", "u"),
+        Emits::Silent,
+        "How many of those have failed",
+        |m| m.failed_jobs.into(),
+    );
+    add(
+        ("Progress", "d"),
+        Emits::Silent,
+        "How much of what starts at boot has been tried, from 0 to 1",
+        |m| progress(m).into(),
     );
     add(
         ("RuntimeDirectory", "s"),

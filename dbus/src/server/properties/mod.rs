@@ -21,6 +21,7 @@ use engine::clock::Now;
 use engine::view::systemd::JobView;
 
 use crate::names::Face;
+use crate::names::interface::{LOG_CONTROL, MANAGER};
 use units::SettingId;
 use units::install::{Preset, State};
 use zbus::Variant;
@@ -158,6 +159,12 @@ impl Property {
             (Getter::Fixed(get), _) => Some(get()),
             _ => None,
         }
+    }
+
+    /// Whether it can be set.
+    #[must_use]
+    pub fn is_writable(&self) -> bool {
+        self.name == "LogLevel" && [MANAGER, LOG_CONTROL].contains(&self.interface)
     }
 
     /// Whether the unit's file has to be asked for.

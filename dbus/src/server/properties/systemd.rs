@@ -234,6 +234,13 @@ pub(super) fn rows() -> &'static [Property] {
             Getter::Manager(|manager| text(&manager.log_target)),
         ));
         table.push(row(
+            LOG_CONTROL,
+            ("LogLevel", "s"),
+            (Access::State, Emits::Silent),
+            DOC,
+            Getter::Manager(|manager| text(manager.log_level)),
+        ));
+        table.push(row(
             SERVICE,
             ("ExecStart", "a(sasbttttuii)"),
             (Access::Detail, Emits::Silent),
@@ -470,8 +477,6 @@ const FIXED: &[Fixed] = &[
     (&[MANAGER], "ConfirmSpawn", "b", || false.into()),
     (&[MANAGER], "ShowStatus", "b", || false.into()),
     (&[MANAGER], "ServiceWatchdogs", "b", || true.into()),
-    (&[MANAGER], "LogLevel", "s", || text("info")),
-    (&[LOG_CONTROL], "LogLevel", "s", || text("info")),
     (&[LOG_CONTROL], "SyslogIdentifier", "s", || text("runnerd")),
     (&[MANAGER], "FirmwareTimestamp", "t", never),
     (&[MANAGER], "FirmwareTimestampMonotonic", "t", never),

@@ -126,6 +126,8 @@ fn told(order: &Order) -> (&'static str, String) {
         Order::Revert { units } => ("revert", &units[..]),
         Order::Depend { units, .. } => ("add a dependency on", &units[..]),
         Order::Set { unit, .. } => ("set a property of", std::slice::from_ref(unit)),
+        Order::Default { unit, .. } => ("let boot start", std::slice::from_ref(unit)),
+        Order::Link { paths, .. } => return ("link", paths.join(", ")),
     };
     let units: Vec<&str> = units.iter().map(UnitName::as_str).collect();
     (what, units.join(", "))

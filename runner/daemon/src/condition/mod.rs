@@ -23,6 +23,12 @@ use units::ConditionKind;
 /// Whether something is so, or a sentence why nobody can say.
 type Found = Result<bool, String>;
 
+/// The container or virtual machine we run in, by systemd's name for it; empty on bare metal.
+#[must_use]
+pub fn virtualization() -> &'static str {
+    virtualization::name()
+}
+
 /// Makes each test.
 #[must_use]
 pub fn find_out(tests: &[Test]) -> Vec<Result<bool, String>> {

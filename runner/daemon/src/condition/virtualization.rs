@@ -36,6 +36,11 @@ pub(super) fn is(parameter: &str) -> Found {
     })
 }
 
+/// What we run in, by systemd's name; empty on bare metal.
+pub(super) fn name() -> &'static str {
+    container().or_else(virtual_machine).unwrap_or_default()
+}
+
 /// The container we are in.
 pub(super) fn container() -> Option<&'static str> {
     let there = |path: &str| Path::new(path).exists();

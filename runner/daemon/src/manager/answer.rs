@@ -34,6 +34,7 @@ impl Manager {
             | Request::Happened { .. } => return None,
             Request::Note { records, seen } => self.keep_note(records, *seen),
             Request::Recall => self.recall(),
+            Request::LogLevel(level) => self.set_log_level(*level),
             Request::Units(selection) => Ok(Reply::Units(
                 self.engine
                     .units()
@@ -76,6 +77,7 @@ impl Manager {
             | Request::Install(_)
             | Request::UnitFiles
             | Request::UnitFileState(_)
+            | Request::UnitFileLinks { .. }
             | Request::KnownUnitFile(_)
             | Request::FilesChanged(_)
             | Request::Program(_)
@@ -232,6 +234,10 @@ impl Manager {
             runtime_dir: self.runtime.clone(),
             unit_path: self.unit_path.clone(),
             log_target: self.about.log_target.clone(),
+            log_level: self.log_level(),
+            virtualization: self.about.virtualization,
+            installed_jobs: self.about.installed_jobs,
+            failed_jobs: self.about.failed_jobs,
             environment: self.block(),
             control_group: self
                 .cgroups
@@ -368,4 +374,8 @@ pub(super) struct About {
     pub(super) recoveries: u32,
     pub(super) safe_mode: bool,
     pub(super) log_target: String,
+    pub(super) virtualization: &'static str,
+    /// How many jobs were queued, and how many of them failed.
+    pub(super) installed_jobs: u32,
+    pub(super) failed_jobs: u32,
 }

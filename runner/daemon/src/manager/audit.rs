@@ -57,6 +57,8 @@ fn install(order: &Order) -> String {
             on_behalf_of,
             ..
         } => list(&format!("add to what {on_behalf_of} needs:"), units),
+        Order::Link { paths, .. } => format!("link {}", paths.join(" ")),
+        Order::Default { unit, .. } => format!("let boot start {unit}"),
         // Values may be secrets.
         Order::Set { unit, settings, .. } => {
             let keys: Vec<&str> = settings.iter().map(|(key, _)| key.as_str()).collect();
@@ -80,6 +82,7 @@ pub(super) fn request(request: &Request) -> String {
         }
         Request::LogClear(_) => "clear logs".to_owned(),
         Request::LogReopen => "reopen logs".to_owned(),
+        Request::LogLevel(level) => format!("log level {level}"),
         Request::Install(order) => install(order),
         Request::Units(_)
         | Request::Unit(_)
@@ -93,6 +96,7 @@ pub(super) fn request(request: &Request) -> String {
         | Request::Preview
         | Request::UnitFiles
         | Request::UnitFileState(_)
+        | Request::UnitFileLinks { .. }
         | Request::KnownUnitFile(_)
         | Request::FilesChanged(_)
         | Request::Program(_)

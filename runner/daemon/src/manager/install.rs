@@ -71,6 +71,28 @@ fn answer(request: &Request, options: &Options, around: &Surroundings) -> Result
             .state(name)
             .map(Reply::UnitFileState)
             .map_err(|problem| refusal(problem, name)),
+        Request::UnitFileLinks { unit, runtime } => {
+            let order = Order::Disable {
+                units: vec![unit.clone()],
+                runtime: *runtime,
+            };
+            let plan = files
+                .plan(&order)
+                .map_err(|problem| refusal(problem, unit))?;
+            let links = plan
+                .changes
+                .iter()
+                .filter(|change| files.links.contains_key(&*change.path().to_string_lossy()));
+            Ok(Reply::Installed(Installed {
+                has_install_info: plan.has_install_info,
+                changes: links
+                    .map(|change| {
+                        let path = change.path().to_string_lossy().into_owned();
+                        ("symlink", path, String::new())
+                    })
+                    .collect(),
+            }))
+        }
         _ => Ok(Reply::UnitFiles(files.list())),
     })
 }
@@ -100,15 +122,22 @@ fn install(files: Files<'_>, order: &Order) -> Result<Installed, Refusal> {
         | Order::Mask { units, .. }
         | Order::Unmask { units, .. }
         | Order::Revert { units }
-        | Order::Depend { units, .. } => units.first(),
-        Order::Set { unit, .. } => Some(unit),
+        | Order::Depend { units, .. } => units.first().cloned(),
+        Order::Link { paths, .. } => {
+            for path in paths {
+                disk::install::is_plain_file(path).map_err(Refusal::Invalid)?;
+            }
+            let file = paths.first().and_then(|path| path.rsplit('/').next());
+            file.and_then(|file| UnitName::parse(file).ok())
+        }
+        Order::Set { unit, .. } | Order::Default { unit, .. } => Some(unit.clone()),
     };
     let Some(about) = about else {
         return Err(Refusal::Invalid("no unit is named".to_owned()));
     };
     let plan = files
         .plan(order)
-        .map_err(|problem| refusal(problem, about))?;
+        .map_err(|problem| refusal(problem, &about))?;
     let mut changes = Vec::new();
     for change in &plan.changes {
         let emptied = disk::install::perform(change).map_err(Refusal::Invalid)?;

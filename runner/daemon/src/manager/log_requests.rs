@@ -10,6 +10,7 @@ use engine::command::Whom;
 use tokio::sync::mpsc;
 use tracing_subscriber::filter::LevelFilter;
 use units::UnitName;
+use units::value::LogLevel;
 
 use super::log_files::{LogFiles, has_auto};
 use super::log_text;
@@ -38,7 +39,10 @@ impl Manager {
                 answerer.answer(answer.map(|()| Reply::Done));
             }
             Request::Preview => self.read_for_preview(answerer),
-            request @ (Request::Install(_) | Request::UnitFiles | Request::UnitFileState(_)) => {
+            request @ (Request::Install(_)
+            | Request::UnitFiles
+            | Request::UnitFileState(_)
+            | Request::UnitFileLinks { .. }) => {
                 self.about_files(request, answerer);
             }
             Request::KnownUnitFile(unit) => self.known_file(unit, answerer),
@@ -225,6 +229,35 @@ impl Manager {
                 }
             })
             .collect()
+    }
+
+    /// From which level on our own events are looked at, in systemd's words.
+    pub(super) fn log_level(&self) -> &'static str {
+        let handle = self.log_level.as_ref();
+        let level = handle.and_then(|handle| handle.with_current(|level| *level).ok());
+        match level {
+            Some(LevelFilter::TRACE | LevelFilter::DEBUG) => "debug",
+            Some(LevelFilter::WARN) => "warning",
+            Some(LevelFilter::ERROR) => "err",
+            _ => "info",
+        }
+    }
+
+    /// The same, set. Of systemd's eight levels we have four.
+    pub(super) fn set_log_level(&mut self, level: LogLevel) -> Result<Reply, Refusal> {
+        let filter = match level {
+            LogLevel::Emerg | LogLevel::Alert | LogLevel::Crit | LogLevel::Err => {
+                LevelFilter::ERROR
+            }
+            LogLevel::Warning => LevelFilter::WARN,
+            LogLevel::Notice | LogLevel::Info => LevelFilter::INFO,
+            LogLevel::Debug => LevelFilter::DEBUG,
+        };
+        if let Some(handle) = &self.log_level {
+            // The subscriber lives as long as we do.
+            let _ = handle.reload(filter);
+        }
+        Ok(Reply::Done)
     }
 
     /// Everything has ended and starts anew: logs are kept as the configuration says now.

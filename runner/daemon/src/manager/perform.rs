@@ -189,7 +189,7 @@ impl Manager {
         }
     }
 
-    fn publish(&mut self, change: Change) {
+    pub(super) fn publish(&mut self, change: Change) {
         self.say_change(&change);
         match &change {
             Change::StartupFinished => {
@@ -199,6 +199,14 @@ impl Manager {
             Change::Reloading(true) => self.tell_reloading(),
             Change::Reloading(false) => self.tell_ready(),
             Change::UnitRemoved(unit) => self.forget(unit),
+            Change::JobNew { .. } => {
+                self.about.installed_jobs = self.about.installed_jobs.wrapping_add(1);
+            }
+            Change::JobRemoved { result, .. } => {
+                let failed = *result == engine::job::JobResult::Failed;
+                let count = self.about.failed_jobs.wrapping_add(u32::from(failed));
+                self.about.failed_jobs = count;
+            }
             Change::Closing { restarting: true } => self.settle_again(),
             Change::Moved(moved) => {
                 self.watch_clock(&moved.unit);
@@ -210,8 +218,7 @@ impl Manager {
             | Change::GroupRemoved(_)
             | Change::Closing { restarting: false }
             | Change::Properties(_)
-            | Change::JobNew { .. }
-            | Change::JobRemoved { .. }
+            | Change::UnitFilesChanged
             | Change::UnitNew(_) => {}
         }
         self.door.publish(change);

@@ -10,7 +10,7 @@ use engine::clock::Realtime;
 use engine::command::Answer;
 use engine::event::{ExitStatus, SpawnFailure};
 use engine::ticket::{ConnectionId, RequestId};
-use engine::{Command, Event, Ticket};
+use engine::{Change, Command, Event, Ticket};
 use nix::sys::epoll::EpollFlags;
 use units::UnitName;
 use units::civil::TimeZone;
@@ -460,7 +460,16 @@ impl Manager {
                 unit,
                 result,
             } => self.listened(ticket, unit, result),
-            Done::Answer { answerer, answer } => answerer.answer(answer),
+            Done::Answer { answerer, answer } => {
+                let has_changed = matches!(
+                    &answer,
+                    Ok(Reply::Installed(installed)) if !installed.changes.is_empty()
+                );
+                answerer.answer(answer);
+                if has_changed {
+                    self.publish(Change::UnitFilesChanged);
+                }
+            }
             Done::StampRead { ticket, at } => {
                 self.events.push_back(Event::StampRead { ticket, at });
             }

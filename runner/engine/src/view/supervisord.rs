@@ -290,6 +290,7 @@ impl Engine {
             | Change::GroupAdded(_)
             | Change::GroupRemoved(_)
             | Change::Reloading(_)
+            | Change::UnitFilesChanged
             | Change::StartupFinished => Vec::new(),
         }
     }

@@ -336,6 +336,7 @@ fn publish_word(
         Change::UnitNew(unit) => format!("new unit {unit}"),
         Change::UnitRemoved(unit) => format!("removed unit {unit}"),
         Change::Reloading(on) => format!("reloading {on}"),
+        Change::UnitFilesChanged => "unit files changed".to_owned(),
         Change::StartupFinished => "startup finished".to_owned(),
         Change::ProcessStarted { .. } => return None,
         Change::GroupAdded(_) | Change::GroupRemoved(_) | Change::Closing { .. }

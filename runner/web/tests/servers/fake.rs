@@ -684,6 +684,10 @@ fn manager() -> Manager {
         runtime_dir: "/run/runner".into(),
         unit_path: vec!["/etc/runner/units".into()],
         log_target: "console".to_owned(),
+        log_level: "info",
+        virtualization: "",
+        installed_jobs: 0,
+        failed_jobs: 0,
         environment: Vec::new(),
         control_group: None,
     }
