@@ -41,6 +41,12 @@ pub enum Kind {
     AccessDenied,
     /// The caller may, if somebody whom the system's authority asks agrees.
     InteractiveAuthorizationRequired,
+    /// The unit is not down, or has a job.
+    UnitBusy,
+    /// The unit is not up.
+    UnitInactive,
+    /// The unit has nothing of what is to be cleaned away.
+    NothingToClean,
     /// It wants signals already.
     AlreadySubscribed,
     /// It has not asked for signals.
@@ -184,6 +190,24 @@ pub const NAMES: &[(Kind, &str, &str, &str)] = &[
         "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired",
         "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired",
         "the caller may, if somebody agrees; the call says that nobody is to be asked",
+    ),
+    (
+        Kind::UnitBusy,
+        "org.unitrunner.Runner1.Error.UnitBusy",
+        "org.freedesktop.systemd1.UnitBusy",
+        "the unit is not down, or has a job",
+    ),
+    (
+        Kind::UnitInactive,
+        "org.unitrunner.Runner1.Error.UnitInactive",
+        "org.freedesktop.systemd1.UnitInactive",
+        "the unit is not up",
+    ),
+    (
+        Kind::NothingToClean,
+        "org.unitrunner.Runner1.Error.NothingToClean",
+        "org.freedesktop.systemd1.NothingToClean",
+        "the unit has nothing of what is to be cleaned away",
     ),
     (
         Kind::AlreadySubscribed,

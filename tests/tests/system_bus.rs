@@ -45,6 +45,10 @@ const UNITS: &[(&str, &str)] = &[
         "[Service]\nExecStart=/bin/sh -c 'exec /bin/sleep 0.2'\n",
     ),
     (
+        "dirs.service",
+        "[Service]\nExecStart=/bin/sleep infinity\nStateDirectory=dirs/a\nCacheDirectory=dirs\n",
+    ),
+    (
         "polkit.service",
         "[Service]\nType=dbus\nBusName=org.freedesktop.PolicyKit1\n\
          ExecStart=/usr/bin/python3 /opt/authority.py\n",
@@ -164,6 +168,24 @@ is-active brief
 !SYSTEMCTL_FORCE_BUS=1 systemctl start no; systemctl is-active no
 !SYSTEMCTL_FORCE_BUS=1 systemctl restart no
 !SYSTEMCTL_FORCE_BUS=1 systemctl stop no; systemctl is-active no
+nobody freeze yes
+start yes
+freeze yes
+show -p FreezerState,CanFreeze yes
+thaw yes
+show -p FreezerState yes
+!systemctl freeze yes; systemctl stop yes; systemctl is-active yes
+freeze nosuch
+clean nosuch
+start dirs
+show -p CanClean dirs
+clean dirs
+stop dirs
+!touch /var/cache/dirs/file; systemctl clean --what=cache dirs; ls -d /var/lib/dirs/a /var/cache/dirs
+clean --what=all dirs
+!ls -d /var/lib/dirs /var/lib/dirs/a
+clean --what=logs dirs
+nobody clean --what=all dirs
 !systemd-run --quiet --wait /bin/sh -c 'exit 7'
 !systemd-run --quiet --wait /bin/true
 !systemd-run --quiet --wait --pipe /bin/echo said

@@ -86,6 +86,10 @@ impl From<Refusal> for Failure {
                 Kind::ReloadRefused,
                 f!("nothing was reloaded:\n{}", diagnostics::sentences(&*found)),
             ),
+            ref busy @ Refusal::Busy(_) => (Kind::UnitBusy, busy.to_string()),
+            ref down @ Refusal::Inactive(_) => (Kind::UnitInactive, down.to_string()),
+            ref none @ Refusal::NothingToClean(_) => (Kind::NothingToClean, none.to_string()),
+            Refusal::NotPossible(why) => (Kind::NotSupported, why),
             group @ (Refusal::NoSuchGroup(_) | Refusal::GroupExists(_) | Refusal::GroupRuns(_)) => {
                 (Kind::InvalidArgs, group.to_string())
             }
@@ -122,6 +126,9 @@ fn systemds(refusal: &Refusal) -> Option<String> {
         ),
         Refusal::NoIsolation(_) => "Operation refused, unit may not be isolated.".to_owned(),
         Refusal::NoSuchJob(job) => f!("Job {} does not exist.", job.0),
+        Refusal::Busy(_) => "Unit is not inactive or has pending job.".to_owned(),
+        Refusal::Inactive(_) => "Unit is not active.".to_owned(),
+        Refusal::NothingToClean(_) => "No matching resources found.".to_owned(),
         Refusal::NoProcess(_, Whom::All) => "No matching processes to kill".to_owned(),
         Refusal::NoProcess(_, Whom::Main) => "No main process to kill".to_owned(),
         Refusal::NoProcess(_, Whom::Control) => "No control process to kill".to_owned(),

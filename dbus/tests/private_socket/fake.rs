@@ -565,6 +565,7 @@ impl World {
             },
             notify_socket: Some("/run/runner/notify/1".into()),
             control_group: Some(format!("/runner/{unit}")),
+            frozen: false,
             view,
         }
     }

@@ -98,6 +98,8 @@ pub fn required(request: &Request) -> Standing {
         | Request::Preview
         | Request::Program(_)
         | Request::LogLevel(_)
+        | Request::Clean { .. }
+        | Request::Freeze { .. }
         | Request::Input { .. }
         | Request::Deliver { .. }
         | Request::LogText { .. }
@@ -167,6 +169,8 @@ pub fn action(request: &Request) -> Option<Action> {
             | Command::ResetFailed { .. },
         )
         | Request::StartTransient { .. }
+        | Request::Clean { .. }
+        | Request::Freeze { .. }
         | Request::Install(Order::Set { .. }) => Some(Action::ManageUnits),
         Request::Install(_) => Some(Action::ManageUnitFiles),
         Request::Command(Command::SetEnvironment { .. }) => Some(Action::SetEnvironment),
@@ -443,6 +447,20 @@ mod tests {
                 Standing::Observer,
             ),
             (Request::LogLevel(LogLevel::Debug), Standing::Administrator),
+            (
+                Request::Clean {
+                    unit: UnitName::parse("a.service").unwrap(),
+                    what: Vec::new(),
+                },
+                Standing::Administrator,
+            ),
+            (
+                Request::Freeze {
+                    unit: UnitName::parse("a.service").unwrap(),
+                    frozen: true,
+                },
+                Standing::Administrator,
+            ),
             (
                 Request::Install(Order::Link {
                     paths: vec!["/opt/a.service".to_owned()],

@@ -33,7 +33,7 @@ pub use reply::{
     Process, ProcessDetail, ProgramProblem, Reply, Restarting, Sets, SocketLine, UnitDetail,
     UnitFile, Usage,
 };
-pub use request::{Descriptors, LogName, LogRange, Request};
+pub use request::{Descriptors, LogName, LogRange, OwnedDirectories, Request};
 pub use selection::{Selection, matches};
 pub use words::Word;
 

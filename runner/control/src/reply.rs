@@ -180,6 +180,8 @@ pub struct UnitDetail {
     pub notify_socket: Option<PathBuf>,
     /// Its cgroup, as in `/proc/PID/cgroup`; `None` without one.
     pub control_group: Option<String>,
+    /// Its processes are kept from running.
+    pub frozen: bool,
 }
 
 /// What a unit uses at the moment. `None` where the kernel does not say (no cgroup, no controller).

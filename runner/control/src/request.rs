@@ -6,7 +6,7 @@ use std::sync::Arc;
 use engine::Command;
 use engine::command::Transient;
 use engine::job::JobMode;
-use units::UnitName;
+use units::{Definition, UnitName};
 
 use crate::dependency::Direction;
 use crate::reply::LogSource;
@@ -164,6 +164,22 @@ pub enum Request {
     /// The state of one, as the files are now;
     /// [`Reply::UnitFileState`](crate::Reply::UnitFileState).
     UnitFileState(UnitName),
+    /// Take directories of a unit away that is down (`systemctl clean`);
+    /// [`Reply::Done`](crate::Reply::Done).
+    Clean {
+        /// The unit.
+        unit: UnitName,
+        /// Which of them.
+        what: Vec<OwnedDirectories>,
+    },
+    /// Keep all processes of a unit from running, or let them go on;
+    /// [`Reply::Done`](crate::Reply::Done) once they all do.
+    Freeze {
+        /// The unit.
+        unit: UnitName,
+        /// Whether they are to stand still.
+        frozen: bool,
+    },
     /// The links that disabling a unit would take away, as the files are now;
     /// [`Reply::Installed`](crate::Reply::Installed).
     UnitFileLinks {
@@ -177,6 +193,57 @@ pub enum Request {
     /// Replace the manager by a new process of the program on disk, keeping its state. Answered
     /// with [`Reply::Answer`](crate::Reply::Answer) before connections are lost.
     Reexec,
+}
+
+/// A kind of directories that belong to a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnedDirectories {
+    /// `runtime-directory`
+    Runtime,
+    /// `state-directory`
+    State,
+    /// `cache-directory`
+    Cache,
+    /// `logs-directory`
+    Logs,
+    /// `configuration-directory`
+    Configuration,
+}
+
+impl OwnedDirectories {
+    /// All of them, in systemd's order.
+    pub const ALL: [OwnedDirectories; 5] = [
+        OwnedDirectories::Runtime,
+        OwnedDirectories::State,
+        OwnedDirectories::Cache,
+        OwnedDirectories::Logs,
+        OwnedDirectories::Configuration,
+    ];
+
+    /// systemd's word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            OwnedDirectories::Runtime => "runtime",
+            OwnedDirectories::State => "state",
+            OwnedDirectories::Cache => "cache",
+            OwnedDirectories::Logs => "logs",
+            OwnedDirectories::Configuration => "configuration",
+        }
+    }
+
+    /// Whether a unit has any.
+    #[must_use]
+    pub fn are_of(self, unit: &Definition) -> bool {
+        let list = match self {
+            OwnedDirectories::Runtime => unit.runtime_directory(),
+            OwnedDirectories::State => unit.state_directory(),
+            OwnedDirectories::Cache => unit.cache_directory(),
+            OwnedDirectories::Logs => unit.logs_directory(),
+            OwnedDirectories::Configuration => unit.configuration_directory(),
+        };
+        !list.is_empty()
+    }
 }
 
 /// The standard descriptors a client hands over, those that it does. Two are equal when they are

@@ -240,6 +240,16 @@ impl Cgroups {
         fs::write(self.directory(unit).join("cgroup.kill"), "1")
     }
 
+    /// Keeps every process of the unit's group and below from running, or lets them go on. The key
+    /// `frozen` of `cgroup.events` says when that is so.
+    ///
+    /// # Errors
+    /// `NotFound` before Linux 5.2, which cannot, and when the group is gone.
+    pub fn freeze(&self, unit: &UnitName, frozen: bool) -> io::Result<()> {
+        let word = if frozen { "1" } else { "0" };
+        fs::write(self.directory(unit).join("cgroup.freeze"), word)
+    }
+
     /// Removes the unit's group and every group below it, which must be empty.
     ///
     /// # Errors

@@ -196,6 +196,14 @@ pub enum Refusal {
     NoSuchJob(JobId),
     /// The unit has no such process.
     NoProcess(UnitName, Whom),
+    /// The unit is not down, or about to be something else.
+    Busy(UnitName),
+    /// The unit is not up.
+    Inactive(UnitName),
+    /// Nothing of what was to be cleaned away belongs to the unit.
+    NothingToClean(UnitName),
+    /// It makes sense, but not here; a sentence.
+    NotPossible(String),
     /// The candidate, or the set in force, has no such group.
     NoSuchGroup(String),
     /// The group is in force already.
@@ -238,6 +246,10 @@ impl std::fmt::Display for Refusal {
             Refusal::NoProcess(unit, Whom::All) => write!(f, "{unit} has no process"),
             Refusal::NoProcess(unit, Whom::Main) => write!(f, "{unit} has no main process"),
             Refusal::NoProcess(unit, Whom::Control) => write!(f, "{unit} has no control process"),
+            Refusal::Busy(unit) => write!(f, "{unit} is not down, or has a job"),
+            Refusal::Inactive(unit) => write!(f, "{unit} is not up"),
+            Refusal::NothingToClean(unit) => write!(f, "{unit} has nothing of that kind"),
+            Refusal::NotPossible(why) => f.write_str(why),
             Refusal::NoSuchGroup(group) => write!(f, "no group {group}"),
             Refusal::GroupExists(group) => write!(f, "group {group} is there already"),
             Refusal::GroupRuns(group) => write!(f, "group {group} still runs"),

@@ -201,6 +201,13 @@ methods! {
         "As ReloadOrRestartUnit, but only if the unit runs";
     MANAGER."KillUnit"("name": "s", "whom": "s", "signal": "i") -> () = ask!(units::kill_named_unit);
         "Sends a signal to processes of a unit: all, main or control";
+    MANAGER."CleanUnit"("name": "s", "mask": "as") -> () = ask!(units::clean_named);
+        "Takes directories of a unit away that is down, those of these kinds: runtime, state, cache, \
+         logs, configuration, or all";
+    MANAGER."FreezeUnit"("name": "s") -> () = ask!(units::freeze_named);
+        "Keeps all processes of a service from running; answered when they stand still";
+    MANAGER."ThawUnit"("name": "s") -> () = ask!(units::thaw_named);
+        "Lets them go on";
     MANAGER."ResetFailedUnit"("name": "s") -> () = ask!(units::reset_failed_named_unit);
         "Forgets failures and start limits of a unit";
     MANAGER."ResetFailed"() -> () = ask!(units::reset_failed);
@@ -355,6 +362,12 @@ methods! {
         "As ReloadOrTryRestartUnit of the manager";
     UNIT."Kill"("whom": "s", "signal": "i") -> () = ask!(units::kill_own);
         "As KillUnit of the manager";
+    UNIT."Clean"("mask": "as") -> () = ask!(units::clean_own);
+        "As CleanUnit of the manager";
+    UNIT."Freeze"() -> () = ask!(units::freeze_own);
+        "As FreezeUnit of the manager";
+    UNIT."Thaw"() -> () = ask!(units::thaw_own);
+        "As ThawUnit of the manager";
     UNIT."ResetFailed"() -> () = ask!(units::reset_failed_own);
         "As ResetFailedUnit of the manager";
 

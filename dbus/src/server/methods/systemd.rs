@@ -98,9 +98,6 @@ as_systemd! {
 
     MANAGER."RefUnit"("name": "s") -> () = Run::Ref;
     MANAGER."UnrefUnit"("name": "s") -> () = Run::Unref;
-    MANAGER."CleanUnit"("name": "s", "mask": "as") -> () = refused!("directories of units are not cleaned");
-    MANAGER."FreezeUnit"("name": "s") -> () = refused!("units cannot be frozen");
-    MANAGER."ThawUnit"("name": "s") -> () = refused!("units cannot be frozen");
     MANAGER."BindMountUnit"("name": "s", "source": "s", "destination": "s", "read_only": "b",
             "mkdir": "b") -> () = refused!("nothing is mounted into the view of a running unit");
     MANAGER."MountImageUnit"("name": "s", "source": "s", "destination": "s", "read_only": "b",
@@ -123,9 +120,6 @@ as_systemd! {
         = ask!(install::set_own_properties);
     UNIT."Ref"() -> () = Run::Ref;
     UNIT."Unref"() -> () = Run::Unref;
-    UNIT."Clean"("mask": "as") -> () = refused!("directories of units are not cleaned");
-    UNIT."Freeze"() -> () = refused!("units cannot be frozen");
-    UNIT."Thaw"() -> () = refused!("units cannot be frozen");
 
     SERVICE."GetProcesses"() -> ("processes": "a(sus)") = ask!(units::own_processes);
     SOCKET."GetProcesses"() -> ("processes": "a(sus)") = ask!(units::own_processes);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use control::words::load_state;
-use control::{Command, Direction, Reply, Request, Selection, UnitDetail, Word};
+use control::{Command, Direction, OwnedDirectories, Reply, Request, Selection, UnitDetail, Word};
 use engine::command::Whom;
 use engine::job::JobKind;
 use engine::view::systemd::{JobView, UnitView};
@@ -28,6 +28,62 @@ const MOST_PROPERTIES: usize = 500;
 
 /// How many states and patterns a question may have: each is compared with every unit.
 const MOST_PATTERNS: usize = 256;
+
+pub(super) async fn clean_named(call: Call) -> Outcome {
+    let (unit, mask): (String, Vec<String>) = call.arguments()?;
+    clean(call, unit_name(&unit)?, &mask).await
+}
+
+pub(super) async fn clean_own(call: Call) -> Outcome {
+    let mask: Vec<String> = call.arguments()?;
+    let unit = own_unit(&call)?;
+    clean(call, unit, &mask).await
+}
+
+async fn clean(call: Call, unit: UnitName, mask: &[String]) -> Outcome {
+    for word in mask {
+        let known = OwnedDirectories::ALL.iter().any(|kind| kind.word() == word);
+        if !known && word != "all" {
+            let message = format!("{word:?} is no kind of directories of a unit");
+            return Err(Failure::new(Kind::InvalidArgs, message));
+        }
+    }
+    let is_meant =
+        |kind: &OwnedDirectories| mask.iter().any(|word| word == kind.word() || word == "all");
+    let what = OwnedDirectories::ALL.into_iter().filter(is_meant);
+    let what = what.collect();
+    done(call, Request::Clean { unit, what }).await
+}
+
+pub(super) async fn freeze_named(call: Call) -> Outcome {
+    let unit = unit_name(&call.arguments::<String>()?)?;
+    done(call, Request::Freeze { unit, frozen: true }).await
+}
+
+pub(super) async fn thaw_named(call: Call) -> Outcome {
+    let unit = unit_name(&call.arguments::<String>()?)?;
+    let frozen = false;
+    done(call, Request::Freeze { unit, frozen }).await
+}
+
+pub(super) async fn freeze_own(call: Call) -> Outcome {
+    no_arguments(&call)?;
+    let unit = own_unit(&call)?;
+    done(call, Request::Freeze { unit, frozen: true }).await
+}
+
+pub(super) async fn thaw_own(call: Call) -> Outcome {
+    no_arguments(&call)?;
+    let (unit, frozen) = (own_unit(&call)?, false);
+    done(call, Request::Freeze { unit, frozen }).await
+}
+
+async fn done(call: Call, request: Request) -> Outcome {
+    match call.ask(request).await? {
+        Reply::Done => call.reply(&()),
+        other => Err(strange(&other)),
+    }
+}
 
 pub(super) async fn kill_named_unit(call: Call) -> Outcome {
     let (unit, whom, signal): (String, String, i32) = call.arguments()?;

@@ -413,11 +413,8 @@ const PROGRAMS: &[&str] = &[SERVICE, SOCKET];
 /// What is always the same, since there is no such thing here; systemd has the very values for units
 /// that do not use it.
 const FIXED: &[Fixed] = &[
-    // Nothing is frozen, cleaned, marked, or kept because a client holds on to it.
+    // Nothing is marked, and nobody tells who holds on to it.
     (&[UNIT], "Following", "s", || text("")),
-    (&[UNIT], "FreezerState", "s", || text("running")),
-    (&[UNIT], "CanFreeze", "b", || false.into()),
-    (&[UNIT], "CanClean", "as", none),
     (&[UNIT], "Markers", "as", none),
     (&[UNIT], "Refs", "as", none),
     (&[UNIT], "ActivationDetails", "a(ss)", || {

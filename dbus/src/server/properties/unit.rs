@@ -1,7 +1,7 @@
 //! Properties every unit has.
 
-use control::Word;
 use control::words::load_state;
+use control::{OwnedDirectories, Word};
 use engine::action::Test;
 use engine::view::systemd::{Outcome, TestsView};
 use units::install::{Preset, State as FileState};
@@ -14,7 +14,39 @@ use crate::server::diagnostics;
 
 type Get = fn(&UnitFacts) -> Variant<'static>;
 
+/// What can be done to a unit as a whole: cleaned, and frozen.
+fn add_states_of_processes(table: &mut Vec<Property>) {
+    let mut add = |name_and_type, emits, doc, get: fn(&UnitFacts) -> Variant<'static>| {
+        let marks = (Access::State, emits);
+        table.push(row(UNIT, name_and_type, marks, doc, Getter::Unit(get)));
+    };
+    add(
+        ("CanClean", "as"),
+        Emits::Silent,
+        "The kinds of directories that CleanUnit can take away",
+        |u| {
+            let definition = u.detail.view.definition.as_deref();
+            let has = |kind: &OwnedDirectories| definition.is_some_and(|unit| kind.are_of(unit));
+            let kinds = OwnedDirectories::ALL.into_iter().filter(has);
+            texts(kinds.map(OwnedDirectories::word))
+        },
+    );
+    add(
+        ("CanFreeze", "b"),
+        Emits::Silent,
+        "Whether the unit has a control group, so that its processes can be frozen",
+        |u| u.detail.control_group.is_some().into(),
+    );
+    add(
+        ("FreezerState", "s"),
+        Emits::Change,
+        "`frozen` while the processes of the unit are kept from running, else `running`",
+        |u| text(if u.detail.frozen { "frozen" } else { "running" }),
+    );
+}
+
 pub(super) fn add(table: &mut Vec<Property>) {
+    add_states_of_processes(table);
     let mut add = |name_and_type, access, emits, doc, get: Get| {
         table.push(row(
             UNIT,

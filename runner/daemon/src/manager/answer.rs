@@ -78,6 +78,8 @@ impl Manager {
             | Request::UnitFiles
             | Request::UnitFileState(_)
             | Request::UnitFileLinks { .. }
+            | Request::Clean { .. }
+            | Request::Freeze { .. }
             | Request::KnownUnitFile(_)
             | Request::FilesChanged(_)
             | Request::Program(_)
@@ -120,6 +122,7 @@ impl Manager {
                 .cgroups
                 .as_ref()
                 .and_then(|cgroups| cgroups.shown(name)),
+            frozen: self.frozen.contains(name),
         })
     }
 

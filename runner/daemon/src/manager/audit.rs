@@ -82,6 +82,12 @@ pub(super) fn request(request: &Request) -> String {
         }
         Request::LogClear(_) => "clear logs".to_owned(),
         Request::LogReopen => "reopen logs".to_owned(),
+        Request::Clean { unit, what } => {
+            let what: Vec<&str> = what.iter().map(|kind| kind.word()).collect();
+            format!("clean {} of {unit}", what.join(", "))
+        }
+        Request::Freeze { unit, frozen: true } => format!("freeze {unit}"),
+        Request::Freeze { unit, .. } => format!("thaw {unit}"),
         Request::LogLevel(level) => format!("log level {level}"),
         Request::Install(order) => install(order),
         Request::Units(_)

@@ -269,6 +269,7 @@ impl Manager {
             adopting: HashMap::new(),
             ranks: HashMap::new(),
             empties: HashMap::new(),
+            frozen: std::collections::BTreeSet::new(),
             memory_kills: HashMap::new(),
             logs,
             log_level,

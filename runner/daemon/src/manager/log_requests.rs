@@ -45,6 +45,8 @@ impl Manager {
             | Request::UnitFileLinks { .. }) => {
                 self.about_files(request, answerer);
             }
+            Request::Clean { unit, what } => self.clean(&unit, &what, answerer),
+            Request::Freeze { unit, frozen } => self.freeze(&unit, frozen, answerer),
             Request::KnownUnitFile(unit) => self.known_file(unit, answerer),
             Request::FilesChanged(unit) => self.files_changed(&unit, answerer),
             Request::Program(unit) => self.look_for_program(unit, answerer),

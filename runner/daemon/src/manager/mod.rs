@@ -13,7 +13,9 @@ mod answer;
 mod audit;
 mod boot;
 mod bus_names;
+mod clean;
 mod delivery;
+mod freeze;
 mod given;
 mod happenings;
 mod held;
@@ -43,7 +45,7 @@ mod triggers;
 mod unit_files;
 mod wake;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -114,6 +116,8 @@ struct Manager {
     ranks: HashMap<UnitName, u32>,
     /// Who waits for a unit to have no process left.
     empties: HashMap<UnitName, Ticket>,
+    /// Units whose processes are kept from running.
+    frozen: BTreeSet<UnitName>,
     /// How often the kernel has killed a process of a unit for its memory, as far as was told.
     memory_kills: HashMap<UnitName, u64>,
 
@@ -189,6 +193,7 @@ impl Manager {
     /// Turns until the program halts; gives the exit status of this process.
     async fn serve(mut self) -> u8 {
         self.begin_bus_names();
+        self.look_for_frozen();
         self.turn();
         while self.halted.is_none() && !self.replaced {
             let woken = tokio::select! {

@@ -34,6 +34,7 @@ impl Manager {
                 signal,
                 wake,
             } => {
+                self.thaw_to_stop(&unit);
                 match target {
                     Target::Process(process) => {
                         if let Err(error) = self.processes.signal(process, signal, wake) {
@@ -66,7 +67,10 @@ impl Manager {
                 with_pid,
             } => self.bus_names.watch(ticket, unit, name, with_pid),
             Action::UnwatchName { ticket } => self.bus_names.forget(ticket),
-            Action::Release { unit } => self.release(&unit),
+            Action::Release { unit } => {
+                self.frozen.remove(&unit);
+                self.release(&unit);
+            }
             Action::ClearAway { unit, runtime } => {
                 // What nobody defines any more stays where it is: nothing says what it was.
                 if let Some(definition) = self.definition(&unit) {

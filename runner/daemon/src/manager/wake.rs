@@ -363,7 +363,10 @@ impl Manager {
                     answerer.answer(answer);
                     return;
                 }
-                if matches!(request, Request::Install(_)) {
+                if matches!(
+                    request,
+                    Request::Install(_) | Request::Clean { .. } | Request::Freeze { .. }
+                ) {
                     tracing::info!(audit = true, "{caller}: {}", audit::request(&request));
                 }
                 let Some((request, answerer)) = self.answer_later(request, answerer) else {

@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
+use control::OwnedDirectories;
 use engine::event::SpawnFailure;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use units::value::OwnDirectory;
@@ -245,11 +246,40 @@ fn relative(target: &Path, link: &Path) -> PathBuf {
 /// # Errors
 /// The first that was met; the rest is removed all the same.
 pub(super) fn remove_runtime(unit: &Definition, roots: &Roots) -> Result<(), String> {
+    remove_all(unit.runtime_directory(), &roots.runtime)
+}
+
+/// Removes directories of a unit and their links, of each of these kinds.
+///
+/// # Errors
+/// As [`remove_runtime`].
+pub(super) fn remove(
+    unit: &Definition,
+    roots: &Roots,
+    what: &[OwnedDirectories],
+) -> Result<(), String> {
     let mut outcome = Ok(());
-    for directory in unit.runtime_directory().iter().rev() {
+    for kind in what {
+        let (directories, root) = match kind {
+            OwnedDirectories::Runtime => (unit.runtime_directory(), &roots.runtime),
+            OwnedDirectories::State => (unit.state_directory(), &roots.state),
+            OwnedDirectories::Cache => (unit.cache_directory(), &roots.cache),
+            OwnedDirectories::Logs => (unit.logs_directory(), &roots.logs),
+            OwnedDirectories::Configuration => {
+                (unit.configuration_directory(), &roots.configuration)
+            }
+        };
+        outcome = outcome.and(remove_all(directories, root));
+    }
+    outcome
+}
+
+fn remove_all(directories: &[OwnDirectory], root: &Path) -> Result<(), String> {
+    let mut outcome = Ok(());
+    for directory in directories.iter().rev() {
         let links = directory.links.iter().map(|link| (&**link, true));
         for (name, link) in links.chain([(&*directory.path, false)]) {
-            let path = roots.runtime.join(name);
+            let path = root.join(name);
             let removed = if link {
                 remove_link(&path)
             } else {

@@ -13,6 +13,7 @@ use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use control::OwnedDirectories;
 use engine::Ticket;
 use engine::action::Spawn;
 use engine::event::SpawnFailure;
@@ -148,13 +149,28 @@ enum Work {
         unit: Arc<Definition>,
         runtime: bool,
     },
+    /// Directories go because somebody asked for that.
+    Clean {
+        unit: Arc<Definition>,
+        what: Vec<OwnedDirectories>,
+        tell: Tell,
+    },
+}
+
+/// Hears what came of it.
+struct Tell(Box<dyn FnOnce(Result<(), String>) + Send>);
+
+impl fmt::Debug for Tell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tell")
+    }
 }
 
 impl Work {
     fn unit(&self) -> &UnitName {
         match self {
             Work::Start(order) => &order.spawn.unit,
-            Work::ClearAway { unit, .. } => unit.name(),
+            Work::ClearAway { unit, .. } | Work::Clean { unit, .. } => unit.name(),
         }
     }
 }
@@ -226,6 +242,18 @@ impl Spawner {
     /// unit that come later wait for it.
     pub fn clear_away(&self, unit: Arc<Definition>, runtime: bool) {
         self.queue(Work::ClearAway { unit, runtime });
+    }
+
+    /// Removes directories of a unit; `tell` hears of it on the thread. Orders for the unit that come
+    /// later wait for it.
+    pub fn clean(
+        &self,
+        unit: Arc<Definition>,
+        what: Vec<OwnedDirectories>,
+        tell: impl FnOnce(Result<(), String>) + Send + 'static,
+    ) {
+        let tell = Tell(Box::new(tell));
+        self.queue(Work::Clean { unit, what, tell });
     }
 
     fn queue(&self, work: Work) {
@@ -324,6 +352,10 @@ fn work(shared: &Arc<Shared>, number: u64, stack: &Stack, mut slots: Slots) {
                 clear_away(&unit, runtime, &shared.settings.roots);
                 Some(unit)
             }
+            Work::Clean { unit, what, tell } => {
+                (tell.0)(directories::remove(&unit, &shared.settings.roots, &what));
+                Some(unit)
+            }
         };
         let mut queue = shared.lock();
         if let Some(unit) = cleared {
@@ -351,7 +383,7 @@ impl Queue {
             .iter()
             .position(|work| !clearing.contains(work.unit()))?;
         let work = self.orders.remove(place)?;
-        if let Work::ClearAway { unit, .. } = &work {
+        if let Work::ClearAway { unit, .. } | Work::Clean { unit, .. } = &work {
             self.clearing.push(unit.name().clone());
         }
         Some(work)
