@@ -598,3 +598,24 @@ async fn no_bus_is_told_once() {
     owning.await.unwrap();
     assert_eq!(heard.recv().await, None);
 }
+
+/// What is delivered for the bus of a session is understood by a bus.
+#[tokio::test]
+async fn a_bus_knows_our_name_before_we_are_there() {
+    let mut daemon = Daemon::start();
+    let delivered = concat!(env!("CARGO_MANIFEST_DIR"), "/../contrib/dbus");
+    let file = format!("{delivered}/session-{NAME}.service");
+    let services = daemon.directory.path().join("services");
+    std::fs::copy(file, services.join(format!("{NAME}.service"))).unwrap();
+    daemon.restart();
+    let bus = "org.freedesktop.DBus";
+    let list = [
+        "call",
+        bus,
+        "/org/freedesktop/DBus",
+        bus,
+        "ListActivatableNames",
+    ];
+    let names = daemon.call(&list);
+    assert!(names.contains(&format!("{NAME:?}")), "{names}");
+}
