@@ -9,10 +9,9 @@ use control::Handle;
 use dbus::names::Face;
 use dbus::server::bus::{Bus as Address, News as OwnNews, Outlook, Ownership, Patience, own_name};
 use dbus::server::name_watch::{News, Owner, Wanted, watch_names};
-use engine::change::Moved;
 use engine::event::NameOwner;
-use engine::view::systemd::{ActiveState, SubState};
-use engine::{Event, Ticket};
+use engine::view::systemd::{ActiveState, SubState, UnitView};
+use engine::{Change, Event, Ticket};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 use units::{Definition, UnitKind, UnitName};
@@ -122,23 +121,17 @@ impl BusNames {
             .any(|(_, address)| plain(&address.to_string()) == wanted)
     }
 
-    /// A unit went from one state to another: the bus may be one that is ready now, or one that has
-    /// gone back to sleep.
-    fn look(&self, moved: &Moved, definition: Option<&Definition>) {
-        let (active, sub) = moved.to;
-        match moved.unit.kind() {
-            UnitKind::Socket if definition.is_some_and(|found| self.is_door(found)) => {
-                self.outlook.send_modify(|outlook| {
-                    outlook.sleeps = sub == SubState::Listening;
-                    outlook.wakes += u64::from(!outlook.sleeps);
-                });
-            }
-            // Any service may be a bus.
-            UnitKind::Service if active == ActiveState::Active => {
-                self.outlook.send_modify(|outlook| outlook.wakes += 1);
-            }
-            _ => {}
-        }
+    /// The socket of the bus is like this now.
+    fn door_is(&self, sleeps: bool) {
+        self.outlook.send_modify(|outlook| {
+            outlook.wakes += u64::from(outlook.sleeps && !sleeps);
+            outlook.sleeps = sleeps;
+        });
+    }
+
+    /// Another bus may be ready.
+    fn look_again(&self) {
+        self.outlook.send_modify(|outlook| outlook.wakes += 1);
     }
 
     /// Watches a name for this ticket.
@@ -189,20 +182,37 @@ impl BusNames {
 impl Manager {
     /// Takes our own names on the message bus.
     pub(super) fn begin_bus_names(&mut self) {
-        let sleeps = self.engine.units().into_iter().any(|view| {
+        let sleeps = self.engine.units().iter().any(|view| {
             let definition = view.definition.as_deref();
             view.name.kind() == UnitKind::Socket
-                && view.sub == SubState::Listening
                 && definition.is_some_and(|found| self.bus_names.is_door(found))
+                && waits_for_a_client(view)
         });
         self.bus_names.begin(sleeps);
     }
 
-    /// A unit went from one state to another, which may concern the bus itself.
-    pub(super) fn look_at_bus(&self, moved: &Moved) {
-        let is_socket = moved.unit.kind() == UnitKind::Socket;
-        let definition = is_socket.then(|| self.definition(&moved.unit)).flatten();
-        self.bus_names.look(moved, definition.as_deref());
+    /// Something changed that may concern the bus itself.
+    pub(super) fn look_at_bus(&self, change: &Change) {
+        let unit = match change {
+            Change::Moved(moved) => &moved.unit,
+            Change::JobNew { unit, .. } | Change::JobRemoved { unit, .. } => unit,
+            _ => return,
+        };
+        match (unit.kind(), change) {
+            (UnitKind::Socket, _) => {
+                let definition = self.definition(unit);
+                if definition.is_some_and(|found| self.bus_names.is_door(&found))
+                    && let Some(view) = self.engine.unit(unit)
+                {
+                    self.bus_names.door_is(waits_for_a_client(&view));
+                }
+            }
+            // Any service may be a bus.
+            (UnitKind::Service, Change::Moved(moved)) if moved.to.0 == ActiveState::Active => {
+                self.bus_names.look_again();
+            }
+            _ => {}
+        }
     }
 
     /// What the bus says of a name that is watched becomes a fact for the engine. To it, somebody
@@ -264,6 +274,15 @@ impl Manager {
             Some(pid) => self.processes.pids(unit).contains(&pid),
             None => owner.uid == Some(self.uid_of(unit)),
         }
+    }
+}
+
+/// Whether whoever connects to the socket now, or soon, is the one who starts the service behind it.
+fn waits_for_a_client(socket: &UnitView) -> bool {
+    match socket.sub {
+        SubState::Running => false,
+        SubState::Dead | SubState::Failed => socket.job.is_some(),
+        _ => true,
     }
 }
 

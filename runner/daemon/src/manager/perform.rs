@@ -215,7 +215,6 @@ impl Manager {
             Change::Moved(moved) => {
                 self.watch_clock(&moved.unit);
                 self.give_back_when_down(&moved.unit);
-                self.look_at_bus(moved);
             }
             Change::ProcessStarted { .. }
             | Change::GroupAdded(_)
@@ -225,6 +224,7 @@ impl Manager {
             | Change::UnitFilesChanged
             | Change::UnitNew(_) => {}
         }
+        self.look_at_bus(&change);
         self.door.publish(change);
     }
 
