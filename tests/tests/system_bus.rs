@@ -186,6 +186,7 @@ clean --what=all dirs
 !ls -d /var/lib/dirs /var/lib/dirs/a
 clean --what=logs dirs
 nobody clean --what=all dirs
+!busctl call org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager GetUnitFileLinks sb no.service false
 !systemd-run --quiet --wait /bin/sh -c 'exit 7'
 !systemd-run --quiet --wait /bin/true
 !systemd-run --quiet --wait --pipe /bin/echo said
@@ -208,7 +209,13 @@ fn perform(init: Init, layer: &Path) -> Vec<(String, String)> {
             (_, Some(words)) => nobody(&machine, &words.split(' ').collect::<Vec<_>>()),
             _ => machine.systemctl(&step.split(' ').collect::<Vec<_>>()),
         };
-        let (code, said) = (outcome.code, outcome.stdout + &outcome.stderr);
+        let (code, mut said) = (outcome.code, outcome.stdout + &outcome.stderr);
+        if step.starts_with("show ") {
+            // Properties come in the order of whoever answers.
+            let mut lines: Vec<&str> = said.lines().collect();
+            lines.sort_unstable();
+            said = lines.join("\n");
+        }
         (step.to_owned(), format!("status {code}\n{said}"))
     });
     answers.collect()

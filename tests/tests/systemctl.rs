@@ -197,10 +197,10 @@ set-default a.service
 !readlink /etc/systemd/system/default.target
 !rm /etc/systemd/system/default.target; systemctl daemon-reload
 link /etc/elsewhere.service
-!printf '[Service]\nExecStart=/bin/true\n' >/opt/linked.service; systemctl link /opt/linked.service
+!printf '[Service]\\nExecStart=/bin/true\\n' >/srv/linked.service; systemctl link /srv/linked.service
 is-enabled linked
 disable linked
-!busctl --address=unix:path=/run/systemd/private call org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager GetUnitFileLinks sb a.service false
+disable linked
 log-level
 log-level debug
 log-level

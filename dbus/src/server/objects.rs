@@ -58,7 +58,8 @@ pub(super) async fn answer(call: Call) -> Outcome {
         Some(method) if interfaces.contains(&method.interface) => match method.run {
             Run::Ask(run) => run(call).await,
             // Connections take these out before they get here.
-            Run::Subscribe | Run::Unsubscribe | Run::Ref | Run::Unref => call.reply(&()),
+            Run::Subscribe | Run::Unsubscribe | Run::Unref => call.reply(&()),
+            Run::Ref => methods::refer(call).await,
         },
         _ => Err(unknown(
             own.is_none_or(|own| interfaces.contains(&own)),

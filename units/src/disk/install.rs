@@ -48,6 +48,9 @@ pub fn is_plain_file(path: &str) -> Result<(), String> {
         Ok(found) if found.is_file() => Ok(()),
         Ok(found) if found.is_symlink() => Err(format!("{path} is a link, and no file itself")),
         Ok(_) => Err(format!("{path} is not a file")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(format!("{path} does not exist"))
+        }
         Err(error) => Err(format!("cannot look at {path}: {error}")),
     }
 }

@@ -9,6 +9,7 @@ mod add;
 mod change;
 mod drop_in;
 mod edit;
+mod elsewhere;
 mod index;
 mod preset;
 mod state;

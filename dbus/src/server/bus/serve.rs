@@ -6,7 +6,7 @@ use std::io;
 use std::sync::Arc;
 use std::task::Poll;
 
-use control::{Caller, Change, Command, Handle, Request, Subscription, Via};
+use control::{Caller, Change, Handle, Subscription, Via};
 use engine::job::{JobId, JobResult};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -266,10 +266,10 @@ impl Server<'_> {
             return None;
         }
         let outcome = match method.run {
-            Run::Ask(_) => return None,
+            // A reference comes back from the manager, with what stands for it.
+            Run::Ask(_) | Run::Ref => return None,
             Run::Subscribe => self.subscribe(name, call, true),
             Run::Unsubscribe => self.subscribe(name, call, false),
-            Run::Ref => methods::referred_unit(call).and_then(|unit| self.hold(name, call, unit)),
             Run::Unref => methods::referred_unit(call).and_then(|unit| {
                 match self.clients.let_go(name, &unit) {
                     true => call.reply(&()),
@@ -299,25 +299,6 @@ impl Server<'_> {
                 "Client is not subscribed.",
             )),
         }
-    }
-
-    /// A request for the hold stands for as long as the client holds on.
-    fn hold(&mut self, name: &str, call: &Call, unit: UnitName) -> Outcome {
-        match self.clients.hold(name, &unit) {
-            Held::Already => {}
-            Held::TooMany => {
-                let message = "too many units are held on to over this connection";
-                return Err(Failure::new(Kind::LimitsExceeded, message));
-            }
-            Held::First(held) => {
-                let (handle, caller) = (call.handle.clone(), call.caller.clone());
-                let request = Request::Command(Command::Hold { unit });
-                let standing: Boxed<()> =
-                    Box::pin(async move { drop(handle.ask(caller, request).await) });
-                self.going_on.push(Box::pin(until(standing, held)));
-            }
-        }
-        call.reply(&())
     }
 
     async fn refuse(&mut self, message: &Message, failure: &Failure) -> io::Result<()> {

@@ -107,10 +107,22 @@ pub(super) fn names_of(texts: &[String]) -> Result<Vec<UnitName>, Failure> {
 }
 
 pub(super) async fn install(call: &Call, order: Order) -> Result<Installed, Failure> {
+    let sets = matches!(order, Order::Set { .. });
     let asked = call.ask(Request::Install(order)).await;
     let asked = asked.map_err(|failure| {
-        let path = failure.message.strip_suffix(" is there already");
-        let sentence = path.map(|path| format!("File {path} already exists."));
+        let message = failure.message.as_str();
+        let missing = message
+            .strip_prefix("unit ")
+            .and_then(|rest| rest.strip_suffix(" not found"))
+            .filter(|_| !sets)
+            .or_else(|| message.strip_suffix(" does not exist"));
+        let sentence = if let Some(path) = message.strip_suffix(" is there already") {
+            Some(format!("File {path} already exists."))
+        } else if message.ends_with("another target is wanted") {
+            Some("Invalid argument".to_owned())
+        } else {
+            missing.map(|file| format!("Unit file {file} does not exist."))
+        };
         match sentence {
             Some(sentence) => failure.on_systemd(sentence),
             None => failure,

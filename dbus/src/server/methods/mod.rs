@@ -10,14 +10,15 @@ mod transient;
 mod units;
 
 use ::units::UnitName;
-use control::{Command, Reply, Request, Word};
+use control::words::load_state;
+use control::{Command, Refusal, Reply, Request, Standing, Word};
 use engine::command::Verb;
 use zbus::OwnedObjectPath;
 
 pub(super) use self::jobs::{job_state, jobs};
 pub(super) use self::units::{unit_detail, units};
 
-use super::call::{Boxed, Call, Outcome, strange};
+use super::call::{Boxed, Call, Done, Hold, Outcome, strange};
 use super::refusal::Failure;
 use crate::error::Kind;
 use crate::names::interface::{JOB, MANAGER, UNIT};
@@ -396,6 +397,30 @@ fn unit_name(text: &str) -> Result<UnitName, Failure> {
             format!("{text:?} is not a unit name: {problem}"),
         )
     })
+}
+
+/// Holds on to a unit, for a connection of a message bus: the request for it stands for as long as
+/// the connection wants it to.
+pub(super) async fn refer(call: Call) -> Outcome {
+    let unit = referred_unit(&call)?;
+    if call.standing() < Standing::Administrator {
+        let message = format!("uid {} may not hold on to units", call.caller.uid);
+        return Err(Failure::new(Kind::AccessDenied, message));
+    }
+    if load_state(&unit_detail(&call, unit.clone()).await?.view) == "not-found" {
+        return Err(Failure::from(Refusal::NoSuchUnit(unit)));
+    }
+    let done = call.reply(&())?;
+    let standing = standing_hold(&call, unit.clone());
+    let hold = Some(Hold { unit, standing });
+    Ok(Done { hold, ..done })
+}
+
+/// The request that stands for a unit that is held on to.
+fn standing_hold(call: &Call, unit: UnitName) -> Boxed<()> {
+    let (handle, caller) = (call.handle.clone(), call.caller.clone());
+    let request = Request::Command(Command::Hold { unit });
+    Box::pin(async move { drop(handle.ask(caller, request).await) })
 }
 
 /// The unit that the caller wants to hold on to: the one it names, or the object it speaks to.

@@ -9,7 +9,7 @@ use zbus::{OwnedVariant, Variant};
 
 use super::{unit_name, word};
 use crate::error::Kind;
-use crate::server::call::{Boxed, Call, Done, Hold, Outcome, strange};
+use crate::server::call::{Call, Done, Hold, Outcome, strange};
 use crate::server::properties::exit_code_and_status;
 use crate::server::refusal::Failure;
 use crate::server::transient::{self, Said};
@@ -33,12 +33,8 @@ pub(super) async fn start(call: Call) -> Outcome {
     }
     let mode = word("job mode", &mode)?;
     let starting = call.ask(Request::StartTransient { units, mode, stdio });
-    let hold = Request::Command(Command::Hold { unit: name.clone() });
     // Before there is a unit: it may have ended when its start is answered.
-    let mut standing: Option<Boxed<()>> = holds.then(|| -> Boxed<()> {
-        let (handle, caller) = (call.handle.clone(), call.caller.clone());
-        Box::pin(async move { drop(handle.ask(caller, hold).await) })
-    });
+    let mut standing = holds.then(|| super::standing_hold(&call, name.clone()));
     let started = match &mut standing {
         None => starting.await,
         Some(standing) => {
