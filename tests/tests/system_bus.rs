@@ -168,7 +168,7 @@ is-active brief
 !SYSTEMCTL_FORCE_BUS=1 systemctl start no; systemctl is-active no
 !SYSTEMCTL_FORCE_BUS=1 systemctl restart no
 !SYSTEMCTL_FORCE_BUS=1 systemctl stop no; systemctl is-active no
-nobody freeze yes
+nobody freeze no
 start yes
 freeze yes
 show -p FreezerState,CanFreeze yes
