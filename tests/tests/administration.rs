@@ -1,12 +1,19 @@
 //! What administers Debian machines, on runnerd and on the real systemd, each as process 1: apt with
-//! the packages' own scripts, `service` and `invoke-rc.d`. All of it has to say and do the
+//! the packages' own scripts, `service`, `invoke-rc.d`, and Ansible. All of it has to say and do the
 //! same on both.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 
-use tests::{Init, Machine, repository};
+use serde_json::{Value, json};
+use tests::{Init, Machine, repository, tool};
 
 /// How long apt may take, in seconds.
 const APT: u32 = 300;
@@ -188,4 +195,145 @@ fn script(path: &Path, text: &str) {
 /// A temporary directory is its owner's only, and this one becomes the root of a machine.
 fn readable(directory: &Path) {
     std::fs::set_permissions(directory, PermissionsExt::from_mode(0o755)).unwrap();
+}
+
+/// Modules, their arguments, and what Ansible has to say to them on both.
+const TASKS: &[(&str, &str, &str)] = &[
+    ("setup", "filter=ansible_service_mgr", "SUCCESS"),
+    (
+        "systemd_service",
+        "name=a state=started enabled=yes",
+        "CHANGED",
+    ),
+    (
+        "systemd_service",
+        "name=a state=started enabled=yes",
+        "SUCCESS",
+    ),
+    (
+        "systemd_service",
+        "name=a state=restarted daemon_reload=yes",
+        "CHANGED",
+    ),
+    ("systemd_service", "name=again state=reloaded", "CHANGED"),
+    ("systemd_service", "name=again state=reloaded", "CHANGED"),
+    (
+        "systemd_service",
+        "name=a state=stopped enabled=no",
+        "CHANGED",
+    ),
+    (
+        "systemd_service",
+        "name=a state=stopped enabled=no",
+        "SUCCESS",
+    ),
+    ("systemd_service", "name=packaged masked=yes", "CHANGED"),
+    ("systemd_service", "name=packaged masked=yes", "SUCCESS"),
+    ("systemd_service", "name=packaged state=started", "FAILED"),
+    ("systemd_service", "name=packaged masked=no", "CHANGED"),
+    ("systemd_service", "name=nobody state=started", "FAILED"),
+    ("systemd_service", "name=fails state=started", "FAILED"),
+    ("systemd_service", "daemon_reload=yes", "SUCCESS"),
+    ("systemd_service", "daemon_reexec=yes", "SUCCESS"),
+    ("service", "name=a state=started enabled=yes", "CHANGED"),
+    ("service", "name=a state=started enabled=yes", "SUCCESS"),
+    ("service", "name=a state=restarted", "CHANGED"),
+    ("service", "name=a state=stopped enabled=no", "CHANGED"),
+    ("service_facts", "", "SUCCESS"),
+];
+
+const UNITS: &[(&str, &str)] = &[
+    (
+        "a.service",
+        "[Service]\nExecStart=/bin/sleep 1000\n[Install]\nWantedBy=multi-user.target\n",
+    ),
+    (
+        "again.service",
+        "[Service]\nExecStart=/bin/sleep 1000\nExecReload=/bin/true\n",
+    ),
+    (
+        "fails.service",
+        "[Service]\nType=oneshot\nExecStart=/bin/false\n",
+    ),
+];
+
+#[test]
+fn ansible_changes_what_it_changes_under_systemd() {
+    let said = both(ansible);
+    for (line, (module, words, expected)) in said.iter().zip(TASKS) {
+        assert!(
+            line.starts_with(&format!("{module} {words}: {expected}")),
+            "{line}"
+        );
+    }
+}
+
+/// Ansible runs out here, and the Python of its modules inside.
+fn ansible(init: Init) -> Vec<String> {
+    let place = tempfile::tempdir().unwrap();
+    let path = |name: &str| place.path().join(name);
+    std::fs::create_dir(path("units")).unwrap();
+    for (name, text) in UNITS {
+        std::fs::write(path("units").join(name), text).unwrap();
+    }
+    // Files of administrators cannot be masked.
+    let packaged = path("layer/usr/lib/systemd/system");
+    std::fs::create_dir_all(&packaged).unwrap();
+    std::fs::write(packaged.join("packaged.service"), UNITS[0].1).unwrap();
+    let layer = path("layer");
+    readable(&layer);
+    let machine = Machine::boot_with(init, &path("units"), Some(&layer), &OPTIONS);
+    let entrance = machine.entrance().join(" ");
+    script(
+        &path("python"),
+        &format!("#!/bin/sh\nexec {entrance} /usr/bin/python3 \"$@\"\n"),
+    );
+    let task = |(module, words, _): &(&str, &str, &str)| {
+        let module = format!("ansible.builtin.{module}");
+        json!({ module: words, "ignore_errors": true })
+    };
+    let tasks: Vec<Value> = TASKS.iter().map(task).collect();
+    let play = json!([{ "hosts": "machine", "gather_facts": false, "tasks": tasks }]);
+    // JSON is YAML.
+    std::fs::write(path("play.yml"), play.to_string()).unwrap();
+    let done = Command::new(tool("ansible-playbook"))
+        .args(["--inventory", "machine,", "--connection", "local"])
+        .arg(path("play.yml"))
+        .env("ANSIBLE_STDOUT_CALLBACK", "oneline")
+        // Modules go in through standard input: the files of out here are not in there.
+        .env("ANSIBLE_PIPELINING", "True")
+        .env("ANSIBLE_HOME", path("ansible"))
+        .env("ANSIBLE_PYTHON_INTERPRETER", path("python"))
+        .output()
+        .expect("ansible-playbook");
+    let told = String::from_utf8_lossy(&done.stdout);
+    let mut answers = told.lines().filter(|line| line.starts_with("machine | "));
+    let answer = |(module, words, _): &(&str, &str, &str)| {
+        let line = answers.next().unwrap_or_else(|| panic!("{done:?}"));
+        let known = ["CHANGED", "SUCCESS", "FAILED"];
+        let word = known
+            .iter()
+            .find(|word| line.contains(&format!("| {word}")));
+        let word = word.unwrap_or_else(|| panic!("{module} {words}: {line}"));
+        format!("{module} {words}: {word}{}", details(module, line))
+    };
+    TASKS.iter().map(answer).collect()
+}
+
+/// What of Ansible's answer has to be the same, beside the word.
+fn details(module: &str, told: &str) -> String {
+    let json = told.split_once("=> ").map_or("", |(_, json)| json);
+    let answer: Value = serde_json::from_str(json.trim()).unwrap_or_default();
+    match module {
+        "setup" => format!(" {}", answer["ansible_facts"]["ansible_service_mgr"]),
+        "service_facts" => {
+            let services = &answer["ansible_facts"]["services"];
+            let ours = UNITS.iter().map(|(name, _)| services[name].to_string());
+            format!(" {}", ours.collect::<Vec<_>>().join(" "))
+        }
+        _ => format!(
+            " {} {} {}",
+            answer["state"], answer["enabled"], answer["msg"]
+        ),
+    }
 }

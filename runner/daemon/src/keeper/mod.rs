@@ -33,7 +33,7 @@ pub mod wire;
 mod written;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::ffi::OsString;
+use std::ffi::{CStr, OsString};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
@@ -44,6 +44,8 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::time::{ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags};
 
 use serde::{Deserialize, Serialize};
+
+use crate::options::{self, Asked, Compat};
 
 pub use beginning::Beginning;
 use fosters::Fosters;
@@ -96,6 +98,17 @@ pub struct Settings {
     pub one_command: bool,
     /// How long stopping everything may take, in microseconds; `u64::MAX` is "for ever".
     pub stop_limit: u64,
+}
+
+impl Settings {
+    /// Who asks what runs this machine takes any other name for that of a service manager it does not
+    /// know; and some (Ansible's `service_facts`) ask systemctl only where this one is systemd's.
+    fn name_of_process_one(&self) -> &'static CStr {
+        match options::parse(self.arguments.iter().skip(1).cloned()) {
+            Ok(Asked::Run(options)) if options.systemd_compat == Compat::Yes => c"systemd",
+            _ => c"init",
+        }
+    }
 }
 
 /// The living manager.
@@ -218,9 +231,7 @@ impl Keeper {
             }
         }
         if std::process::id() == 1 {
-            // Who asks what runs this machine takes any other name for that of a service manager
-            // it does not know.
-            let _ = nix::sys::prctl::set_name(c"init");
+            let _ = nix::sys::prctl::set_name(settings.name_of_process_one());
         } else {
             rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
         }
