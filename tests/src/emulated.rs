@@ -14,29 +14,57 @@ const LIFE: &str = "300";
 #[derive(Debug)]
 pub struct Computer {
     place: tempfile::TempDir,
+    init: &'static str,
 }
 
 /// Where its files come to lie before they are on a disk.
 const TREE: &str = "tree";
 
 impl Computer {
-    /// One with runnerd and runnerctl in `/sbin`, and nothing else.
+    /// One with runnerd and runnerctl in `/sbin`, which is its init, and nothing else.
     #[must_use]
     pub fn new() -> Computer {
-        let place = tempfile::tempdir().unwrap();
-        let computer = Computer { place };
+        let computer = Computer {
+            place: tempfile::tempdir().unwrap(),
+            init: "/sbin/runnerd",
+        };
         for directory in ["sbin", "bin", "etc", "proc", "sys", "dev", "run", "tmp"] {
             std::fs::create_dir_all(computer.path(directory)).unwrap();
         }
+        computer.take_ours();
+        computer
+    }
+
+    /// One with this machine's Debian packages and systemd for its init, and runnerd and runnerctl in
+    /// `/usr/sbin`.
+    #[must_use]
+    pub fn debian(packages: &[&str]) -> Computer {
+        let computer = Computer {
+            place: tempfile::tempdir().unwrap(),
+            init: "/lib/systemd/systemd",
+        };
+        let done = Command::new("bash")
+            .arg(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/src/emulated/debian.sh"
+            ))
+            .arg(computer.path(""))
+            .args(packages)
+            .status();
+        assert!(done.expect("bash").success());
+        computer.take_ours();
+        computer
+    }
+
+    fn take_ours(&self) {
         for name in ["runnerd", "runnerctl"] {
             let from = program(name);
-            let to = computer.path("sbin").join(name);
+            let to = self.path("sbin").join(name);
             // With what a debugger needs they would not fit.
             let done = Command::new("strip").arg("-o").args([&to, &from]).status();
             assert!(done.expect("strip").success(), "{}", from.display());
-            computer.libraries(&from);
+            self.libraries(&from);
         }
-        computer
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -85,13 +113,13 @@ impl Computer {
         let made = Command::new("mke2fs")
             .args(["-q", "-t", "ext4", "-d"])
             .args([&self.place.path().join(TREE), &disk])
-            .arg("128M")
+            .arg("300M")
             .status();
         assert!(made.expect("mke2fs").success());
         let drive = format!("file={},if=none,id=disk,format=raw", disk.display());
         self.emulate(
             &["-drive", &drive, "-device", "nvme,drive=disk,serial=1"],
-            "root=/dev/nvme0n1 rw init=/sbin/runnerd",
+            &format!("root=/dev/nvme0n1 rw init={}", self.init),
         )
     }
 
@@ -108,7 +136,7 @@ impl Computer {
         assert!(packed.expect("sh").success());
         self.emulate(
             &["-initrd", &archive.to_string_lossy()],
-            "rdinit=/sbin/runnerd",
+            &format!("rdinit={}", self.init),
         )
     }
 
