@@ -1,8 +1,8 @@
 //! As the init of a whole computer, which is emulated: what it finds and makes, a kernel that kills for
 //! want of memory, and the order in which it ends.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
-
 use tests::Computer;
+
+use crate::has;
 
 /// What the computer runs: unit files, with their names.
 const UNITS: &[(&str, &str)] = &[
@@ -72,18 +72,6 @@ fn computer() -> Computer {
         computer.file(&format!("/etc/runner/units/{name}.toml"), text);
     }
     computer
-}
-
-/// All of these lines, in this order.
-#[track_caller]
-fn has(said: &str, lines: &[&str]) {
-    let mut rest = said.lines();
-    for line in lines {
-        assert!(
-            rest.any(|one| one.contains(line)),
-            "{line:?} is missing in:\n{said}"
-        );
-    }
 }
 
 /// What it has made of the machine, whatever its files lie on.
