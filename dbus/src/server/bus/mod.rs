@@ -2,9 +2,9 @@
 //! may come, go and come back (it may be a unit of ours), and nothing waits for it.
 //!
 //! Three things differ from private connections. Who calls is what the bus says of a connection's
-//! unique name, asked once for each ([`clients`]). Signals are seen by everybody on the bus, so they
+//! unique name, asked once for each (`clients`). Signals are seen by everybody on the bus, so they
 //! are sent only while somebody subscribed, and show what an observer may see. And whoever may not
-//! by uid or group may still be permitted by the system's authority ([`authority`]).
+//! by uid or group may still be permitted by the system's authority (`authority`).
 
 mod activation;
 pub(super) mod authority;
