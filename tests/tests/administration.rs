@@ -328,8 +328,13 @@ fn details(module: &str, told: &str) -> String {
         "setup" => format!(" {}", answer["ansible_facts"]["ansible_service_mgr"]),
         "service_facts" => {
             let services = &answer["ansible_facts"]["services"];
-            let ours = UNITS.iter().map(|(name, _)| services[name].to_string());
-            format!(" {}", ours.collect::<Vec<_>>().join(" "))
+            // What is stopped and not in use runnerd keeps loaded, and systemd does not: for Ansible
+            // it is "stopped" here and "inactive" there.
+            let ours = UNITS.iter().map(|(name, _)| {
+                let runs = services[name]["state"] == "running";
+                format!(" {} {runs}", services[name]["status"])
+            });
+            ours.collect()
         }
         _ => format!(
             " {} {} {}",

@@ -481,6 +481,11 @@ fn it_is_called_as_those_expect_who_ask_what_runs_the_machine() {
     let mut world = World::with(Identity::Init);
     world.start();
     let name = format!("/proc/{}/comm", world.keeper().pid);
+    assert_eq!(std::fs::read_to_string(&name).unwrap(), "init\n");
+    let before = world.manager().unwrap();
+    world.ctl(&["daemon-reexec"]).ok();
+    world.answers();
+    assert!(before.is_gone());
     assert_eq!(std::fs::read_to_string(name).unwrap(), "init\n");
     assert_eq!(world.stop(), Ended::Exited(0));
 }

@@ -22,6 +22,7 @@ mod journal;
 mod ladder;
 mod launch;
 mod lock;
+mod name;
 mod outer;
 mod pid_file;
 mod stop;
@@ -33,7 +34,7 @@ pub mod wire;
 mod written;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::ffi::{CStr, OsString};
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
@@ -44,8 +45,6 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::time::{ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags};
 
 use serde::{Deserialize, Serialize};
-
-use crate::options::{self, Asked, Compat};
 
 pub use beginning::Beginning;
 use fosters::Fosters;
@@ -98,17 +97,6 @@ pub struct Settings {
     pub one_command: bool,
     /// How long stopping everything may take, in microseconds; `u64::MAX` is "for ever".
     pub stop_limit: u64,
-}
-
-impl Settings {
-    /// Who asks what runs this machine takes any other name for that of a service manager it does not
-    /// know; and some (Ansible's `service_facts`) ask systemctl only where this one is systemd's.
-    fn name_of_process_one(&self) -> &'static CStr {
-        match options::parse(self.arguments.iter().skip(1).cloned()) {
-            Ok(Asked::Run(options)) if options.systemd_compat == Compat::Yes => c"systemd",
-            _ => c"init",
-        }
-    }
 }
 
 /// The living manager.
@@ -230,9 +218,7 @@ impl Keeper {
                 say(&format!("cannot write {}: {error}", path.display()));
             }
         }
-        if std::process::id() == 1 {
-            let _ = nix::sys::prctl::set_name(settings.name_of_process_one());
-        } else {
+        if std::process::id() != 1 {
             rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
         }
         let mut table = Table::default();
@@ -264,6 +250,7 @@ impl Keeper {
     }
 
     fn reign(mut self) -> ExitCode {
+        name::take(&self.settings);
         loop {
             if let Next::StartAt(at) = self.next
                 && at <= now()
