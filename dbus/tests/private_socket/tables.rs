@@ -44,7 +44,9 @@ async fn call(connection: &Connection, path: &str, interface: &str, name: &str) 
         ) => with!((unit, mode)),
         (_, "GetUnitByPID") => with!(7u32),
         (_, "KillUnit") => with!((unit, "all", 15i32)),
-        (_, "ResetFailedUnit" | "GetUnit" | "LoadUnit" | "GetUnitProcesses" | "Cat") => {
+        (_, "CleanUnit") => with!((unit, vec!["cache"])),
+        (false, "Clean") => with!(vec!["cache"]),
+        (_, "FreezeUnit" | "ThawUnit" | "ResetFailedUnit" | "GetUnit" | "LoadUnit" | "GetUnitProcesses" | "Cat") => {
             with!(unit)
         }
         (_, "GetUnitProperties") => with!((vec![unit], vec!["Id"])),
@@ -72,9 +74,12 @@ const OF_FILES_AND_PROGRAMS: &[&str] = &[
     "DisableUnitFiles",
     "DisableUnitFilesWithFlagsAndInstallInfo",
     "EnableUnitFiles",
+    "GetDefaultTarget",
     "GetUnitByControlGroup",
     "GetUnitByInvocationID",
+    "GetUnitFileLinks",
     "GetUnitFileState",
+    "LinkUnitFiles",
     "ListUnitFiles",
     "ListUnitFilesByPatterns",
     "MaskUnitFiles",
@@ -82,6 +87,7 @@ const OF_FILES_AND_PROGRAMS: &[&str] = &[
     "ReenableUnitFiles",
     "Reload",
     "RevertUnitFiles",
+    "SetDefaultTarget",
     "SetEnvironment",
     "SetUnitProperties",
     "StartTransientUnit",
