@@ -46,7 +46,11 @@ async fn call(connection: &Connection, path: &str, interface: &str, name: &str) 
         (_, "KillUnit") => with!((unit, "all", 15i32)),
         (_, "CleanUnit") => with!((unit, vec!["cache"])),
         (false, "Clean") => with!(vec!["cache"]),
-        (_, "FreezeUnit" | "ThawUnit" | "ResetFailedUnit" | "GetUnit" | "LoadUnit" | "GetUnitProcesses" | "Cat") => {
+        (
+            _,
+            "FreezeUnit" | "ThawUnit" | "ResetFailedUnit" | "GetUnit" | "LoadUnit"
+            | "GetUnitProcesses" | "Cat",
+        ) => {
             with!(unit)
         }
         (_, "GetUnitProperties") => with!((vec![unit], vec!["Id"])),
