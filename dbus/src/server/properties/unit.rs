@@ -34,8 +34,8 @@ fn add_states_of_processes(table: &mut Vec<Property>) {
     add(
         ("CanFreeze", "b"),
         Emits::Silent,
-        "Whether the unit has a control group, so that its processes can be frozen",
-        |u| u.detail.control_group.is_some().into(),
+        "Whether processes of units of this kind can be frozen, where there are control groups",
+        |u| (u.detail.view.name.kind() == UnitKind::Service).into(),
     );
     add(
         ("FreezerState", "s"),
