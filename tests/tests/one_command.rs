@@ -163,6 +163,17 @@ fn every_signal_goes_to_the_command_also_after_the_manager_was_killed() {
     assert_eq!(running.child.wait().unwrap().code(), Some(7));
 }
 
+/// It runs, and others know it, before its manager has heard that it does.
+#[test]
+fn a_signal_reaches_a_command_that_has_just_begun() {
+    let script = "trap 'exit 7' HUP; kill -HUP $PPID; \
+                  i=0; while [ $i -lt 200 ]; do i=$((i + 1)); sleep 0.05; done; exit 9";
+    for _ in 0..20 {
+        let (status, _, err) = output(&[], &["sh", "-c", script]);
+        assert_eq!(status, Some(7), "{err}");
+    }
+}
+
 #[test]
 fn standard_input_is_the_commands() {
     let place = tempfile::tempdir().unwrap();

@@ -412,6 +412,20 @@ fn logs_are_in_the_journal_of_the_host() {
             .lines()
             .any(|line| line == "a word")
     });
+    // By its own name, although systemd knows no such unit.
+    let found = host.machine.run(&[
+        "journalctl",
+        "--quiet",
+        "--no-pager",
+        "-o",
+        "cat",
+        "-u",
+        "chat",
+    ]);
+    assert!(
+        found.stdout.lines().any(|line| line == "a word") && found.stdout.contains("starting chat"),
+        "{found:?}"
+    );
     // By systemd's own ids, so its catalog says what they mean.
     let started = [
         "-x",

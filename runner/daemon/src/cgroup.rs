@@ -70,11 +70,13 @@ impl Cgroups {
                 "our control group {own} is outside the mounted ones"
             ));
         }
-        let name = format!(
+        let id = format!(
             "runner-{:08x}",
             fnv1a(runtime_dir.as_os_str().as_encoded_bytes())
         );
-        let leaf = format!("{name}-daemon");
+        // Journald, and whoever else reads paths of groups as systemd does, finds units below slices.
+        let name = format!("{id}.slice");
+        let leaf = format!("{id}-daemon");
         let own = own.trim_end_matches('/');
         // A manager before this one may have moved, or systemd has put us there right away
         // (systemd.resource-control(5), DelegateSubgroup=).

@@ -1,10 +1,13 @@
 //! The journal, by its native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL): one datagram for each
 //! line, each field as `NAME=value`. Never waits for journald.
 
-use std::io::{self, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io::{self, IoSlice, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::sys::socket::{ControlMessage, MsgFlags, UnixCredentials, sendmsg};
 
 use super::trouble::Health;
 
@@ -17,6 +20,12 @@ pub(super) struct Journal {
     socket: Option<UnixDatagram>,
     pub(super) health: Health,
     datagram: Vec<u8>,
+    /// The pid that the world knows us by.
+    keeper: u32,
+    /// Whether the kernel lets us say for whom a line is sent.
+    names_senders: bool,
+    /// We are a user's.
+    of_user: bool,
 }
 
 /// One line for the journal.
@@ -39,12 +48,15 @@ pub(super) struct Record<'a> {
 }
 
 impl Journal {
-    pub(super) fn new(path: PathBuf) -> Journal {
+    pub(super) fn new(path: PathBuf, keeper: u32) -> Journal {
         Journal {
             path,
             socket: None,
             health: Health::Well,
             datagram: Vec::new(),
+            keeper,
+            names_senders: true,
+            of_user: !nix::unistd::getuid().is_root(),
         }
     }
 
@@ -55,31 +67,78 @@ impl Journal {
 
     /// Sends one line. `WouldBlock` when journald is busy, other errors when it is not there.
     pub(super) fn send(&mut self, record: &Record<'_>) -> io::Result<()> {
-        encode(&mut self.datagram, record)?;
-        let socket = match &self.socket {
-            Some(socket) => socket,
-            None => self.socket.insert(connect(&self.path)?),
+        encode(&mut self.datagram, record, self.of_user)?;
+        let (socket, is_old) = match self.socket.take() {
+            Some(socket) => (socket, true),
+            None => (connect(&self.path)?, false),
         };
-        match socket.send(&self.datagram) {
-            Ok(_) => Ok(()),
-            Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {
-                Err(io::ErrorKind::WouldBlock.into())
+        let sent = self.send_for(&socket, record.pid);
+        match sent {
+            Ok(()) => {
+                self.socket = Some(socket);
+                Ok(())
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(error),
-            Err(error) => {
-                // A journald that was started again has a new socket at the same path.
-                let again = connect(&self.path).and_then(|socket| {
-                    socket.send(&self.datagram)?;
-                    Ok(socket)
-                });
-                self.socket = again.ok();
-                if self.socket.is_some() {
-                    Ok(())
-                } else {
-                    Err(error)
-                }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.socket = Some(socket);
+                Err(error)
+            }
+            // A journald that was started again has a new socket at the same path.
+            Err(_) if is_old => {
+                let socket = connect(&self.path)?;
+                self.send_for(&socket, record.pid)?;
+                self.socket = Some(socket);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sends what is encoded as if this process had, so that journald finds out whose it is by its
+    /// control group; one that is gone already, or none, is the keeper. Who may not say so, which
+    /// takes CAP_SYS_ADMIN, sends it as itself.
+    fn send_for(&mut self, socket: &UnixDatagram, pid: Option<u32>) -> io::Result<()> {
+        for sender in pid.into_iter().chain([self.keeper]) {
+            if !self.names_senders {
+                break;
+            }
+            match send_as(socket, &self.datagram, sender) {
+                Ok(()) => return Ok(()),
+                Err(Errno::ESRCH) => {}
+                Err(Errno::EPERM | Errno::EINVAL) => self.names_senders = false,
+                Err(errno) => return Err(refusal(errno)),
             }
         }
+        let sent = nix::sys::socket::send(
+            socket.as_raw_fd(),
+            &self.datagram,
+            MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT,
+        );
+        sent.map(drop).map_err(refusal)
+    }
+}
+
+/// Sends a datagram with the credentials of `pid`, and our own user and group.
+fn send_as(socket: &UnixDatagram, datagram: &[u8], pid: u32) -> nix::Result<()> {
+    let credentials = UnixCredentials::from(libc::ucred {
+        pid: i32::try_from(pid).map_err(|_| Errno::EINVAL)?,
+        uid: nix::unistd::getuid().as_raw(),
+        gid: nix::unistd::getgid().as_raw(),
+    });
+    sendmsg::<()>(
+        socket.as_raw_fd(),
+        &[IoSlice::new(datagram)],
+        &[ControlMessage::ScmCredentials(&credentials)],
+        MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT,
+        None,
+    )
+    .map(drop)
+}
+
+/// A queue that is full is something to wait for, however the kernel says it.
+fn refusal(errno: Errno) -> io::Error {
+    match errno {
+        Errno::ENOBUFS => io::ErrorKind::WouldBlock.into(),
+        errno => errno.into(),
     }
 }
 
@@ -90,13 +149,21 @@ fn connect(path: &Path) -> io::Result<UnixDatagram> {
     Ok(socket)
 }
 
-fn encode(datagram: &mut Vec<u8>, record: &Record<'_>) -> io::Result<()> {
+/// By `OBJECT_SYSTEMD_UNIT`, and by `USER_UNIT` where we are a user's, `journalctl -u` finds what a
+/// service of ours has said wherever we run.
+fn encode(datagram: &mut Vec<u8>, record: &Record<'_>, of_user: bool) -> io::Result<()> {
     datagram.clear();
     field(datagram, "MESSAGE", record.message);
     writeln!(datagram, "PRIORITY={}", record.priority)?;
     field(datagram, "SYSLOG_IDENTIFIER", record.identifier.as_bytes());
     if let Some(unit) = record.unit {
         field(datagram, "UNIT", unit.as_bytes());
+        let name = if of_user {
+            "USER_UNIT"
+        } else {
+            "OBJECT_SYSTEMD_UNIT"
+        };
+        field(datagram, name, unit.as_bytes());
     }
     if let Some(pid) = record.pid {
         writeln!(datagram, "SYSLOG_PID={pid}")?;
@@ -159,15 +226,15 @@ mod tests {
             fields: &fields,
             ..record(b"x")
         };
-        encode(&mut datagram, &record).unwrap();
+        encode(&mut datagram, &record, false).unwrap();
         assert!(datagram.ends_with(b"SYSLOG_FACILITY=3\nA=b=c\nB=d\n"));
     }
 
     #[test]
     fn encodes_newlines_with_their_length() {
         let mut datagram = Vec::new();
-        encode(&mut datagram, &record(b"a\nb")).unwrap();
-        let expected = b"MESSAGE\n\x03\0\0\0\0\0\0\0a\nb\nPRIORITY=6\nSYSLOG_IDENTIFIER=web\nUNIT=web.service\nSYSLOG_PID=7\n";
+        encode(&mut datagram, &record(b"a\nb"), true).unwrap();
+        let expected = b"MESSAGE\n\x03\0\0\0\0\0\0\0a\nb\nPRIORITY=6\nSYSLOG_IDENTIFIER=web\nUNIT=web.service\nUSER_UNIT=web.service\nSYSLOG_PID=7\n";
         assert_eq!(datagram, expected);
     }
 
@@ -175,7 +242,7 @@ mod tests {
     fn finds_a_journald_that_was_started_again_and_never_waits() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("socket");
-        let mut journal = Journal::new(path.clone());
+        let mut journal = Journal::new(path.clone(), std::process::id());
         assert!(journal.send(&record(b"nobody")).is_err());
         let first = UnixDatagram::bind(&path).unwrap();
         journal.send(&record(b"one")).unwrap();

@@ -199,6 +199,7 @@ mod tests {
             text: text.to_owned(),
             unit: None,
             message_id: None,
+            fields: Vec::new(),
         }
     }
 

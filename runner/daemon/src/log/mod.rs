@@ -42,8 +42,8 @@
 //! services, as a pipe does, for [`PATIENCE`]. After that its lines pass it by: they are counted, go
 //! to the ring, and where they are missing a mark says how many there were and why.
 //!
-//! Lines for a log file whose trouble may pass, as a full disk does, wait in their pipe even then, as
-//! far as it has room for more: nobody is held up, and a shortage that is over soon loses nothing.
+//! Lines for a log file whose trouble may pass, as a full disk does, and those for a journald that is
+//! there and does not read, wait in their pipe even then, as far as it has room for more: nobody is held up, and a shortage that is over soon loses nothing.
 //! They are shown to those who ask for the log meanwhile. Outputs that are looked into do not wait:
 //! who taps them is not to hear late because a disk is full.
 

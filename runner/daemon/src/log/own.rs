@@ -1,21 +1,14 @@
 //! What we have to say ourselves: the engine's entries and the daemon's `tracing` events.
 
-use std::fmt::Write as _;
-use std::os::unix::net::UnixDatagram;
-use std::sync::Mutex;
-
 use engine::action::{Entry, Level, MessageId};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Context, SubscriberExt};
-use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Registry, reload};
 use units::UnitName;
 
-use super::{FileSink, LogTarget, Logs, journal};
+use super::{FileSink, Logs};
 
 /// The name our own lines carry.
 pub(super) const IDENTIFIER: &str = "runnerd";
@@ -31,6 +24,8 @@ pub struct OwnLine {
     pub unit: Option<UnitName>,
     /// The catalog id (systemd.journal-fields(7), `MESSAGE_ID=`).
     pub message_id: Option<&'static str>,
+    /// More fields for the journal, `NAME=value`.
+    pub fields: Vec<Box<str>>,
 }
 
 /// A main log as supervisord keeps it: lines `YYYY-MM-DD HH:MM:SS,mmm LEVL message` in local time.
@@ -114,6 +109,7 @@ impl From<Entry> for OwnLine {
             text,
             unit: entry.unit,
             message_id: catalog_id(entry.id),
+            fields: Vec::new(),
         }
     }
 }
@@ -133,16 +129,15 @@ impl OwnLine {
             text,
             unit: None,
             message_id: None,
+            fields: Vec::new(),
         }
     }
 
     /// A warning about a unit.
     pub(super) fn warning(unit: &UnitName, text: String) -> OwnLine {
         OwnLine {
-            level: Severity::Warning,
-            text,
             unit: Some(unit.clone()),
-            message_id: None,
+            ..OwnLine::about_us(Severity::Warning, text)
         }
     }
 }
@@ -171,100 +166,37 @@ fn catalog_id(id: MessageId) -> Option<&'static str> {
 /// Changes how grave the daemon's `tracing` events have to be to be looked at.
 pub type LevelHandle = reload::Handle<LevelFilter, Registry>;
 
-/// Makes the daemon's `tracing` events, those of at least `level`, appear on the log target. To the
-/// journal they go with all their fields; everything else gets the sentence. To be called once.
+/// Makes the daemon's `tracing` events, those of at least `level`, appear on the log target. To be
+/// called once.
 ///
 /// # Errors
 /// When there is a global subscriber already.
 pub fn install(
     logs: &Logs,
-    target: &LogTarget,
     level: tracing::Level,
 ) -> Result<LevelHandle, tracing::subscriber::SetGlobalDefaultError> {
-    let journal = match target {
-        LogTarget::Journal => journal_layer(),
-        LogTarget::Console(_)
-        | LogTarget::StandardError(_)
-        | LogTarget::File(..)
-        | LogTarget::Main(_) => None,
-    };
     let (filter, handle) = reload::Layer::new(LevelFilter::from_level(level));
-    let layer = OwnLayer {
-        logs: logs.clone(),
-        journal,
-    };
+    let layer = OwnLayer { logs: logs.clone() };
     tracing::subscriber::set_global_default(
         tracing_subscriber::registry().with(filter).with(layer),
     )?;
     Ok(handle)
 }
 
-fn journal_layer() -> Option<JournalLayer> {
-    let layer = tracing_journald::layer().ok()?;
-    let probe = UnixDatagram::unbound().ok()?;
-    probe.connect(journal::SOCKET).ok()?;
-    let layer = layer
-        .with_field_prefix(None)
-        .with_syslog_identifier(IDENTIFIER.to_owned());
-    Some(JournalLayer {
-        layer,
-        probe: Mutex::new(probe),
-    })
-}
-
-/// The journal, and a socket to it that tells whether a datagram would have to wait.
-struct JournalLayer {
-    layer: tracing_journald::Layer,
-    probe: Mutex<UnixDatagram>,
-}
-
-impl JournalLayer {
-    fn takes(&self) -> bool {
-        use std::os::fd::AsFd;
-        let Ok(probe) = self.probe.lock() else {
-            return false;
-        };
-        let mut asked = [PollFd::new(probe.as_fd(), PollFlags::POLLOUT)];
-        matches!(poll(&mut asked, PollTimeout::ZERO), Ok(ready) if ready > 0)
-            && asked
-                .iter()
-                .all(|fd| fd.revents() == Some(PollFlags::POLLOUT))
-    }
-}
-
-/// Hands events to the journal's layer while journald keeps up, otherwise to the log writer, which
-/// can wait.
+/// Hands events to the log writer, which can wait: a journald that does not read may be one of our
+/// own units, and nobody but the loop can start it again.
 struct OwnLayer {
     logs: Logs,
-    journal: Option<JournalLayer>,
 }
 
-impl<S> tracing_subscriber::Layer<S> for OwnLayer
-where
-    S: Subscriber + for<'span> LookupSpan<'span>,
-{
-    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        if let Some(journal) = &self.journal {
-            journal.layer.on_new_span(attributes, id, context);
-        }
-    }
-
-    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
-        if let Some(journal) = &self.journal {
-            journal.layer.on_record(id, values, context);
-        }
-    }
-
-    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+impl<S: Subscriber> tracing_subscriber::Layer<S> for OwnLayer {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         // Others' details help nobody who runs us.
         let metadata = event.metadata();
         if *metadata.level() >= tracing::Level::DEBUG && !metadata.target().starts_with("runnerd") {
             return;
         }
-        match &self.journal {
-            Some(journal) if journal.takes() => journal.layer.on_event(event, context),
-            _ => self.logs.own(sentence(event)),
-        }
+        self.logs.own(sentence(event));
     }
 }
 
@@ -274,25 +206,39 @@ fn sentence(event: &Event<'_>) -> OwnLine {
     struct Words {
         kind: String,
         message: String,
-        fields: String,
+        shown: String,
+        fields: Vec<Box<str>>,
     }
     impl Visit for Words {
         fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-            // Writing to a string cannot fail.
-            let _ = match field.name() {
-                "message" => write!(self.message, "{value:?}"),
-                "audit" => write!(self.kind, "audit: "),
-                name => write!(self.fields, " {name}={value:?}"),
-            };
+            let value = format!("{value:?}");
+            match field.name() {
+                "message" => return self.message = value,
+                "audit" => self.kind = "audit: ".to_owned(),
+                name => self.shown += &format!(" {name}={value}"),
+            }
+            let name = field.name().to_uppercase().replace('.', "_");
+            self.fields.push(format!("{name}={value}").into());
         }
     }
     let mut words = Words::default();
     event.record(&mut words);
+    let metadata = event.metadata();
+    let place = [
+        ("CODE_FILE", metadata.file().map(str::to_owned)),
+        ("CODE_LINE", metadata.line().map(|line| line.to_string())),
+        ("TARGET", Some(metadata.target().to_owned())),
+    ];
+    let place = place
+        .into_iter()
+        .filter_map(|(name, value)| Some(format!("{name}={}", value?).into()));
+    words.fields.extend(place);
     OwnLine {
-        level: event.metadata().level().into(),
-        text: words.kind + &words.message + &words.fields,
-        unit: None,
-        message_id: None,
+        fields: words.fields,
+        ..OwnLine::about_us(
+            metadata.level().into(),
+            words.kind + &words.message + &words.shown,
+        )
     }
 }
 

@@ -80,7 +80,7 @@ pub(super) struct Source {
     pending: Option<Vec<u8>>,
     /// So many bytes at the front of the pipe are with the console already.
     shown: usize,
-    /// It keeps what waits for a log file that takes nothing, as long as its pipe has room.
+    /// It keeps what waits for a log file or a journal that takes nothing, as long as its pipe has room.
     pub(super) holding: bool,
     /// So many bytes at the front of the pipe, which it holds, have been told to followers.
     heard: usize,
@@ -272,7 +272,12 @@ impl Source {
         };
         match health.advice(out.now) {
             Advice::Wait => return Step::Waiting,
-            Advice::Skip => return self.pass_by(chunk, rest, out),
+            Advice::Skip => {
+                if self.why.is_empty() {
+                    self.why = "nothing took them".to_owned();
+                }
+                return self.go_round(chunk, rest, out);
+            }
             Advice::Try => {}
         }
         match show {
@@ -459,8 +464,10 @@ impl Source {
                 self.deposit(sent, sent_rest, out)
             }
             Err(error) => {
-                // Even one that is not there may be back in a moment.
-                let (advice, new) = out.journal.health.refused(out.now);
+                // Even one that is not there may be back in a moment; one that is and takes nothing, as
+                // while it is started again, will be.
+                let busy = error.kind() == io::ErrorKind::WouldBlock;
+                let (advice, new) = out.journal.health.refused_as(busy, out.now);
                 self.refused(advice, new, "the journal", &error, left, rest, out)
             }
         }
@@ -495,7 +502,22 @@ impl Source {
                 ..OwnLine::warning(&self.unit, text)
             });
         }
-        self.pass_by(chunk, rest, out)
+        self.go_round(chunk, rest, out)
+    }
+
+    /// Lets these lines pass their sink by, unless it is a journal that may take them later, and they
+    /// can wait for it.
+    fn go_round(&mut self, chunk: &[u8], rest: Break, out: &mut Outlets) -> Step {
+        let waiting = pipe::waiting(self.pipe.as_fd()).unwrap_or(usize::MAX);
+        let may_wait = self.is_for_journal() && out.journal.health.may_recover();
+        match may_wait && self.can_hold(waiting, out) {
+            true => self.hold(out),
+            false => self.pass_by(chunk, rest, out),
+        }
+    }
+
+    fn is_for_journal(&self) -> bool {
+        self.copied.is_none() && matches!(self.route, Route::Shown(Show::Journal))
     }
 
     /// Lets these lines pass their sink by.

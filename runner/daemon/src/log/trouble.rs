@@ -58,6 +58,11 @@ impl Health {
 
     /// It took nothing. Says what to do instead, and whether it was given up just now.
     pub(super) fn refused(&mut self, now: Instant) -> (Advice, bool) {
+        self.refused_as(true, now)
+    }
+
+    /// The same for what is given up for as long as it likes, unless the trouble `passes`.
+    pub(super) fn refused_as(&mut self, passes: bool, now: Instant) -> (Advice, bool) {
         match *self {
             Health::Well => {
                 *self = Health::Stuck {
@@ -74,11 +79,11 @@ impl Health {
                 (Advice::Wait, false)
             }
             Health::Stuck { .. } => {
-                *self = Health::down(now, true);
+                *self = Health::down(now, passes);
                 (Advice::Skip, true)
             }
             Health::Down { .. } => {
-                *self = Health::down(now, true);
+                *self = Health::down(now, passes);
                 (Advice::Skip, false)
             }
         }

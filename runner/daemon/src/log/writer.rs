@@ -131,7 +131,7 @@ pub(super) fn start(
     bell: Arc<Bell>,
     ways: Ways,
 ) -> io::Result<()> {
-    let journal = Journal::new(surroundings.journal);
+    let journal = Journal::new(surroundings.journal, surroundings.pid);
     let mut out = Outlets::new(
         surroundings.target,
         surroundings.standard,

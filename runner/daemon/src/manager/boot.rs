@@ -118,7 +118,7 @@ impl Manager {
         let logs = Logs::start(target.clone(), Some(link.holder()), log_sender)
             .map_err(told("cannot start the log writer"))?;
         // Only a test could have set one before, and then that one is wanted.
-        let log_level = log::own::install(&logs, &target, level(&target, &options)).ok();
+        let log_level = log::own::install(&logs, level(&target, &options)).ok();
         match recovery {
             Some(sentence) => tracing::warn!("{sentence}"),
             None => remark(&logs, &settled, keeper_pid),
@@ -270,6 +270,7 @@ impl Manager {
             ranks: HashMap::new(),
             empties: HashMap::new(),
             frozen: std::collections::BTreeSet::new(),
+            early_signals: std::collections::VecDeque::new(),
             memory_kills: HashMap::new(),
             logs,
             log_level,
@@ -324,6 +325,7 @@ fn remark(logs: &Logs, settled: &Settled, keeper_pid: u32) {
             text: text.clone(),
             unit: None,
             message_id: None,
+            fields: Vec::new(),
         });
     }
     let Some(path) = &settled.pid_file else {
@@ -342,6 +344,7 @@ fn remark(logs: &Logs, settled: &Settled, keeper_pid: u32) {
         text,
         unit: None,
         message_id: None,
+        fields: Vec::new(),
     });
 }
 

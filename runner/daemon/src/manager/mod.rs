@@ -58,7 +58,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use units::{Definition, UnitName};
 
 use crate::cgroup::Cgroups;
-use crate::link::{Exit, Key, Link, Message};
+use crate::link::{Exit, Key, Link, Message, SignalMask, SignalSeq};
 use crate::log::own::LevelHandle;
 use crate::log::{LogEvent, Logs};
 use crate::memory;
@@ -118,6 +118,8 @@ struct Manager {
     empties: HashMap<UnitName, Ticket>,
     /// Units whose processes are kept from running.
     frozen: BTreeSet<UnitName>,
+    /// Signals for the one command, which does not run yet.
+    early_signals: VecDeque<(SignalSeq, SignalMask)>,
     /// How often the kernel has killed a process of a unit for its memory, as far as was told.
     memory_kills: HashMap<UnitName, u64>,
 
@@ -232,6 +234,7 @@ impl Manager {
         while !self.events.is_empty() {
             self.decide();
         }
+        self.take_signals();
     }
 
     /// The engine decides about every fact that waits, its records are written, its wishes are

@@ -54,8 +54,33 @@ fn asked(signal: Signal) -> Asked {
     }
 }
 
+/// So many times a command may be signalled before it runs.
+const EARLY: usize = 2;
+
 impl Manager {
-    pub(super) fn signalled(&mut self, mask: SignalMask) {
+    /// Does what signals ask for, in their order, and acknowledges them. Those for the one command wait
+    /// until it runs: it may be there, and known to whoever signals, before we have heard of it. Who
+    /// asks again and again means us.
+    pub(super) fn take_signals(&mut self) {
+        while (self.early_signals.len() > EARLY || !self.awaits_command())
+            && let Some((seq, mask)) = self.early_signals.pop_front()
+        {
+            self.signalled(mask);
+            self.turn();
+            if let Err(error) = self.link.acknowledge_signals(seq) {
+                tracing::error!("cannot acknowledge to the keeper: {error}");
+            }
+        }
+    }
+
+    /// Whether there is one command to run, which does not run yet.
+    fn awaits_command(&self) -> bool {
+        !self.options.command.is_empty()
+            && self.engine.system_state() == SystemState::Starting
+            && !self.command_runs()
+    }
+
+    fn signalled(&mut self, mask: SignalMask) {
         for signal in mask.iter() {
             if !self.options.command.is_empty() && self.passed_on(signal) {
                 continue;
@@ -104,22 +129,26 @@ impl Manager {
     /// The one command gets the signal, if it runs; the rest of its life is its own affair. Once it
     /// has ended, signals are ours.
     fn passed_on(&mut self, signal: Signal) -> bool {
-        let Ok(unit) = UnitName::parse(units::one_command::UNIT) else {
-            return false;
-        };
-        let runs = self.engine.closing().is_none()
-            && self.engine.unit(&unit).is_some_and(|view| {
+        let runs = self.command_runs();
+        if runs && let Ok(unit) = UnitName::parse(units::one_command::UNIT) {
+            let whom = Whom::Main;
+            self.ask_ourselves(Command::Kill { unit, whom, signal });
+        }
+        runs
+    }
+
+    fn command_runs(&self) -> bool {
+        let view = UnitName::parse(units::one_command::UNIT)
+            .ok()
+            .and_then(|unit| self.engine.unit(&unit));
+        self.engine.closing().is_none()
+            && view.is_some_and(|view| {
                 view.active == ActiveState::Active
                     && view
                         .service
                         .as_ref()
                         .is_some_and(|service| service.main_pid.is_some())
-            });
-        if runs {
-            let whom = Whom::Main;
-            self.ask_ourselves(Command::Kill { unit, whom, signal });
-        }
-        runs
+            })
     }
 
     fn start_target(&mut self) {

@@ -171,11 +171,8 @@ impl Manager {
             Message::Child(child) => self.adopted(child),
             Message::AdoptFailed { instance, errno } => self.adopt_failed(instance, errno),
             Message::Signals { seq, mask } => {
-                self.signalled(mask);
-                self.turn();
-                if let Err(error) = self.link.acknowledge_signals(seq) {
-                    tracing::error!("cannot acknowledge to the keeper: {error}");
-                }
+                self.early_signals.push_back((seq, mask));
+                self.take_signals();
             }
             Message::PutFailed { key, errno } => {
                 let error = io::Error::from_raw_os_error(errno);

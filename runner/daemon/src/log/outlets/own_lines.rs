@@ -46,11 +46,9 @@ impl Outlets {
     /// Says what there is to say, as far as the target takes it.
     pub(in crate::log) fn say_own(&mut self) {
         while let Some(line) = self.own.pop_front() {
-            let mark = (self.own_missing > 0).then(|| OwnLine {
-                level: Severity::Warning,
-                text: format!("{} lines of our own are missing here", self.own_missing),
-                unit: None,
-                message_id: None,
+            let mark = (self.own_missing > 0).then(|| {
+                let text = format!("{} lines of our own are missing here", self.own_missing);
+                OwnLine::about_us(Severity::Warning, text)
             });
             let said = match self.target {
                 Target::Screen(screen) => self.own_to_screen(screen, mark.as_ref(), &line),
@@ -128,23 +126,28 @@ impl Outlets {
         true
     }
 
+    /// Says it to the journal, for which it waits a while: a journald that is started again, or is
+    /// our own unit and not up yet, loses nothing of ours. What it does not take even then is said
+    /// where we were started from.
     fn own_to_journal(&mut self, mark: Option<&OwnLine>, line: &OwnLine) -> Advice {
         let now = self.now;
-        let advice = self.journal.health.advice(now);
-        if advice != Advice::Try {
-            return advice;
-        }
-        for line in mark.into_iter().chain([line]) {
-            match self.journal_own(line) {
+        let mut advice = self.journal.health.advice(now);
+        if advice == Advice::Try {
+            let said = mark
+                .into_iter()
+                .chain([line])
+                .try_for_each(|line| self.journal_own(line));
+            match said {
                 Ok(()) => self.journal.health.took(),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return self.journal.health.refused(now).0;
-                }
-                // A journald that is away for a moment loses nothing of ours.
-                Err(_) => return self.journal.health.refused(now).0,
+                Err(_) => advice = self.journal.health.refused(now).0,
             }
         }
-        Advice::Try
+        match advice {
+            // Details are only for who leaves them out when reading.
+            Advice::Skip if line.level == Severity::Debug => Advice::Try,
+            Advice::Skip => self.own_to_screen(Screen::Standard, mark, line),
+            advice => advice,
+        }
     }
 
     fn own_to_main(&mut self, mark: Option<&OwnLine>, line: &OwnLine) -> Advice {
@@ -182,7 +185,7 @@ impl Outlets {
             message_id: line.message_id,
             line_break: None,
             facility: None,
-            fields: &[],
+            fields: &line.fields,
         })
     }
 

@@ -39,12 +39,7 @@ impl Source {
             }
         }
         if file.health.may_recover() && self.can_hold(waiting, out) {
-            self.holding = true;
-            if out.has_subscriber(&self.unit) {
-                let held = self.tell_held(out);
-                out.looked(held);
-            }
-            return Ok(Step::Waiting);
+            return Ok(self.hold(out));
         }
         let chunk = out.look(self.pipe.as_fd(), waiting.min(LOOK))?;
         let step = match self.front(&chunk, waiting, out.sight()) {
@@ -55,19 +50,32 @@ impl Source {
         Ok(step)
     }
 
-    /// Whether what waits may stay where it is until the file takes it: nobody is held up while the
+    /// Leaves what waits where it is; who follows it knows it by then.
+    pub(super) fn hold(&mut self, out: &mut Outlets) -> Step {
+        self.holding = true;
+        if out.has_subscriber(&self.unit) {
+            let held = self.tell_held(out);
+            out.looked(held);
+        }
+        Step::Waiting
+    }
+
+    /// Whether what waits may stay where it is until the sink takes it: nobody is held up while the
     /// pipe has room, and nothing is lost. No more than one look shows, so that it can be shown to
     /// those who ask; not at the end of a run, which may wait for its last lines to be moved.
-    fn can_hold(&self, waiting: usize, out: &Outlets) -> bool {
+    pub(super) fn can_hold(&self, waiting: usize, out: &Outlets) -> bool {
         let ending = self.hung_up || self.ending || self.settling || self.replaced;
         !ending && waiting < pipe::certain(self.capacity).min(out.sight())
     }
 
-    /// The whole lines that wait for a log file which takes none now; who follows it knows them by
-    /// then. The buffer goes back with [`Outlets::looked`].
+    /// The whole lines that wait for a log file or the journal, which takes none now; who follows it
+    /// knows them by then. The buffer goes back with [`Outlets::looked`].
     pub(in crate::log) fn held(&mut self, out: &mut Outlets) -> Vec<u8> {
         match &self.route {
             Route::File(file) if self.copied.is_none() && !file.borrow().health.is_well() => {
+                self.tell_held(out)
+            }
+            Route::Shown(_) if self.is_for_journal() && !out.journal.health.is_well() => {
                 self.tell_held(out)
             }
             _ => Vec::new(),
