@@ -617,6 +617,7 @@ fn view(definition: &units::Definition) -> UnitView {
         asserts: TestsView::default(),
         stale: false,
         transient: false,
+        commands: Vec::new(),
         service: (kind == UnitKind::Service).then(|| ServiceView {
             main_exit: Some((now(), ExitStatus::Code(7))),
             status_text: "at your service".to_owned(),

@@ -25,8 +25,17 @@ impl Engine {
                 self.answer(ticket, false, ServiceEvent::Spawned { ticket, pid });
                 self.connection_handed_over(ticket);
             }
-            Event::SpawnFailed { ticket, failure } => {
-                self.answer(ticket, true, ServiceEvent::SpawnFailed { ticket, failure });
+            Event::SpawnFailed {
+                ticket,
+                process,
+                failure,
+            } => {
+                let failed = ServiceEvent::SpawnFailed {
+                    ticket,
+                    process,
+                    failure,
+                };
+                self.answer(ticket, true, failed);
             }
             Event::Exited { ticket, status, at } => {
                 self.answer(ticket, true, ServiceEvent::Exited { ticket, status, at });

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use units::civil::TimeZone;
 use units::{Diagnostic, UnitName, UnitSet};
 
-use crate::clock::{Monotonic, Realtime};
+use crate::clock::{Monotonic, Now, Realtime};
 use crate::command::Command;
 use crate::notify::Message;
 use crate::ticket::{BatchId, ConnectionId, RequestId, Ticket};
@@ -26,6 +26,8 @@ pub enum Event {
     SpawnFailed {
         /// Of the `Spawn`.
         ticket: Ticket,
+        /// The process that came so far and ended, where one was made, and when it began.
+        process: Option<(u32, Now)>,
         /// Why, and whether it is the unit's fault.
         failure: SpawnFailure,
     },

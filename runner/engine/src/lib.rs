@@ -38,6 +38,7 @@ mod dispatch;
 mod emergency;
 mod environment;
 pub mod event;
+pub mod exec_record;
 mod groups;
 pub mod job;
 mod jobs;

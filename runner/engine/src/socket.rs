@@ -11,6 +11,7 @@ use units::UnitName;
 use units::value::Span;
 
 use crate::action::{Action, Level, MessageId, Role};
+use crate::exec_record::ExecRecords;
 use crate::limit::Limit;
 use crate::machine::{Context, Wish};
 use crate::service::{Child, Process, ServiceEvent, Trace};
@@ -46,6 +47,9 @@ pub(crate) struct Socket {
     /// Commands were run since the start: something may be left of them.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) has_run: bool,
+    /// What became of its commands.
+    #[serde(skip_serializing_if = "ExecRecords::is_empty")]
+    pub(crate) records: ExecRecords,
     /// `WatchEmpty` that is not answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) watch_empty: Option<Ticket>,
@@ -146,6 +150,8 @@ pub(crate) enum SocketEvent {
     Answer(Box<ServiceEvent>),
     /// Everything is being stopped and somebody is impatient.
     Hurry,
+    /// It has another definition.
+    Redefined,
     /// After a recovery, with what is known of its command.
     Resume(Option<Trace>),
 }
@@ -300,6 +306,8 @@ impl Run<'_> {
                     self.fail(UnitResult::Resources, &message);
                 }
             }
+            // A place in a list of commands may be another command's now.
+            SocketEvent::Redefined => self.s.records.clear(),
             SocketEvent::Connected => self.connected(),
             SocketEvent::Accepted => {
                 self.s.accepted = self.s.accepted.wrapping_add(1);

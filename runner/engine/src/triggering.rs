@@ -7,6 +7,7 @@ use crate::clock::Monotonic;
 use crate::job::JobId;
 use crate::path_unit::PathEvent;
 use crate::service::ServiceEvent;
+use crate::socket::SocketEvent;
 use crate::state::{TriggeredBy, UnitState};
 use crate::timer_unit::{self, Around, Moment, Phase, TimerEvent, TimerUnit, Triggered};
 use crate::view::systemd::{ActiveState, TimerView};
@@ -107,6 +108,7 @@ impl Engine {
     pub(crate) fn redefine(&mut self, unit: &UnitName) {
         if self.state.unit(unit).is_some() {
             self.service_step(unit, ServiceEvent::Redefined);
+            self.socket_step(unit, SocketEvent::Redefined);
             self.timer_step(unit, TimerEvent::Redefined);
             self.path_step(unit, PathEvent::Redefined);
         }

@@ -1,6 +1,7 @@
 //! The property table: one row per property, and everything about it. `Get`, `GetAll`,
 //! introspection, `PropertiesChanged`, `runnerctl show` and the man page all come from it.
 
+mod commands;
 mod job;
 mod manager;
 mod path;
@@ -115,8 +116,10 @@ pub(super) enum Getter {
     File(fn(State, Preset) -> &'static str),
     /// A setting of the unit's definition.
     Setting(SettingId),
-    /// The commands of a setting, with their prefixes.
+    /// The commands of a setting, with what became of them.
     Commands(SettingId),
+    /// The same with their prefixes.
+    CommandsWithFlags(SettingId),
     /// The soft limit of a setting.
     SoftLimit(SettingId),
     /// The manager.
@@ -149,7 +152,10 @@ impl Property {
             (Getter::Setting(id), Subject::Unit(facts)) => {
                 Some(setting::value(facts.detail.view.definition.as_deref(), id))
             }
-            (Getter::Commands(id), Subject::Unit(facts)) => Some(systemd::commands(facts, id)),
+            (Getter::Commands(id), Subject::Unit(facts)) => Some(commands::value(facts, id)),
+            (Getter::CommandsWithFlags(id), Subject::Unit(facts)) => {
+                Some(commands::with_flags(facts, id))
+            }
             (Getter::SoftLimit(id), Subject::Unit(facts)) => Some(systemd::soft_limit(
                 facts.detail.view.definition.as_deref(),
                 id,

@@ -4,7 +4,6 @@ use control::{Usage, Word};
 use engine::event::ExitStatus;
 use engine::view::systemd::ServiceView;
 use units::Definition;
-use units::value::ExecLine;
 use zbus::Variant;
 
 use super::{Access, Emits, Getter, Property, UnitFacts, monotonic, realtime, row, text};
@@ -303,16 +302,6 @@ pub(super) fn add(table: &mut Vec<Property>) {
         },
     );
 }
-
-/// A command as systemd's `a(sasbttttuii)` has it. Times and results of single commands are not
-/// kept, so those fields are 0.
-pub(super) fn command(line: &ExecLine) -> Command {
-    let argv: Vec<String> = super::setting::argv(line);
-    let path = line.path.to_string();
-    (path, argv, line.ignore_failure, 0, 0, 0, 0, 0, 0, 0)
-}
-
-pub(super) type Command = (String, Vec<String>, bool, u64, u64, u64, u64, u32, i32, i32);
 
 fn service(facts: &UnitFacts) -> Option<&ServiceView> {
     facts.detail.view.service.as_ref()

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 
 use units::settings::{self, Section, Setting};
-use units::value::{ExecLine, MemoryLimit, OpenFile, OpenMode, Span};
+use units::value::{MemoryLimit, OpenFile, OpenMode, Span};
 use units::{Definition, SettingId, UnitKind, Value};
 use zbus::Variant;
 
-use super::{Access, Emits, Getter, Property, service, text, texts};
+use super::{Access, Emits, Getter, Property, commands, text, texts};
 use crate::names::interface::{PATH, SERVICE, SOCKET, TIMER, UNIT};
 
 /// Settings whose D-Bus name in systemd does not follow from their name in a file.
@@ -37,7 +37,10 @@ pub(super) fn add(table: &mut Vec<Property>) {
                 access,
                 emits: Emits::Silent,
                 doc: Cow::Owned(format!("Setting `{}`: {}", setting.key, setting.summary())),
-                getter: Getter::Setting(setting.id),
+                getter: match setting.value.name {
+                    "commands" => Getter::Commands(setting.id),
+                    _ => Getter::Setting(setting.id),
+                },
             });
         }
     }
@@ -107,7 +110,7 @@ fn signature(setting: &Setting) -> &'static str {
         | "lines of text"
         | "bytes in Base64" => "s",
         "exit codes and signals" => "(aiai)",
-        "commands" => "a(sasbttttuii)",
+        "commands" => commands::SIGNATURE,
         "list of files" => "a(sb)",
         "files to open" => "a(sst)",
         _ if setting.is_list() => "as",
@@ -146,9 +149,8 @@ pub(super) fn value(definition: Option<&Definition>, id: SettingId) -> Variant<'
         Value::Limit(value) => value.hard.into(),
         Value::Name(value) => text(value),
         Value::Names(values) => texts(values.iter()),
-        Value::Commands(values) => {
-            Variant::from(values.iter().map(service::command).collect::<Vec<_>>())
-        }
+        // They have a getter of their own.
+        Value::Commands(_) => commands::none(),
         Value::Assignments(values) => texts(
             values
                 .iter()
@@ -196,7 +198,7 @@ fn nothing(signature: &str) -> Variant<'static> {
         "i" => 0i32.into(),
         "as" => texts::<String>([]),
         "(aiai)" => Variant::new((Vec::<i32>::new(), Vec::<i32>::new())),
-        "a(sasbttttuii)" => Variant::from(Vec::<service::Command>::new()),
+        commands::SIGNATURE => commands::none(),
         "a(sb)" => Variant::from(Vec::<(String, bool)>::new()),
         "a(sst)" => Variant::from(Vec::<(String, String, u64)>::new()),
         _ => text(""),
@@ -217,15 +219,6 @@ fn open_file(file: &OpenFile) -> (String, String, u64) {
 
 pub(super) fn micros(span: Span) -> u64 {
     span.as_micros()
-}
-
-/// The words of a command as written, the program's name first.
-pub(super) fn argv(line: &ExecLine) -> Vec<String> {
-    let first = line.argv0.as_ref().unwrap_or(&line.path);
-    std::iter::once(first)
-        .chain(&line.args)
-        .map(ToString::to_string)
-        .collect()
 }
 
 #[cfg(test)]

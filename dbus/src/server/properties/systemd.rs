@@ -6,14 +6,11 @@ use std::sync::LazyLock;
 
 use control::words::load_state;
 use units::settings;
-use units::value::{CpuSet, ExecLine, LogLevel, Privileges};
+use units::value::{CpuSet, LogLevel};
 use units::{Definition, SettingId, Value};
 use zbus::Variant;
 
-use super::{
-    Access, Emits, Getter, Property, UnitFacts, all, exit_code_and_status, row, service, setting,
-    text, texts,
-};
+use super::{Access, Emits, Getter, Property, UnitFacts, all, commands, row, text, texts};
 use crate::error::Kind;
 use crate::names::interface::{JOB, LOG_CONTROL, MANAGER, SERVICE, SLICE, SOCKET, TIMER, UNIT};
 
@@ -80,10 +77,6 @@ pub(super) fn knows(property: &Property) -> bool {
     let ours = OURS.iter().any(|(interface, names)| {
         *interface == property.interface && names.contains(&&*property.name)
     });
-    // Ours has nothing to say of how a command went.
-    if (property.interface, &*property.name) == (SERVICE, "ExecStart") {
-        return false;
-    }
     let other_type = TYPED_OTHERWISE.iter().any(|(name, ..)| {
         [SERVICE, SOCKET].contains(&property.interface) && *name == property.name
     });
@@ -240,13 +233,6 @@ pub(super) fn rows() -> &'static [Property] {
             DOC,
             Getter::Manager(|manager| text(manager.log_level)),
         ));
-        table.push(row(
-            SERVICE,
-            ("ExecStart", "a(sasbttttuii)"),
-            (Access::Detail, Emits::Silent),
-            DOC,
-            Getter::Unit(exec_start),
-        ));
         for (interfaces, name, signature, get) in FIXED {
             for interface in *interfaces {
                 let marks = (Access::State, Emits::Silent);
@@ -275,14 +261,15 @@ const DOC: &str = "As org.freedesktop.systemd1(5) has it";
 /// Commands with their prefixes as flags, and the soft one of each pair of limits.
 fn derived(table: &mut Vec<Property>) {
     for own in all() {
-        let Getter::Setting(id) = own.getter else {
-            continue;
-        };
-        let (suffix, signature, getter) = match own.signature {
-            "a(sasbttttuii)" if own.interface == SERVICE => {
-                ("Ex", "a(sasasttttuii)", Getter::Commands(id))
+        let (suffix, signature, getter) = match own.getter {
+            Getter::Commands(id) if own.interface == SERVICE => (
+                "Ex",
+                commands::SIGNATURE_WITH_FLAGS,
+                Getter::CommandsWithFlags(id),
+            ),
+            Getter::Setting(id) if own.signature == "t" && own.name.starts_with("Limit") => {
+                ("Soft", "t", Getter::SoftLimit(id))
             }
-            "t" if own.name.starts_with("Limit") => ("Soft", "t", Getter::SoftLimit(id)),
             _ => continue,
         };
         table.push(Property {
@@ -295,98 +282,6 @@ fn derived(table: &mut Vec<Property>) {
             getter,
         });
     }
-}
-
-/// A command with its prefixes as systemd names them.
-type Command = (
-    String,
-    Vec<String>,
-    Vec<String>,
-    u64,
-    u64,
-    u64,
-    u64,
-    u32,
-    i32,
-    i32,
-);
-
-/// When a command began and ended, each by both clocks, its process, how it ended, and its status.
-type Run = (u64, u64, u64, u64, u32, i32, i32);
-
-/// The last run of the main process, which is that of a command where there is only one. Of others
-/// it is not kept.
-fn run_of_main(facts: &UnitFacts, lines: &[ExecLine]) -> Run {
-    let service = facts.detail.view.service.as_ref();
-    let (Some(service), [_]) = (service, lines) else {
-        return Run::default();
-    };
-    let Some(began) = service.main_start else {
-        return Run::default();
-    };
-    let pid = service.main_pid.or(service.ended_pid).unwrap_or(0);
-    let (began, monotonic) = (began.realtime.0, began.monotonic.0);
-    match service.main_exit {
-        Some((ended, status)) => {
-            let (code, status) = exit_code_and_status(Some(status));
-            let (ended, until) = (ended.realtime.0, ended.monotonic.0);
-            (began, monotonic, ended, until, pid, code, status)
-        }
-        None => (began, monotonic, 0, 0, pid, 0, 0),
-    }
-}
-
-fn lines(facts: &UnitFacts, id: SettingId) -> &[ExecLine] {
-    match definition(facts).map(|definition| definition.value(id)) {
-        Some(Value::Commands(lines)) => lines,
-        _ => &[],
-    }
-}
-
-fn exec_start(facts: &UnitFacts) -> Variant<'static> {
-    let lines = lines(facts, SettingId::ExecStart);
-    let (a, b, c, d, pid, code, status) = run_of_main(facts, lines);
-    let commands = lines.iter().map(|line| -> service::Command {
-        let (path, argv, ignored, ..) = service::command(line);
-        (path, argv, ignored, a, b, c, d, pid, code, status)
-    });
-    Variant::from(commands.collect::<Vec<_>>())
-}
-
-/// The commands of a setting.
-pub(super) fn commands(facts: &UnitFacts, id: SettingId) -> Variant<'static> {
-    let lines = lines(facts, id);
-    let (a, b, c, d, pid, code, status) = match id {
-        SettingId::ExecStart => run_of_main(facts, lines),
-        _ => Run::default(),
-    };
-    let command = |line: &ExecLine| -> Command {
-        let flags = [
-            (line.ignore_failure, "ignore-failure"),
-            (line.no_expand, "no-env-expand"),
-            (line.privileges == Privileges::Full, "privileged"),
-            (line.privileges == Privileges::NoSetuid, "no-setuid"),
-            (
-                line.privileges == Privileges::NoSetuidWithoutAmbient,
-                "ambient",
-            ),
-        ];
-        let flags = flags.iter().filter(|(is_so, _)| *is_so);
-        let flags = flags.map(|(_, flag)| (*flag).to_owned()).collect();
-        (
-            line.path.to_string(),
-            setting::argv(line),
-            flags,
-            a,
-            b,
-            c,
-            d,
-            pid,
-            code,
-            status,
-        )
-    };
-    Variant::from(lines.iter().map(command).collect::<Vec<Command>>())
 }
 
 /// The soft limit of a setting; infinity where none is set.

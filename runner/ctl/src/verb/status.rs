@@ -160,6 +160,7 @@ impl Unit {
         facts.push(("Docs", lines("Documentation")));
         facts.push(("Listen", listen(properties)));
         facts.push(("Connections", connections(properties)));
+        facts.push(("Process", ended_commands(properties)));
         facts.push(("Main PID", self.main_pid()));
         facts.push(("Status", properties.text("StatusText").replace('\n', " ")));
         facts.push((
@@ -316,6 +317,52 @@ fn listen(properties: &Properties) -> String {
         _ => None,
     });
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// `96 ExecStartPre=/bin/x (code=exited, status=0/SUCCESS)`, one line for each command that has ended
+/// since the unit was last started.
+fn ended_commands(properties: &Properties) -> String {
+    const NAMES: [&str; 8] = [
+        "ExecCondition",
+        "ExecStartPre",
+        "ExecStart",
+        "ExecStartPost",
+        "ExecReload",
+        "ExecStop",
+        "ExecStopPre",
+        "ExecStopPost",
+    ];
+    let mut lines = Vec::new();
+    for name in NAMES {
+        let Some(Value::List(commands)) = properties.get(name) else {
+            continue;
+        };
+        lines.extend(commands.iter().filter_map(|command| ended(name, command)));
+    }
+    lines.join("\n")
+}
+
+/// The line of one command, from the fields of systemd's `a(sasbttttuii)`; nothing for one that did
+/// not end.
+fn ended(name: &str, command: &Value) -> Option<String> {
+    let Value::List(fields) = command else {
+        return None;
+    };
+    let [
+        _,
+        Value::List(argv),
+        ..,
+        Value::Number(pid),
+        Value::Signed(code),
+        Value::Signed(status),
+    ] = fields.as_slice()
+    else {
+        return None;
+    };
+    let ending = Ending::new(i32::try_from(*code).ok()?, i32::try_from(*status).ok()?)?;
+    let words: Vec<String> = argv.iter().map(ToString::to_string).collect();
+    let words = words.join(" ").replace('\n', " ");
+    Some(format!("{pid} {name}={words} (code={ending})"))
 }
 
 fn connections(properties: &Properties) -> String {

@@ -21,9 +21,11 @@ impl Manager {
                 self.processes.ordered(&order.spawn);
                 self.spawner.submit(order);
             }
-            Err(failure) => self
-                .events
-                .push_back(Event::SpawnFailed { ticket, failure }),
+            Err(failure) => self.events.push_back(Event::SpawnFailed {
+                ticket,
+                process: None,
+                failure,
+            }),
         }
     }
 

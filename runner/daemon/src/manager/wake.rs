@@ -248,13 +248,19 @@ impl Manager {
             Report::Failed {
                 ticket,
                 unit,
+                process,
                 failure,
             } => {
                 // A shortage passes: the connection waits for the next attempt.
                 self.handing_over.remove(&ticket);
                 self.processes.failed(ticket);
                 self.logs.pid(unit.clone(), None);
-                (ticket, unit, Event::SpawnFailed { ticket, failure })
+                let event = Event::SpawnFailed {
+                    ticket,
+                    process,
+                    failure,
+                };
+                (ticket, unit, event)
             }
             // Another manager is in charge: everything it needs is with the keeper.
             Report::Fenced { .. } if self.has_keeper() => {
@@ -269,7 +275,12 @@ impl Manager {
                 let failure = SpawnFailure::Resources {
                     message: "the keeper is gone".to_owned(),
                 };
-                (ticket, unit, Event::SpawnFailed { ticket, failure })
+                let event = Event::SpawnFailed {
+                    ticket,
+                    process: None,
+                    failure,
+                };
+                (ticket, unit, event)
             }
         };
         self.events.push_back(event);

@@ -59,7 +59,18 @@ pub(super) enum Failed {
     /// The keeper has given this manager up.
     Fenced,
     /// A step failed.
-    Step(SpawnFailure),
+    Step {
+        /// The process that took it, which has ended.
+        pid: Option<u32>,
+        failure: SpawnFailure,
+    },
+}
+
+impl Failed {
+    /// There never was a process.
+    fn unmade(failure: SpawnFailure) -> Failed {
+        Failed::Step { pid: None, failure }
+    }
 }
 
 impl Plan {
@@ -229,14 +240,15 @@ impl Plan {
             // its program. That it was readable says that it is writable.
             let _ = std::fs::write("/proc/self/coredump_filter", filter);
         }
-        let launched = launched
-            .map_err(|error| Failed::Step(open::failure(Step::Execute, "cannot clone", &error)))?;
+        let launched = launched.map_err(|error| {
+            Failed::unmade(open::failure(Step::Execute, "cannot clone", &error))
+        })?;
         let (number, errno) = (script.failed_step, script.failed_errno);
         let Some(step) = Step::from_number(number) else {
             if self.register.is_some() && !script.registered {
                 // Somebody killed it before it could do anything: nobody would report its end.
                 let errno = libc::EAGAIN;
-                return Err(Failed::Step(SpawnFailure::Shortage { errno }));
+                return Err(Failed::unmade(SpawnFailure::Shortage { errno }));
             }
             return Ok(launched);
         };
@@ -246,14 +258,16 @@ impl Plan {
         if step == Step::Register && !is_shortage(errno) {
             return Err(Failed::Fenced);
         }
+        let pid = Some(launched.pid.unsigned_abs());
         let failure = step.failed(&self.sentence(step, errno, script.failed_index), errno);
         if !self.literal {
-            return Err(Failed::Step(failure));
+            return Err(Failed::Step { pid, failure });
         }
         if let Some(stderr) = sources.get(2) {
             literal::tell_log(*stderr, &self.complaint(step, errno));
         }
-        Err(Failed::Step(literal::failure(failure)))
+        let failure = literal::failure(failure);
+        Err(Failed::Step { pid, failure })
     }
 
     fn directory(&self) -> &str {

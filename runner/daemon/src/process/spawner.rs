@@ -14,9 +14,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use control::OwnedDirectories;
-use engine::Ticket;
 use engine::action::Spawn;
 use engine::event::SpawnFailure;
+use engine::{Now, Ticket};
 use tokio::sync::mpsc::UnboundedSender;
 use units::{Definition, UnitName};
 
@@ -30,6 +30,7 @@ use super::own::Own;
 use super::plan::Plan;
 use super::slots::Slots;
 use crate::cgroup::Cgroups;
+use crate::now;
 use crate::users::Accounts;
 
 /// How a child tells the keeper that it exists.
@@ -115,6 +116,9 @@ pub enum Report {
         ticket: Ticket,
         /// Of the order.
         unit: UnitName,
+        /// The process that was made and ended before it could execute the program, and when it
+        /// began.
+        process: Option<(u32, Now)>,
         /// Why.
         failure: SpawnFailure,
     },
@@ -463,9 +467,10 @@ fn watch(shared: &Arc<Shared>) {
 
 fn carry_out(shared: &Shared, order: Order, stack: &Stack, slots: &mut Slots) -> Report {
     let (ticket, unit) = (order.spawn.ticket, order.spawn.unit.clone());
-    let failed = |failure| Report::Failed {
+    let failed = |process, failure| Report::Failed {
         ticket,
         unit: unit.clone(),
+        process,
         failure,
     };
     let settings = &shared.settings;
@@ -477,11 +482,12 @@ fn carry_out(shared: &Shared, order: Order, stack: &Stack, slots: &mut Slots) ->
     });
     let mut plan = match Plan::prepare(&order, settings, &shared.own) {
         Ok(plan) => plan,
-        Err(failure) => return failed(failure),
+        Err(failure) => return failed(None, failure),
     };
     plan.register = register;
     plan.ignored_signals = shared.ignored_signals;
     plan.reset_oom_score = shared.reset_oom_score;
+    let began = now::read();
     match plan.launch(stack, slots, &shared.method) {
         Ok(launched) => Report::Spawned(Spawned {
             ticket,
@@ -490,6 +496,8 @@ fn carry_out(shared: &Shared, order: Order, stack: &Stack, slots: &mut Slots) ->
             pidfd: launched.pidfd,
         }),
         Err(super::plan::Failed::Fenced) => Report::Fenced { ticket, unit },
-        Err(super::plan::Failed::Step(failure)) => failed(failure),
+        Err(super::plan::Failed::Step { pid, failure }) => {
+            failed(pid.map(|pid| (pid, began)), failure)
+        }
     }
 }

@@ -31,6 +31,7 @@ pub(crate) use stop::Kill;
 use crate::action::{Level, MessageId};
 use crate::clock::{Monotonic, Now};
 use crate::event::{AdoptFailure, ExitStatus, NameOwner, Sender, SpawnFailure};
+use crate::exec_record::ExecRecords;
 use crate::machine::{Context, Move, Wish};
 use crate::notify::Message;
 use crate::ticket::{BatchId, Ticket};
@@ -149,6 +150,9 @@ pub(crate) struct Service {
     pub(crate) main_start: Option<Now>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) main_exit: Option<(Now, ExitStatus)>,
+    /// What became of its commands.
+    #[serde(skip_serializing_if = "ExecRecords::is_empty")]
+    pub(crate) records: ExecRecords,
     /// What supervisord would know of it beside that.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) told_process: ToldProcess,
@@ -265,6 +269,7 @@ pub(crate) enum ServiceEvent {
     },
     SpawnFailed {
         ticket: Ticket,
+        process: Option<(u32, Now)>,
         failure: SpawnFailure,
     },
     Exited {
@@ -334,7 +339,11 @@ impl Run<'_> {
             ServiceEvent::Limited => self.limited(),
             ServiceEvent::RestartDropped(result) => self.restart_dropped(result),
             ServiceEvent::Spawned { ticket, pid } => self.spawned(ticket, pid),
-            ServiceEvent::SpawnFailed { ticket, failure } => self.spawn_failed(ticket, failure),
+            ServiceEvent::SpawnFailed {
+                ticket,
+                process,
+                failure,
+            } => self.spawn_failed(ticket, process, failure),
             ServiceEvent::Exited { ticket, status, at } => self.exited(ticket, status, at),
             ServiceEvent::Adopted { ticket, pid } => self.adopted(ticket, pid),
             ServiceEvent::AdoptFailed { ticket, reason } => self.adopt_failed(ticket, reason),

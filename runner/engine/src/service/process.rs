@@ -7,8 +7,9 @@ use units::value::{ExecLine, ExitSet, Probe, RestartMode, ServiceType, Signal};
 use super::{Phase, Run};
 use crate::action::{Action, Level, MessageId, Role};
 use crate::change::Change;
-use crate::clock::Monotonic;
+use crate::clock::{Monotonic, Now};
 use crate::event::{ExitStatus, SpawnFailure};
+use crate::exec_record::ExecRecord;
 use crate::machine::Wish;
 use crate::ticket::Ticket;
 use crate::timer::Timer;
@@ -56,7 +57,7 @@ impl Child {
 
 /// What a child exits with that could not become its program (`systemd.exec(5)`, "Process exit
 /// codes").
-const NOT_EXECUTED: u8 = 203;
+pub(crate) const NOT_EXECUTED: u8 = 203;
 const SETUP_FAILURES: std::ops::RangeInclusive<u8> = 200..=243;
 
 /// The commands of a role, as written.
@@ -226,7 +227,9 @@ impl Run<'_> {
             return self.cx.kill_at_once(ticket);
         };
         child.process = Process::Live { ticket, pid };
-        let (role, is_main) = (child.role, self.is_main(ticket));
+        let (role, index) = (child.role, child.index);
+        let is_main = self.is_main(ticket);
+        self.s.records.started(role, index, pid, self.cx.now);
         if role == Role::Main {
             self.s.main_start = Some(self.cx.now);
             let unit = self.cx.name.clone();
@@ -243,10 +246,21 @@ impl Run<'_> {
         self.read_early_messages();
     }
 
-    pub(super) fn spawn_failed(&mut self, ticket: Ticket, failure: SpawnFailure) {
+    pub(super) fn spawn_failed(
+        &mut self,
+        ticket: Ticket,
+        process: Option<(u32, Now)>,
+        failure: SpawnFailure,
+    ) {
         let Some(child) = self.child_mut(ticket).cloned() else {
             return self.s.former.retain(|former| *former != ticket);
         };
+        if matches!(failure, SpawnFailure::Setup { .. }) {
+            // For systemd it began, and what follows is its end.
+            let (role, index) = (child.role, child.index);
+            let (pid, began) = process.unwrap_or((0, self.cx.now));
+            self.s.records.started(role, index, pid, began);
+        }
         match failure {
             SpawnFailure::Shortage { errno } if child.role == Role::ReadyProbe => {
                 self.probe_says(format!("the machine is short of something (errno {errno})"));
@@ -432,8 +446,11 @@ impl Run<'_> {
     fn ran_unseen(&mut self, ticket: Ticket, status: ExitStatus) {
         let is_main = self.is_main(ticket);
         let child = self.child_mut(ticket);
-        if child.is_some_and(|child| child.role == Role::Main) {
-            self.s.main_start = Some(self.cx.now);
+        if let Some((role, index)) = child.map(|child| (child.role, child.index)) {
+            self.s.records.started(role, index, 0, self.cx.now);
+            if role == Role::Main {
+                self.s.main_start = Some(self.cx.now);
+            }
         }
         if !is_main || self.kill_mut().is_some() {
             return;
@@ -458,6 +475,7 @@ impl Run<'_> {
         if is_main {
             self.s.told_process.ended_pid = child.pid().unwrap_or_default();
         }
+        self.note_end(&child, is_main, status);
         self.cx.wishes.push(Wish::Refresh);
         if child.role == Role::Main {
             self.s.early.clear();
@@ -470,6 +488,24 @@ impl Run<'_> {
         } else {
             self.control_ended(child.role, child.index, Some(status));
         }
+    }
+
+    /// Records the end of a command, if it had begun. Where the start command went to the
+    /// background, the main process is none of the commands.
+    fn note_end(&mut self, child: &Child, is_main: bool, status: ExitStatus) {
+        let recorded = self.s.records.of(child.role, child.index);
+        let began = recorded.filter(|record| record.exit.is_none());
+        let pid = child.pid().or_else(|| began.map(|record| record.pid));
+        let Some(pid) = pid.filter(|_| !(is_main && self.s.forks)) else {
+            return;
+        };
+        self.s.records.ended(ExecRecord {
+            role: child.role,
+            index: child.index,
+            pid,
+            start: self.s.main_start.filter(|_| is_main),
+            exit: Some((self.cx.now, status)),
+        });
     }
 
     pub(super) fn is_main(&self, ticket: Ticket) -> bool {

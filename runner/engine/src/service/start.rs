@@ -35,6 +35,7 @@ impl Run<'_> {
         self.s.status_errno = 0;
         self.s.main_start = None;
         self.s.main_exit = None;
+        self.s.records.clear();
         self.s.bus_error.clear();
         self.s.varlink_error.clear();
         self.s.notify_access = None;
@@ -222,6 +223,8 @@ impl Run<'_> {
     /// Another definition is in force. What is on its way up without a limit gets the one that it
     /// says: its new type may wait for something that will never come.
     pub(super) fn redefined(&mut self) {
+        // A place in a list of commands may be another command's now. So it is with systemd.
+        self.s.records.clear();
         let is_tried =
             |child: &Option<Child>| child.as_ref().is_some_and(|child| child.ticket().is_some());
         let waits =

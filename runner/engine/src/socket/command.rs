@@ -6,9 +6,11 @@ use units::value::{ExecLine, KillMode};
 
 use super::{Kill, Phase, Run};
 use crate::action::{Action, Level, MessageId, Role, Target};
+use crate::clock::Now;
 use crate::event::{ExitStatus, SpawnFailure};
+use crate::exec_record::ExecRecord;
 use crate::machine::Wish;
-use crate::service::process::describe;
+use crate::service::process::{NOT_EXECUTED, describe};
 use crate::service::{Child, Process, ServiceEvent, Trace};
 use crate::ticket::Ticket;
 use crate::timer::Timer;
@@ -251,7 +253,11 @@ impl Run<'_> {
     pub(super) fn answered(&mut self, answer: ServiceEvent) {
         match answer {
             ServiceEvent::Spawned { ticket, pid } => self.spawned(ticket, pid),
-            ServiceEvent::SpawnFailed { ticket, failure } => self.spawn_failed(ticket, failure),
+            ServiceEvent::SpawnFailed {
+                ticket,
+                process,
+                failure,
+            } => self.spawn_failed(ticket, process, failure),
             ServiceEvent::Exited { ticket, status, .. } if self.is_control(ticket) => {
                 self.exited(Some(status));
             }
@@ -285,6 +291,8 @@ impl Run<'_> {
         }
         if let Some(child) = &mut self.s.control {
             child.process = Process::Live { ticket, pid };
+            let (role, index) = (child.role, child.index);
+            self.s.records.started(role, index, pid, self.cx.now);
         }
         self.cx.wishes.push(Wish::Refresh);
         if let Some(stage) = Stage::of(self.s.phase)
@@ -295,7 +303,7 @@ impl Run<'_> {
         }
     }
 
-    fn spawn_failed(&mut self, ticket: Ticket, failure: SpawnFailure) {
+    fn spawn_failed(&mut self, ticket: Ticket, process: Option<(u32, Now)>, failure: SpawnFailure) {
         if !self.is_control(ticket) {
             return;
         }
@@ -305,7 +313,42 @@ impl Run<'_> {
             }
             SpawnFailure::Shortage { .. } => self.exited(None),
             SpawnFailure::Resources { message } => self.never_ran(UnitResult::Resources, &message),
-            SpawnFailure::Setup { message, .. } => self.never_ran(UnitResult::ExitCode, &message),
+            SpawnFailure::Setup { status, message } => {
+                self.note_failed_setup(process, status);
+                self.never_ran(UnitResult::ExitCode, &message);
+            }
+        }
+    }
+
+    /// For systemd a process whose program could not be executed began and ended; well, where that
+    /// is to be ignored.
+    fn note_failed_setup(&mut self, process: Option<(u32, Now)>, status: u8) {
+        let Some(child) = self.s.control.clone() else {
+            return;
+        };
+        let status = match self.is_ignored(&child) && status == NOT_EXECUTED {
+            true => 0,
+            false => status,
+        };
+        let (pid, began) = process.unwrap_or((0, self.cx.now));
+        let (role, index) = (child.role, child.index);
+        self.s.records.started(role, index, pid, began);
+        self.note_end(&child, Some(ExitStatus::Code(status)));
+    }
+
+    /// Records the end of a command, if it had begun.
+    fn note_end(&mut self, child: &Child, status: Option<ExitStatus>) {
+        let recorded = self.s.records.of(child.role, child.index);
+        let began = recorded.filter(|record| record.exit.is_none());
+        let pid = child.pid().or_else(|| began.map(|record| record.pid));
+        if let (Some(pid), Some(status)) = (pid, status) {
+            self.s.records.ended(ExecRecord {
+                role: child.role,
+                index: child.index,
+                pid,
+                start: None,
+                exit: Some((self.cx.now, status)),
+            });
         }
     }
 
@@ -339,6 +382,7 @@ impl Run<'_> {
         let Some(child) = self.s.control.take() else {
             return;
         };
+        self.note_end(&child, status);
         self.cx.wishes.push(Wish::Refresh);
         let result = match status {
             None | Some(ExitStatus::Code(0)) => UnitResult::Success,

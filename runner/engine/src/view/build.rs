@@ -8,7 +8,8 @@ use super::systemd::{
     UnitView,
 };
 use crate::Engine;
-use crate::action::Test;
+use crate::action::{Role, Test};
+use crate::exec_record::ExecRecord;
 use crate::job::JobId;
 use crate::machine::Closing;
 use crate::service::{Child, Phase, Service};
@@ -45,6 +46,11 @@ impl Engine {
             inactive_enter: state.times.inactive_enter,
             stale: self.state.meta().stale.contains(name),
             transient: self.is_transient(name),
+            commands: match &state.machine {
+                Machine::Service(service) => service.records.all().to_vec(),
+                Machine::Socket(socket) => socket.records.all().to_vec(),
+                Machine::Timer(_) | Machine::Path(_) | Machine::Target(_) => Vec::new(),
+            },
             service: state.service().map(|service| {
                 let definition = self.definitions.get(name);
                 view_of_service(service, definition.as_deref())
@@ -133,7 +139,8 @@ fn view_of_service(service: &Service, definition: Option<&Definition>) -> Servic
         ended_pid: service
             .main_exit
             .map(|_| service.told_process.ended_pid)
-            .filter(|pid| *pid != 0),
+            .filter(|pid| *pid != 0)
+            .or_else(|| pid_that_ran_nothing(service)),
         control_pid: service.control.as_ref().and_then(Child::pid),
         main_start: service.main_start,
         main_exit: service.main_exit,
@@ -148,6 +155,17 @@ fn view_of_service(service: &Service, definition: Option<&Definition>) -> Servic
         failure: service.failure.clone(),
         probing: definition.and_then(|definition| service.probe_in_vain(definition)),
     }
+}
+
+/// The process of the last main command, where it could not become its program: for supervisord
+/// there was none.
+fn pid_that_ran_nothing(service: &Service) -> Option<u32> {
+    let (at, _) = service.main_exit?;
+    let is_it = |record: &&ExecRecord| {
+        record.role == Role::Main && record.exit.is_some_and(|(ended, _)| ended == at)
+    };
+    let record = service.records.all().iter().find(is_it)?;
+    Some(record.pid).filter(|pid| *pid != 0)
 }
 
 fn view_of_socket(socket: &Socket) -> SocketView {

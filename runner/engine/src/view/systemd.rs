@@ -10,6 +10,7 @@ use crate::action::Test;
 use crate::clock::Now;
 pub use crate::condition::Outcome;
 use crate::event::ExitStatus;
+use crate::exec_record::ExecRecord;
 use crate::job::{JobId, JobKind, JobMode};
 use crate::ticket::Invocation;
 
@@ -132,6 +133,8 @@ pub struct UnitView {
     pub stale: bool,
     /// A client defined it: it is in no file.
     pub transient: bool,
+    /// What became of its commands since its last start.
+    pub commands: Vec<ExecRecord>,
     /// What only services have.
     pub service: Option<ServiceView>,
     /// What only sockets have.

@@ -139,6 +139,7 @@ impl Stage {
                 self.clock = 1_893_456_000_000_000 + after.as_micros() - self.now;
             }
             ["tell-processes"] => self.says_log = true,
+            ["commands", unit] => out.extend(self.commands(&name(unit))),
             ["process", unit] => out.push(self.process(&name(unit))),
             ["wait", span] => self.wait(span, &mut out),
             ["show", unit] => out.push(self.show(&name(unit))),
@@ -326,6 +327,27 @@ impl Stage {
             format!("{} {}: {text}", link.unit, link.fact.as_str())
         });
         links.chain([format!("next: {}", why.advice)]).collect()
+    }
+
+    /// What became of a unit's commands, with times as they went by since the boot.
+    fn commands(&mut self, unit: &UnitName) -> Vec<String> {
+        let since_boot = |at: engine::clock::Now| {
+            units::value::Span::from_micros(at.monotonic.0.saturating_sub(1_000_000)).to_string()
+        };
+        let records = self
+            .engine()
+            .unit(unit)
+            .map_or_else(Vec::new, |view| view.commands);
+        let told = records.iter().map(|record| {
+            let (role, index, pid) = (role_word(record.role), record.index, record.pid);
+            let start = record.start.map_or("?".to_owned(), since_boot);
+            let end = match record.exit {
+                Some((at, status)) => format!("{} {status:?}", since_boot(at)),
+                None => "runs".to_owned(),
+            };
+            format!("{role} {index} pid {pid} from {start} to {end}")
+        });
+        told.collect()
     }
 
     /// What reading the files now would change.

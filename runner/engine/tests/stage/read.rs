@@ -32,6 +32,7 @@ impl Stage {
                 let ticket = self.take_asked(unit)?;
                 Event::SpawnFailed {
                     ticket,
+                    process: None,
                     failure: SpawnFailure::Shortage { errno: 11 },
                 }
             }
@@ -41,13 +42,21 @@ impl Stage {
                     status: status.parse().unwrap(),
                     message: message.join(" "),
                 };
-                Event::SpawnFailed { ticket, failure }
+                Event::SpawnFailed {
+                    ticket,
+                    process: Some((99, self.now())),
+                    failure,
+                }
             }
             ["no-resources", unit, message @ ..] => {
                 let ticket = self.take_asked(unit)?;
                 let message = message.join(" ");
                 let failure = SpawnFailure::Resources { message };
-                Event::SpawnFailed { ticket, failure }
+                Event::SpawnFailed {
+                    ticket,
+                    process: None,
+                    failure,
+                }
             }
             ["exited", unit, status, role @ ..] => {
                 let at = self.find(unit, role.first().copied())?;

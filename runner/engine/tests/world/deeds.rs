@@ -33,6 +33,7 @@ impl World<'_> {
                 if roll < 4 {
                     self.manager.answers.push_back(Event::SpawnFailed {
                         ticket,
+                        process: None,
                         failure: SpawnFailure::Shortage { errno: 11 },
                     });
                     return;
@@ -42,9 +43,11 @@ impl World<'_> {
                         status: 203,
                         message: "cannot execute".to_owned(),
                     };
-                    self.manager
-                        .answers
-                        .push_back(Event::SpawnFailed { ticket, failure });
+                    self.manager.answers.push_back(Event::SpawnFailed {
+                        ticket,
+                        process: None,
+                        failure,
+                    });
                     return;
                 }
                 self.highest = self.highest.max(ticket.0);
