@@ -102,7 +102,7 @@ fn describe(xml: &mut String, face: Face, interface: &'static str) {
                 "  <property name=\"{}\" type=\"{}\" access=\"{}\">\n",
                 property.name,
                 property.signature,
-                if property.is_writable() {
+                if property.settable().is_some() {
                     "readwrite"
                 } else {
                     "read"

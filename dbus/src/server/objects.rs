@@ -4,6 +4,7 @@
 use std::sync::{Arc, OnceLock};
 
 use control::{Manager, Reply, Request, Selection};
+use engine::{Answer, Command};
 use units::value::LogLevel;
 use units::{Definition, UnitKind, UnitName};
 use zbus::Variant;
@@ -11,7 +12,7 @@ use zbus::Variant;
 use super::call::{Call, Outcome, strange};
 use super::introspection;
 use super::methods::{self, Run, no_arguments, unit_detail};
-use super::properties::{self, Property, Subject, UnitFacts};
+use super::properties::{self, Property, Settable, Subject, UnitFacts};
 use super::refusal::Failure;
 use super::signals::{Dictionary, interfaces_of};
 use crate::error::Kind;
@@ -195,16 +196,17 @@ async fn property_call(call: Call, object: &Object, member: &str) -> Outcome {
             let (interface, name, value): (String, String, zbus::OwnedVariant) =
                 call.arguments()?;
             let rows = rows(call.face, &interfaces, &interface)?;
-            match rows.iter().find(|row| row.name == name) {
-                // There is one such property.
-                Some(row) if row.is_writable() => set_log_level(call, value).await,
-                Some(_) => Err(Failure::new(
-                    Kind::PropertyReadOnly,
-                    format!("property {name} cannot be set"),
-                )),
-                None => Err(Failure::new(
+            let row = rows.iter().find(|row| row.name == name).ok_or_else(|| {
+                Failure::new(
                     Kind::UnknownProperty,
                     format!("{} has no property {name}", or_object(&interface)),
+                )
+            })?;
+            match row.settable() {
+                Some(what) => set(call, what, value).await,
+                None => Err(Failure::new(
+                    Kind::PropertyReadOnly,
+                    format!("property {name} cannot be set"),
                 )),
             }
         }
@@ -212,13 +214,24 @@ async fn property_call(call: Call, object: &Object, member: &str) -> Outcome {
     }
 }
 
-async fn set_log_level(call: Call, value: zbus::OwnedVariant) -> Outcome {
+async fn set(call: Call, what: Settable, value: zbus::OwnedVariant) -> Outcome {
     let invalid = |message: String| Failure::new(Kind::InvalidArgs, message);
-    let word = String::try_from(value).map_err(|_| invalid("a text is wanted".to_owned()))?;
-    let level = LogLevel::from_word(&word)
-        .ok_or_else(|| invalid(format!("{word:?} is no level of a log")))?;
-    match call.ask(Request::LogLevel(level)).await? {
-        Reply::Done => call.reply(&()),
+    let request = match what {
+        Settable::LogLevel => {
+            let word =
+                String::try_from(value).map_err(|_| invalid("a text is wanted".to_owned()))?;
+            let level = LogLevel::from_word(&word)
+                .ok_or_else(|| invalid(format!("{word:?} is no level of a log")))?;
+            Request::LogLevel(level)
+        }
+        Settable::ServiceWatchdogs => {
+            let counting =
+                bool::try_from(value).map_err(|_| invalid("true or false is wanted".to_owned()))?;
+            Request::Command(Command::ServiceWatchdogs(counting))
+        }
+    };
+    match call.ask(request).await? {
+        Reply::Done | Reply::Answer(Answer::Done) => call.reply(&()),
         other => Err(strange(&other)),
     }
 }

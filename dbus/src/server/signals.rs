@@ -268,7 +268,7 @@ pub(super) fn job_removed(
 /// How long everything that starts at boot took, in microseconds; 0 while that is not known.
 async fn boot_time(handle: &Handle, caller: &Caller) -> u64 {
     match handle.ask(caller.clone(), Request::Manager).await {
-        Ok(Reply::Manager(manager)) => manager.finished.map_or(0, |finished| {
+        Ok(Reply::Manager(manager)) => manager.startup.finished.map_or(0, |finished| {
             let (from, to) = (manager.started.monotonic.0, finished.monotonic.0);
             to.saturating_sub(from)
         }),

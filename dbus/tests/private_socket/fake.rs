@@ -580,7 +580,6 @@ impl World {
             jobs: u32::try_from(self.jobs.len()).unwrap(),
             failed_units: 0,
             started: now(),
-            finished: Some(now()),
             keeper_pid: 1,
             manager_pid: self.manager_pid,
             recoveries: 0,
@@ -590,8 +589,10 @@ impl World {
             log_target: "console".to_owned(),
             log_level: "info",
             virtualization: "",
-            installed_jobs: 0,
-            failed_jobs: 0,
+            startup: engine::view::systemd::Startup {
+                finished: Some(now()),
+                ..engine::view::systemd::Startup::default()
+            },
             environment: vec![("PATH".to_owned(), "/bin".to_owned())],
             control_group: None,
         }

@@ -58,6 +58,7 @@ pub fn required(request: &Request) -> Standing {
             Command::Shutdown { .. }
             | Command::RestartAll
             | Command::SetEnvironment { .. }
+            | Command::ServiceWatchdogs(_)
             | Command::StartTransient { .. },
         )
         | Request::StartTransient { .. } => Standing::Owner,
@@ -308,6 +309,10 @@ mod tests {
                 Standing::Owner,
             ),
             (Request::Command(Command::RestartAll), Standing::Owner),
+            (
+                Request::Command(Command::ServiceWatchdogs(false)),
+                Standing::Owner,
+            ),
             (
                 Request::Command(Command::SetEnvironment {
                     unset: Vec::new(),

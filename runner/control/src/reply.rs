@@ -7,7 +7,7 @@ use engine::clock::{Now, Realtime};
 use engine::command::Answer;
 use engine::preview::Preview;
 use engine::view::supervisord::ProcessView;
-use engine::view::systemd::{ActiveState, JobView, SystemState, UnitView};
+use engine::view::systemd::{ActiveState, JobView, Startup, SystemState, UnitView};
 use engine::why::Why;
 use tokio::sync::mpsc;
 use units::{Dependency, UnitName, UnitSet};
@@ -279,14 +279,10 @@ pub struct Manager {
     pub jobs: u32,
     /// Units in state `failed`.
     pub failed_units: u32,
-    /// Jobs that were queued since this manager came.
-    pub installed_jobs: u32,
-    /// Those of them that failed.
-    pub failed_jobs: u32,
-    /// When the first manager under this keeper started.
+    /// How what starts at boot went, and what came since.
+    pub startup: Startup,
+    /// When the first manager began to start units.
     pub started: Now,
-    /// When everything that starts at boot had been tried.
-    pub finished: Option<Now>,
     /// The pid the world knows us by.
     pub keeper_pid: u32,
     /// The manager itself; changes with every recovery.

@@ -100,6 +100,9 @@ pub enum Command {
         /// Names and values to set.
         set: Vec<(String, String)>,
     },
+    /// Whether services that miss their watchdog are ended, which they are at first, or only
+    /// reported. Kept until the program ends.
+    ServiceWatchdogs(bool),
     /// Stop everything in order and end the program with this exit status.
     Shutdown {
         /// Exit status of the whole program.

@@ -281,6 +281,7 @@ impl Engine {
             .job_of(unit)
             .is_some_and(|(_, job)| job.kind == JobKind::Stop);
         let closing = self.state.meta().closing;
+        let watchdogs_ignored = self.state.meta().watchdogs_ignored;
         let mut mint = self.state.meta().mint.clone();
         let first = self.actions.len();
         let (mut moves, mut wishes) = (Vec::new(), Vec::new());
@@ -297,6 +298,7 @@ impl Engine {
             restarting,
             stop_pending,
             closing,
+            watchdogs_ignored,
             mint: &mut mint,
             actions: &mut self.actions,
             moves: &mut moves,

@@ -155,6 +155,8 @@ impl Engine {
         self.boot_jobs += usize::from(boot);
         self.note_cause(unit, id, kind, cause);
         self.queue.tie(&self.definitions, &self.state, id);
+        let meta = self.state.meta_mut();
+        meta.installed_jobs = meta.installed_jobs.wrapping_add(1);
         self.refresh.insert(unit.clone());
         self.actions.push(Action::Publish(Change::JobNew {
             job: id,
@@ -523,6 +525,10 @@ impl Engine {
         }
         self.leave_tests(&job.unit);
         self.boot_jobs -= usize::from(job.boot);
+        if result == JobResult::Failed {
+            let meta = self.state.meta_mut();
+            meta.failed_jobs = meta.failed_jobs.wrapping_add(1);
+        }
         self.refresh.insert(job.unit.clone());
         self.revisit.insert(job.unit.clone());
         self.revisit.append(&mut self.obstructed);

@@ -270,6 +270,19 @@ impl Engine {
         record::write_changed(&mut self.state)
     }
 
+    /// How the first start went, and what came of it.
+    #[must_use]
+    pub fn startup(&self) -> view::systemd::Startup {
+        let meta = self.state.meta();
+        view::systemd::Startup {
+            begun: meta.begun,
+            finished: meta.finished,
+            installed_jobs: meta.installed_jobs,
+            failed_jobs: meta.failed_jobs,
+            service_watchdogs: !meta.watchdogs_ignored,
+        }
+    }
+
     /// When the files that are in force began to be read: what changed in them later is not.
     #[must_use]
     pub fn units_read_at(&self) -> Option<Now> {

@@ -28,6 +28,8 @@ pub(crate) struct Context<'a> {
     /// The unit has a stop job, whether its turn has come or not.
     pub(crate) stop_pending: bool,
     pub(crate) closing: Closing,
+    /// Whoever misses its watchdog is left alone.
+    pub(crate) watchdogs_ignored: bool,
     pub(crate) mint: &'a mut Mint,
     pub(crate) actions: &'a mut Vec<Action>,
     /// Every change of state on the way, in order.

@@ -88,6 +88,10 @@ impl Engine {
                 Ok(Answer::Done)
             }
             Command::SetEnvironment { unset, set } => self.set_environment(unset, set),
+            Command::ServiceWatchdogs(counting) => {
+                self.state.meta_mut().watchdogs_ignored = !counting;
+                Ok(Answer::Done)
+            }
             Command::Kill { unit, whom, signal } => {
                 let unit = self.definitions.own_name(&unit);
                 if self.is_being_spawned(&unit, whom) {

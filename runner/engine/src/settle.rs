@@ -83,8 +83,8 @@ impl Engine {
     /// Everything that starts at boot has been tried.
     fn startup_check(&mut self) {
         let meta = self.state.meta();
-        if meta.started && !meta.startup_finished && self.boot_jobs == 0 {
-            self.state.meta_mut().startup_finished = true;
+        if meta.started && meta.finished.is_none() && self.boot_jobs == 0 {
+            self.state.meta_mut().finished = Some(self.now);
             self.actions.push(Action::Publish(Change::StartupFinished));
         }
     }

@@ -295,7 +295,7 @@ impl Engine {
         meta.closing = Closing::No;
         meta.restarting = false;
         meta.staged = false;
-        meta.startup_finished = false;
+        meta.finished = None;
         meta.stale.clear();
         meta.units_read_at = since;
         self.candidate = None;

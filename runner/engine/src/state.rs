@@ -322,8 +322,15 @@ pub(crate) struct Meta {
     pub(crate) seq: u64,
     /// The first transaction was queued.
     pub(crate) started: bool,
-    /// And is over.
-    pub(crate) startup_finished: bool,
+    /// When all of it had been tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) finished: Option<Now>,
+    /// How many jobs there were, and how many of them failed.
+    pub(crate) installed_jobs: u32,
+    pub(crate) failed_jobs: u32,
+    /// Services that miss their watchdog are left alone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) watchdogs_ignored: bool,
     /// When it was queued.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) begun: Option<Now>,

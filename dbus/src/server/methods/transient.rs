@@ -5,6 +5,7 @@ use std::sync::Arc;
 use control::{Command, Descriptors, Reply, Request, Standing, Via, Word};
 use engine::clock::Now;
 use engine::command::{Answer, Transient};
+use units::UnitKind;
 use zbus::{OwnedVariant, Variant};
 
 use super::{unit_name, word};
@@ -67,6 +68,13 @@ fn unit(
     properties: Properties,
 ) -> Result<(Transient, Descriptors, bool), Failure> {
     let name = unit_name(name)?;
+    if name.kind() == UnitKind::Scope {
+        return Err(Failure::new(
+            Kind::NotSupported,
+            "there are no scopes: processes that somebody else started cannot be taken into a unit; \
+             without --scope the command is run as a service",
+        ));
+    }
     let properties: Vec<(String, Variant<'static>)> = properties
         .into_iter()
         .map(|(name, value)| (name, Variant::from(value)))

@@ -1,6 +1,7 @@
 //! Properties of the manager.
 
 use control::{Manager, Word};
+use engine::view::systemd::Startup;
 use zbus::Variant;
 
 use super::{Access, Emits, Getter, Property, monotonic, realtime, row, text, texts};
@@ -8,10 +9,15 @@ use crate::names::interface::MANAGER;
 
 /// The part of all jobs that are over, until everything that starts at boot has been tried.
 fn progress(manager: &Manager) -> f64 {
-    if manager.finished.is_some() || manager.installed_jobs == 0 {
+    let Startup {
+        finished,
+        installed_jobs,
+        ..
+    } = manager.startup;
+    if finished.is_some() || installed_jobs == 0 {
         return 1.0;
     }
-    1.0 - f64::from(manager.jobs) / f64::from(manager.installed_jobs.max(manager.jobs))
+    1.0 - f64::from(manager.jobs) / f64::from(installed_jobs.max(manager.jobs))
 }
 
 pub(super) fn add(table: &mut Vec<Property>) {
@@ -65,7 +71,7 @@ pub(super) fn add(table: &mut Vec<Property>) {
     add(
         ("UserspaceTimestamp", "t"),
         Emits::Const,
-        "When the first manager started, in microseconds since the epoch",
+        "When the first manager began to start units, in microseconds since the epoch",
         |m| realtime(Some(m.started)),
     );
     add(
@@ -79,13 +85,13 @@ pub(super) fn add(table: &mut Vec<Property>) {
         Emits::Silent,
         "When everything that starts at boot had been tried, in microseconds since the epoch; 0 \
          until then",
-        |m| realtime(m.finished),
+        |m| realtime(m.startup.finished),
     );
     add(
         ("FinishTimestampMonotonic", "t"),
         Emits::Silent,
         "The same in microseconds on the monotonic clock",
-        |m| monotonic(m.finished),
+        |m| monotonic(m.startup.finished),
     );
     add(
         ("ControlGroup", "s"),
@@ -122,14 +128,20 @@ pub(super) fn add(table: &mut Vec<Property>) {
     add(
         ("NInstalledJobs", "u"),
         Emits::Silent,
-        "How many jobs were queued since the manager that answers came",
-        |m| m.installed_jobs.into(),
+        "How many jobs were queued since the first manager came",
+        |m| m.startup.installed_jobs.into(),
     );
     add(
         ("NFailedJobs", "u"),
         Emits::Silent,
         "How many of those have failed",
-        |m| m.failed_jobs.into(),
+        |m| m.startup.failed_jobs.into(),
+    );
+    add(
+        ("ServiceWatchdogs", "b"),
+        Emits::Silent,
+        "Whether services that miss their watchdog are ended, or only reported; can be set",
+        |m| m.startup.service_watchdogs.into(),
     );
     add(
         ("Progress", "d"),

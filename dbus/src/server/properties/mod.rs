@@ -65,6 +65,15 @@ impl Access {
     }
 }
 
+/// What setting a property sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settable {
+    /// From which level on the daemon's own events are looked at.
+    LogLevel,
+    /// Whether services that miss their watchdog are ended.
+    ServiceWatchdogs,
+}
+
 /// What `org.freedesktop.DBus.Property.EmitsChangedSignal` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Emits {
@@ -167,10 +176,14 @@ impl Property {
         }
     }
 
-    /// Whether it can be set.
+    /// What is set where it can be set.
     #[must_use]
-    pub fn is_writable(&self) -> bool {
-        self.name == "LogLevel" && [MANAGER, LOG_CONTROL].contains(&self.interface)
+    pub fn settable(&self) -> Option<Settable> {
+        match (self.interface, &*self.name) {
+            (MANAGER | LOG_CONTROL, "LogLevel") => Some(Settable::LogLevel),
+            (MANAGER, "ServiceWatchdogs") => Some(Settable::ServiceWatchdogs),
+            _ => None,
+        }
     }
 
     /// Whether the unit's file has to be asked for.

@@ -368,7 +368,6 @@ const FIXED: &[Fixed] = &[
     (&[MANAGER], "Architecture", "s", || text(architecture())),
     (&[MANAGER], "ConfirmSpawn", "b", || false.into()),
     (&[MANAGER], "ShowStatus", "b", || false.into()),
-    (&[MANAGER], "ServiceWatchdogs", "b", || true.into()),
     (&[LOG_CONTROL], "SyslogIdentifier", "s", || text("runnerd")),
     (&[MANAGER], "FirmwareTimestamp", "t", never),
     (&[MANAGER], "FirmwareTimestampMonotonic", "t", never),

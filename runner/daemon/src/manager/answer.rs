@@ -215,6 +215,7 @@ impl Manager {
 
     fn about(&self) -> control::Manager {
         let views = self.engine.units();
+        let startup = self.engine.startup();
         control::Manager {
             version: env!("CARGO_PKG_VERSION"),
             state: self.engine.system_state(),
@@ -228,8 +229,8 @@ impl Manager {
                     .count(),
             )
             .unwrap_or(u32::MAX),
-            started: self.about.started,
-            finished: self.about.finished,
+            started: startup.begun.unwrap_or(self.about.started),
+            startup,
             keeper_pid: self.about.keeper_pid,
             manager_pid: std::process::id(),
             recoveries: self.about.recoveries,
@@ -239,8 +240,6 @@ impl Manager {
             log_target: self.about.log_target.clone(),
             log_level: self.log_level(),
             virtualization: self.about.virtualization,
-            installed_jobs: self.about.installed_jobs,
-            failed_jobs: self.about.failed_jobs,
             environment: self.block(),
             control_group: self
                 .cgroups
@@ -368,17 +367,13 @@ fn read_bounded(path: &Path) -> std::io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// What does not change while a manager lives, or changes once.
+/// What does not change while a manager lives.
 #[derive(Debug, Clone)]
 pub(super) struct About {
     pub(super) started: engine::Now,
-    pub(super) finished: Option<engine::Now>,
     pub(super) keeper_pid: u32,
     pub(super) recoveries: u32,
     pub(super) safe_mode: bool,
     pub(super) log_target: String,
     pub(super) virtualization: &'static str,
-    /// How many jobs were queued, and how many of them failed.
-    pub(super) installed_jobs: u32,
-    pub(super) failed_jobs: u32,
 }

@@ -26,6 +26,7 @@ pub(super) fn command(command: &Command) -> String {
             let names: Vec<&str> = unset.iter().chain(set).map(String::as_str).collect();
             format!("set environment: {}", names.join(" "))
         }
+        Command::ServiceWatchdogs(counting) => format!("service watchdogs {counting}"),
         Command::Kill { unit, whom, signal } => format!("kill {unit} {whom:?} {signal}"),
         Command::ResetFailed { unit: Some(unit) } => format!("reset-failed {unit}"),
         Command::ResetFailed { unit: None } => "reset-failed".to_owned(),

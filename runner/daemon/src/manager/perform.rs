@@ -19,7 +19,7 @@ use crate::log::own::OwnLine;
 use crate::options::LogTarget;
 use crate::socket::{self, Listeners};
 use crate::users::Accounts;
-use crate::{condition, load, now};
+use crate::{condition, load};
 
 impl Manager {
     /// Performs one wish. What comes of it at once is queued as an event.
@@ -196,21 +196,9 @@ impl Manager {
     pub(super) fn publish(&mut self, change: Change) {
         self.say_change(&change);
         match &change {
-            Change::StartupFinished => {
-                self.about.finished = Some(now::read());
-                self.tell_ready();
-            }
             Change::Reloading(true) => self.tell_reloading(),
-            Change::Reloading(false) => self.tell_ready(),
+            Change::StartupFinished | Change::Reloading(false) => self.tell_ready(),
             Change::UnitRemoved(unit) => self.forget(unit),
-            Change::JobNew { .. } => {
-                self.about.installed_jobs = self.about.installed_jobs.wrapping_add(1);
-            }
-            Change::JobRemoved { result, .. } => {
-                let failed = *result == engine::job::JobResult::Failed;
-                let count = self.about.failed_jobs.wrapping_add(u32::from(failed));
-                self.about.failed_jobs = count;
-            }
             Change::Closing { restarting: true } => self.settle_again(),
             Change::Moved(moved) => {
                 self.watch_clock(&moved.unit);
@@ -222,6 +210,8 @@ impl Manager {
             | Change::Closing { restarting: false }
             | Change::Properties(_)
             | Change::UnitFilesChanged
+            | Change::JobNew { .. }
+            | Change::JobRemoved { .. }
             | Change::UnitNew(_) => {}
         }
         self.look_at_bus(&change);

@@ -404,6 +404,13 @@ impl Run<'_> {
             watchdog.timer = Some(Timer { ticket, at: due });
         } else {
             self.watchdog_missed("no sign of life in time");
+            if self.cx.watchdogs_ignored {
+                // It counts again from its next sign of life, and nothing is said until then.
+                self.start_watchdog();
+                if let Some(watchdog) = &mut self.s.watchdog {
+                    watchdog.last_ping = None;
+                }
+            }
         }
     }
 
@@ -412,6 +419,10 @@ impl Run<'_> {
             || self.s.phase.is_reload();
         if !watched {
             return;
+        }
+        if self.cx.watchdogs_ignored {
+            let text = format!("watchdog: {why}, which is ignored: watchdogs are switched off");
+            return self.cx.log(Level::Warning, MessageId::Other, text);
         }
         self.cx
             .log(Level::Error, MessageId::Other, format!("watchdog: {why}"));

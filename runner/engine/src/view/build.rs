@@ -80,7 +80,7 @@ impl Engine {
         let meta = self.state.meta();
         if meta.closing != Closing::No {
             SystemState::Stopping
-        } else if !meta.startup_finished {
+        } else if meta.finished.is_none() {
             SystemState::Starting
         } else if self
             .state

@@ -14,6 +14,21 @@ use crate::exec_record::ExecRecord;
 use crate::job::{JobId, JobKind, JobMode};
 use crate::ticket::Invocation;
 
+/// How the first start went, and what came since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Startup {
+    /// When it began; `None` before that.
+    pub begun: Option<Now>,
+    /// When everything that starts at boot had been tried; `None` before that.
+    pub finished: Option<Now>,
+    /// How many jobs there were, whoever wanted them; wraps.
+    pub installed_jobs: u32,
+    /// How many of them failed; wraps.
+    pub failed_jobs: u32,
+    /// Whether services that miss their watchdog are ended.
+    pub service_watchdogs: bool,
+}
+
 /// The coarse state every kind of unit has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -314,6 +314,7 @@ impl Stage {
                 job: JobId(number.parse().unwrap()),
             },
             ["cancel-all"] => Command::CancelAllJobs,
+            ["service-watchdogs", word] => Command::ServiceWatchdogs(*word == "yes"),
             ["set-environment", set @ ..] => {
                 let (set, unset): (Vec<&str>, Vec<&str>) =
                     set.iter().partition(|text| text.contains('='));

@@ -676,7 +676,6 @@ fn manager() -> Manager {
         jobs: 0,
         failed_units: 0,
         started: now(),
-        finished: Some(now()),
         keeper_pid: 4711,
         manager_pid: 4712,
         recoveries: 0,
@@ -686,8 +685,10 @@ fn manager() -> Manager {
         log_target: "console".to_owned(),
         log_level: "info",
         virtualization: "",
-        installed_jobs: 0,
-        failed_jobs: 0,
+        startup: engine::view::systemd::Startup {
+            finished: Some(now()),
+            ..engine::view::systemd::Startup::default()
+        },
         environment: Vec::new(),
         control_group: None,
     }
