@@ -87,6 +87,7 @@ fn everything_has_its_place_and_works_there() {
         "usr/share/dbus-1/system.d/org.unitrunner.Runner1.conf",
         "usr/share/dbus-1/interfaces/org.unitrunner.Runner1.Manager.xml",
         "usr/share/runner/runner-unit.schema.json",
+        "usr/lib/systemd/catalog/runner.catalog",
         "usr/share/doc/runner/copyright",
         "usr/share/doc/runner/changelog.gz",
         "etc/runner/units",

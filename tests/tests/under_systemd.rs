@@ -6,7 +6,7 @@
 )]
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Child;
@@ -85,6 +85,13 @@ impl Host {
             let target = layer.path().join(of_users).join(name);
             fs::copy(shipped.join("user").join(name), target).unwrap();
         }
+        let catalog = layer.path().join("usr/lib/systemd/catalog");
+        fs::create_dir_all(&catalog).unwrap();
+        fs::copy(
+            shipped.join("runner.catalog"),
+            catalog.join("runner.catalog"),
+        )
+        .unwrap();
         for program in ["runnerd", "runnerctl"] {
             let link = layer.path().join("usr/bin").join(program);
             symlink(format!("/run/bin/{program}"), link).unwrap();
@@ -290,6 +297,63 @@ fn a_killed_keeper_is_noticed_by_nobody() {
 }
 
 #[test]
+fn a_keeper_killed_with_its_manager_is_noticed_by_nobody() {
+    let host = Host::boot(|_| {});
+    let clients = clients(&host);
+    host.reported("web", "serving");
+    let before = host.pids();
+    for keeper_first in [true, false, true, false] {
+        let keeper = host.own("MainPID");
+        let found = host.machine.run(&["pgrep", "-P", &keeper, "-x", "runnerd"]);
+        let manager = found.stdout.trim().to_owned();
+        assert_ne!(manager, "");
+        let mut both = [&*keeper, &*manager];
+        if !keeper_first {
+            both.reverse();
+        }
+        let killed = host.machine.run(&["kill", "-KILL", both[0], both[1]]);
+        // The first may have taken the second along.
+        assert!(killed.code == 0 || keeper_first, "{killed:?}");
+        host.await_another(&keeper);
+        assert_eq!(host.pids(), before, "{}", host.console());
+    }
+    check_clients(&host, clients);
+    host.check_lines();
+}
+
+/// systemd has no other program to fall back to, and tries this one again until somebody mends it.
+#[test]
+fn a_program_that_is_broken_stops_nothing_and_one_that_is_mended_takes_over() {
+    let host = Host::boot(|_| {});
+    let clients = clients(&host);
+    host.reported("web", "serving");
+    let before = host.pids();
+    let installed = host.machine.file("/usr/bin/runnerd");
+    let aside = host.machine.file("/usr/bin/runnerd.good");
+    for broken in ["#!/bin/sh\necho broken >&2; exit 1\n", "no program at all"] {
+        let keeper = host.own("MainPID");
+        fs::rename(&installed, &aside).unwrap();
+        fs::write(&installed, broken).unwrap();
+        fs::set_permissions(&installed, fs::Permissions::from_mode(0o755)).unwrap();
+        let restarted = host.machine.systemctl(&["restart", "runnerd"]);
+        assert_eq!(restarted.code, 1, "{restarted:?}");
+        assert!(
+            restarted.stderr.contains("journalctl -xeu runnerd.service"),
+            "{restarted:?}"
+        );
+        for pid in before.iter().filter(|pid| *pid != "0") {
+            let process = host.machine.file(&format!("/proc/{pid}"));
+            assert!(process.exists(), "{pid}\n{}", host.console());
+        }
+        fs::rename(&aside, &installed).unwrap();
+        host.await_another(&keeper);
+        assert_eq!(host.pids(), before, "{}", host.console());
+    }
+    check_clients(&host, clients);
+    host.check_lines();
+}
+
+#[test]
 fn stopping_stops_everything_in_order() {
     let host = Host::boot(|_| {});
     let keeper = host.own("MainPID");
@@ -434,6 +498,14 @@ fn logs_are_in_the_journal_of_the_host() {
     ];
     host.machine.until("the catalog explains it", || {
         journal(&started).contains("Subject: A start job for unit first.service has finished")
+    });
+    // And by ours where it has none.
+    let updated = host.machine.run(&["journalctl", "--update-catalog"]);
+    assert_eq!((updated.code, updated.stderr.as_str()), (0, ""));
+    host.systemctl(&["reload", "runnerd"]);
+    let read = ["-x", "MESSAGE_ID=9f0e1dcb5d0b4bb9a8f3c7cf5be0a4e7"];
+    host.machine.until("our catalog explains it", || {
+        journal(&read).contains("Subject: Unit files have been read again")
     });
 }
 

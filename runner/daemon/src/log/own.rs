@@ -296,4 +296,18 @@ mod tests {
         texts.dedup();
         assert_eq!(texts.len(), ids.len());
     }
+
+    /// The catalog that we ship explains those that are ours, and no other.
+    #[test]
+    fn our_catalog_has_what_systemds_has_not() {
+        use MessageId::*;
+        let catalog = include_str!("../../../../contrib/systemd/runner.catalog");
+        let explained: Vec<&str> = catalog
+            .lines()
+            .filter_map(|line| line.strip_prefix("-- "))
+            .collect();
+        let ours = [Shortage, JobFailed, Reloaded, CycleBroken, Unexpected];
+        let ours: Vec<&str> = ours.iter().filter_map(|id| catalog_id(*id)).collect();
+        assert_eq!(explained, ours);
+    }
 }
