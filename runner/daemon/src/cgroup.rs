@@ -7,6 +7,8 @@
 
 mod memory;
 
+pub use memory::make_room_for_next;
+
 use std::ffi::OsString;
 use std::fs;
 use std::io;

@@ -13,7 +13,7 @@ use runnerd::runtime_dir::{self, Circumstances};
 use runnerd::supervisord::options::Given;
 use runnerd::supervisord::start::{Start, with_runtime_dir};
 use runnerd::supervisord::{self, by_name, reading};
-use runnerd::{load, machine, manager, one_command, standard_descriptors, surroundings};
+use runnerd::{cgroup, load, machine, manager, one_command, standard_descriptors, surroundings};
 
 /// The command line, a PATH or the runtime directory cannot be used.
 const UNUSABLE: u8 = 2;
@@ -58,6 +58,7 @@ fn act() -> ExitCode {
         Ok(Asked::Run(options)) => *options,
         Ok(Asked::Help) => return say(options::HELP),
         Ok(Asked::Version) => return say(concat!("runnerd ", env!("CARGO_PKG_VERSION"), "\n")),
+        Ok(Asked::MakeRoom) => return make_room(),
         Err(sentence) => return refuse(&format!("{sentence}\ntry runnerd --help")),
     };
     if Introduction::is_there() {
@@ -104,6 +105,18 @@ fn be_telinit(arguments: &[OsString]) -> ExitCode {
         .args(words)
         .exec();
     refuse(&format!("cannot execute {}: {error}", path.display()))
+}
+
+/// `--make-room`
+fn make_room() -> ExitCode {
+    match cgroup::make_room_for_next() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => {
+            // Whoever closed standard error does not want to know.
+            let _ = writeln!(std::io::stderr(), "runnerd: {sentence}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// The supervisord.conf that is to be run, if one is: what follows `-c`, or a path with such a file.

@@ -65,6 +65,9 @@ Processes that it leaves behind are reaped, and stopped when it has ended.
                        supervisord and in the names of automatic log files
   --check              load all units, say what is wrong with them, and exit:
                        0 if nothing is
+  --make-room          for ExecStopPost= below a systemd before 254: take the
+                       memory controller back from groups of units, so that
+                       runnerd can be started again beside them, and exit
   -h, --help           print this
   -V, --version        print the version
 
@@ -260,6 +263,8 @@ pub enum Asked {
     Help,
     /// For the version.
     Version,
+    /// To let systemd start us again, and exit.
+    MakeRoom,
 }
 
 type Setter = fn(&mut Options, &OsStr) -> Result<(), String>;
@@ -364,6 +369,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Asked, Str
         match name {
             "-h" | "--help" if attached.is_none() => return Ok(Asked::Help),
             "-V" | "--version" if attached.is_none() => return Ok(Asked::Version),
+            "--make-room" if attached.is_none() => return Ok(Asked::MakeRoom),
             "--check" if attached.is_none() => options.check = true,
             "--systemd-units" if attached.is_none() => options.systemd_units = true,
             "--systemd-compat" => options.systemd_compat = compat(attached.as_deref())?,
@@ -508,6 +514,7 @@ mod tests {
     fn help_and_version() {
         assert_eq!(read("a --help --nonsense"), Ok(Asked::Help));
         assert_eq!(read("-V"), Ok(Asked::Version));
+        assert_eq!(read("--make-room"), Ok(Asked::MakeRoom));
     }
 
     #[test]

@@ -25,6 +25,9 @@ until_other() {
 systemctl start runnerd
 say active $(systemctl is-active runnerd) $(ctl is-active counts)
 first=$(main)
+say limit $(cat /sys/fs/cgroup/system.slice/runnerd.service/*/counts.service/memory.max)
+ctl start hungry.service >/dev/null
+say hungry $(runnerctl show --property Result --value hungry.service) $(ctl is-active counts)
 say slice $(grep -o 'runnerd.service.*counts.service' /proc/$first/cgroup)
 
 # Over a restart, a killed keeper and one that hangs.
@@ -34,6 +37,8 @@ k=$(keeper); kill -KILL $k; until_other $k
 [ "$(main)" = "$first" ] && say killed and nothing else
 k=$(keeper); kill -STOP $k; until_other $k
 [ "$(main)" = "$first" ] && say hung and nothing else
+k=$(keeper); kill -KILL $(pidof runnerd); until_other $k
+[ "$(main)" = "$first" ] && say killed with its manager and nothing else
 
 # The bus as it is.
 for i in $(seq 50); do busctl --system list | grep -q org.unitrunner.Runner1 && break; sleep 0.2; done
@@ -56,10 +61,13 @@ systemctl stop runnerd
 
 const SAID: &[&str] = &[
     "look: active active active",
+    "look: limit 67108864",
+    "look: hungry oom-kill active",
     "look: slice runnerd.service/",
     "look: restarted and nothing else",
     "look: killed and nothing else",
     "look: hung and nothing else",
+    "look: killed with its manager and nothing else",
     "look: root may read o \"/org/unitrunner/Runner1/unit/counts_2eservice\"",
     "look: nobody may read o \"/org/unitrunner/Runner1/unit/counts_2eservice\"",
     "look: nobody may stop Call failed: Access denied",
@@ -93,7 +101,12 @@ fn nothing_is_lost_whatever_happens_to_it() {
     );
     computer.file(
         "/etc/runner/units/counts.toml",
-        "[service]\nexec-start = \"/bin/sh /count\"\n",
+        "[service]\nexec-start = \"/bin/sh /count\"\nmemory-max = \"64M\"\n",
+    );
+    computer.file(
+        "/etc/runner/units/hungry.toml",
+        "[service]\nautostart = false\ntype = \"oneshot\"\nexec-start = \"/bin/tail /dev/zero\"\n\
+         memory-max = \"16M\"\n",
     );
     computer.file(
         "/count",

@@ -17,6 +17,9 @@ use crate::reason::reason;
 const CONTROLLERS: &str = "cgroup.controllers";
 const HANDED_ON: &str = "cgroup.subtree_control";
 const PROCESSES: &str = "cgroup.procs";
+/// Where systemd puts other processes of a unit than the main one (systemd's "Control Group APIs and
+/// Delegation").
+const CONTROL: &str = "/.control";
 
 impl Cgroups {
     /// Writes a unit's limit, or takes the one of an earlier run away. Its group has to exist.
@@ -146,6 +149,46 @@ impl Cgroups {
     }
 }
 
+/// Does what [`Cgroups::make_room`] does where no manager is left that could: before systemd starts
+/// us again it runs the commands of `ExecStopPost=` in a group `.control` of their own, so that they
+/// can be run at all. Anywhere else there is nothing to do.
+///
+/// # Errors
+/// A sentence that names the group from which the controller cannot be taken.
+pub fn make_room_for_next() -> Result<(), String> {
+    let own = super::path_of("self").map_err(|error| format!("/proc/self/cgroup: {error}"))?;
+    let group = own.as_deref().and_then(|own| own.strip_suffix(CONTROL));
+    let Some(group) = group else {
+        return Ok(());
+    };
+    super::MOUNTS
+        .iter()
+        .map(|mount| Path::new(mount).join(group.trim_start_matches('/')))
+        .find(|group| group.join(HANDED_ON).exists())
+        .map_or(Ok(()), |group| take_back(&group))
+}
+
+/// Takes the controller back from the groups of all daemons in this group, and from this one.
+fn take_back(group: &Path) -> Result<(), String> {
+    // There we are put into a group of our own.
+    if group.join(super::SUBGROUP).is_dir() {
+        return Ok(());
+    }
+    let inside = fs::read_dir(group)
+        .map_err(|error| format!("{}: {}", group.display(), reason(&error)))?
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.join(HANDED_ON).is_file());
+    for group in inside.chain([group.to_owned()]) {
+        let file = group.join(HANDED_ON);
+        if names_memory(&file) {
+            set(&file, "-memory")
+                .map_err(|error| format!("cannot write {}: {}", file.display(), reason(&error)))?;
+        }
+    }
+    Ok(())
+}
+
 /// Writes to a file of the kernel's, which has to be there.
 fn set(file: &Path, text: &str) -> io::Result<()> {
     fs::OpenOptions::new()
@@ -236,6 +279,30 @@ mod tests {
         cgroups.make_room();
         assert_eq!(handed_on(cgroups.base()), "-memory");
         assert_eq!(handed_on(group.path()), "-memory");
+    }
+
+    #[test]
+    fn the_controller_is_taken_back_without_a_manager() {
+        let (group, cgroups, unit) = stand_in("memory");
+        let files = [group.path(), cgroups.base()].map(|group| group.join(HANDED_ON));
+        let fill = || {
+            files
+                .iter()
+                .for_each(|file| fs::write(file, "cpu memory\n").unwrap())
+        };
+        let read = || {
+            files
+                .each_ref()
+                .map(|file| fs::read_to_string(file).unwrap())
+        };
+        fill();
+        take_back(group.path()).unwrap();
+        assert_eq!(read(), ["-memory", "-memory"]);
+        assert!(!cgroups.directory(&unit).join(HANDED_ON).exists());
+        fill();
+        fs::create_dir(group.path().join(super::super::SUBGROUP)).unwrap();
+        take_back(group.path()).unwrap();
+        assert_eq!(read(), ["cpu memory\n", "cpu memory\n"]);
     }
 
     #[test]
