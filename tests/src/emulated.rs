@@ -83,6 +83,31 @@ impl Computer {
         }
     }
 
+    /// Gives it the program that plays services, as `/bin/actor`.
+    pub fn actor(&self) {
+        let from = program("actor");
+        let stripped = self.path("bin/actor");
+        let done = Command::new("strip")
+            .arg("-o")
+            .args([&stripped, &from])
+            .status();
+        assert!(done.expect("strip").success(), "{}", from.display());
+        self.libraries(&from);
+    }
+
+    /// Gives it modules of its kernel, in `/modules`: by their paths below that kernel's own.
+    pub fn modules(&self, paths: &[&str]) {
+        let all = repository().join("target/kernel/lib/modules");
+        let mut versions = std::fs::read_dir(&all).expect("target/kernel/lib: tests/run --set-up");
+        let version = versions.next().expect("a version").unwrap().path();
+        std::fs::create_dir_all(self.path("modules")).unwrap();
+        for path in paths {
+            let from = version.join("kernel").join(path);
+            let name = from.file_name().expect("a file");
+            std::fs::copy(&from, self.path("modules").join(name)).unwrap();
+        }
+    }
+
     fn libraries(&self, program: &Path) {
         let listed = Command::new("ldd").arg(program).output().expect("ldd");
         let listed = String::from_utf8(listed.stdout).unwrap();

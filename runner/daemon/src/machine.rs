@@ -1,8 +1,11 @@
 //! What only the first process of a machine does, and that of a container does not: it mounts the file
-//! systems through which the kernel is spoken to (`api_file_systems`), and when all is over it switches
-//! the machine off instead of ending, which the kernel would not survive.
+//! systems through which the kernel is spoken to (`api_file_systems`), names the machine, switches its
+//! loopback interface on, and when all is over it switches the machine off instead of ending, which the
+//! kernel would not survive.
 
 mod api_file_systems;
+mod host_name;
+mod loopback;
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
@@ -13,6 +16,8 @@ use std::process::ExitCode;
 use rustix::fs::{AtFlags, CWD};
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags};
 use rustix::system::RebootCommand;
+
+use crate::reason::reason;
 
 /// The number of the first namespace of processes (`PROC_PID_INIT_INO` of the kernel). Whoever is
 /// process 1 there started the machine, whatever its environment says.
@@ -85,6 +90,18 @@ pub fn arguments(words: Vec<OsString>) -> Vec<OsString> {
 pub fn prepare() {
     for trouble in api_file_systems::mount(Path::new("/")) {
         say(&trouble);
+    }
+    if let Err(error) = host_name::set(Path::new("/etc/hostname")) {
+        say(&format!(
+            "cannot name the machine as /etc/hostname says: {}",
+            reason(&error)
+        ));
+    }
+    if let Err(error) = loopback::switch_on() {
+        say(&format!(
+            "cannot switch the loopback interface on: {}",
+            reason(&error)
+        ));
     }
     // Ctrl-Alt-Del is for us to hear (SIGINT), not for the kernel to obey.
     if let Err(error) = rustix::system::reboot(RebootCommand::CadOff) {

@@ -57,6 +57,7 @@ const STEPS: &[(&str, Step)] = &[
     ("leave", leave), // leave: start a child in a session of its own that ignores all
     ("obey", obey), // obey: perform the steps that the test sends
     ("serve", serve), // serve: HTTP on the first passed listener, one request at a time
+    ("hear", hear), // hear=vsock:CID:PORT, hear=sctp:ADDRESS: connect, and print what is said there
     ("answer", answer), // answer: one HTTP answer on standard input (inetd style)
 ];
 
@@ -364,6 +365,35 @@ fn respond(mut stream: TcpStream, tag: &str) -> std::io::Result<()> {
     stream.shutdown(std::net::Shutdown::Write)?;
     stream.read_to_end(&mut Vec::new())?;
     Ok(())
+}
+
+fn hear(_: &mut Actor, argument: &str) -> Outcome {
+    use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrIn, VsockAddr};
+    let socket = match argument.split_once(':').ok_or("no kind of address")? {
+        ("vsock", address) => {
+            let (cid, port) = address.split_once(':').ok_or("no port")?;
+            let flags = SockFlag::SOCK_CLOEXEC;
+            let socket = socket::socket(AddressFamily::Vsock, SockType::Stream, flags, None)?;
+            let address = VsockAddr::new(cid.parse()?, port.parse()?);
+            socket::connect(socket.as_raw_fd(), &address)?;
+            socket
+        }
+        ("sctp", address) => {
+            let socket = rustix::net::socket(
+                rustix::net::AddressFamily::INET,
+                rustix::net::SocketType::STREAM,
+                Some(rustix::net::ipproto::SCTP),
+            )?;
+            let address: std::net::SocketAddrV4 = address.parse()?;
+            socket::connect(socket.as_raw_fd(), &SockaddrIn::from(address))?;
+            socket
+        }
+        (kind, _) => return Err(format!("no such kind of address: {kind}").into()),
+    };
+    let mut said = String::new();
+    File::from(socket).read_to_string(&mut said)?;
+    std::io::stdout().write_all(said.as_bytes())?;
+    Ok(Next::On)
 }
 
 fn serve(actor: &mut Actor, _: &str) -> Outcome {

@@ -27,6 +27,30 @@ const UNITS: &[(&str, &str)] = &[
     ),
 ];
 
+/// Sockets of kinds that need a module of the kernel, and who answers there.
+const FAR: &[(&str, &str)] = &[
+    ("vsock", "listen-stream = \"vsock::4242\""),
+    (
+        "sctp",
+        "listen-stream = \"127.0.0.1:4343\"\nsocket-protocol = \"sctp\"",
+    ),
+    (
+        "packets",
+        "listen-sequential-packet = \"127.0.0.1:4344\"\nsocket-protocol = \"sctp\"",
+    ),
+];
+
+/// Those modules, each behind those that it needs.
+const MODULES: &[&str] = &[
+    "lib/libcrc32c.ko",
+    "net/ipv4/udp_tunnel.ko",
+    "net/ipv6/ip6_udp_tunnel.ko",
+    "net/sctp/sctp.ko",
+    "net/vmw_vsock/vsock.ko",
+    "net/vmw_vsock/vmw_vsock_virtio_transport_common.ko",
+    "net/vmw_vsock/vsock_loopback.ko",
+];
+
 /// Says what was found, on the console.
 const LOOK: &str = r#"
 say() { echo "look: $*" >/dev/console; }
@@ -41,6 +65,15 @@ say hungry $(runnerctl show --property Result --value hungry.service)
 runnerctl start orphans.service
 until [ "$(cat /proc/[0-9]*/stat 2>/dev/null | grep -c ' Z ')" = 0 ]; do :; done
 say orphans reaped
+say name $(cat /proc/sys/kernel/hostname)
+for module in libcrc32c udp_tunnel ip6_udp_tunnel sctp \
+    vsock vmw_vsock_virtio_transport_common vsock_loopback; do
+    insmod /modules/$module.ko
+done
+runnerctl start vsock.socket sctp.socket packets.socket
+say "$(actor - hear=vsock:1:4242)"
+say "$(actor - hear=sctp:127.0.0.1:4343)"
+say sockets $(runnerctl is-active vsock.socket sctp.socket packets.socket)
 "#;
 
 /// Up at once, and says when it is told to stop.
@@ -64,7 +97,20 @@ fn computer() -> Computer {
         "sleep",
         "true",
         "systemd-notify",
+        "insmod",
     ]);
+    computer.actor();
+    computer.modules(MODULES);
+    computer.file("/etc/hostname", "far.example\n");
+    for (name, listens) in FAR {
+        let socket = format!("[socket]\nautostart = false\naccept = true\n{listens}\n");
+        computer.file(&format!("/etc/runner/units/{name}.toml"), &socket);
+        let service = format!(
+            "[service]\nstandard-input = \"socket\"\n\
+             exec-start = \"/bin/sh -c 'echo by {name} from $REMOTE_ADDR'\"\n"
+        );
+        computer.file(&format!("/etc/runner/units/{name}@.toml"), &service);
+    }
     for (name, text) in [("look", LOOK), ("last", LAST), ("orphans", ORPHANS)] {
         computer.file(&format!("/bin/{name}"), text);
     }
@@ -88,6 +134,10 @@ const FOUND: &[&str] = &[
     "look: first init",
     "look: hungry oom-kill",
     "look: orphans reaped",
+    "look: name far.example",
+    "look: by vsock from",
+    "look: by sctp from 127.0.0.1",
+    "look: sockets active active active",
     "look.service has ended: poweroff",
     "stopped last.service",
     "reboot: Power down",
