@@ -28,6 +28,8 @@ pub mod interface {
     pub const LOG_CONTROL: &str = "org.freedesktop.LogControl1";
     /// What systemd says of slices.
     pub const SLICE: &str = "org.freedesktop.systemd1.Slice";
+    /// What systemd says of scopes.
+    pub const SCOPE: &str = "org.freedesktop.systemd1.Scope";
     /// Of the D-Bus specification.
     pub const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
     /// Of the D-Bus specification.
@@ -118,6 +120,7 @@ const SYSTEMD_INTERFACES: &[(&str, &str)] = &[
     (interface::JOB, "org.freedesktop.systemd1.Job"),
     (interface::TARGET, interface::TARGET),
     (interface::SLICE, interface::SLICE),
+    (interface::SCOPE, interface::SCOPE),
     (interface::LOG_CONTROL, interface::LOG_CONTROL),
 ];
 

@@ -298,9 +298,9 @@ impl Definition {
         }
     }
 
-    /// How long the service may run; [`Span::INFINITY`] where there is no limit.
+    /// How long the service or scope may run; [`Span::INFINITY`] where there is no limit.
     pub fn runtime_max_sec(&self) -> Span {
-        if self.service_type() == ServiceType::Oneshot {
+        if self.kind() == UnitKind::Service && self.service_type() == ServiceType::Oneshot {
             Span::INFINITY
         } else {
             self.written_runtime_max_sec().zero_is_infinite()
@@ -538,6 +538,7 @@ impl Definition {
             | UnitKind::Timer
             | UnitKind::Path
             | UnitKind::Target
+            | UnitKind::Scope
             | UnitKind::Slice => END,
             _ => &[],
         };

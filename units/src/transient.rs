@@ -7,7 +7,7 @@ use crate::definition::{Definition, Item, Origin};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::name::{UnitKind, UnitName};
 use crate::resolve::{self, Merged};
-use crate::settings::{self, Spelling};
+use crate::settings::{self, SettingId, Spelling};
 use crate::surroundings::Surroundings;
 use crate::systemd::read::{Meaning, meaning, title};
 use crate::written::Unheard;
@@ -65,8 +65,25 @@ impl Definition {
     }
 }
 
+/// What a scope can be told of how its processes are stopped; no file says anything about scopes.
+const OF_SCOPES: [SettingId; 6] = [
+    SettingId::KillMode,
+    SettingId::KillSignal,
+    SettingId::SendSighup,
+    SettingId::SendSigkill,
+    SettingId::RuntimeMaxSec,
+    SettingId::TimeoutStopSec,
+];
+
 /// What a name means for a unit of this kind; `None` for a stranger.
 fn found(kind: UnitKind, key: &str) -> Option<Meaning> {
+    if kind == UnitKind::Scope {
+        let is_it = |row: &&settings::Setting| row.systemd == Some(key) || row.key == key;
+        let of_scope = OF_SCOPES.iter().map(|id| id.row()).find(is_it);
+        if let Some(row) = of_scope {
+            return Some(Meaning::Settings(vec![row], |_| None));
+        }
+    }
     if let Some(row) = settings::by_key(kind, key).filter(|row| !row.is_install()) {
         return Some(Meaning::Settings(vec![row], |_| None));
     }

@@ -44,6 +44,10 @@ pub(super) async fn answer(call: Call) -> Outcome {
             format!("no object at {path}"),
         ));
     };
+    let object = match object {
+        Object::Unit(name) if name == "self" && call.face == Face::Systemd => own(&call).await?,
+        other => other,
+    };
     match interface.as_deref() {
         Some(PEER) => return peer(call, &member),
         Some(INTROSPECTABLE) => return introspect(call, &object, &member).await,
@@ -68,6 +72,20 @@ pub(super) async fn answer(call: Call) -> Outcome {
             &member,
             &path,
         )),
+    }
+}
+
+/// The unit of whoever calls.
+async fn own(call: &Call) -> Result<Object, Failure> {
+    let none = |why: &str| Failure::new(Kind::NoUnitForPid, why.to_owned());
+    let pid = call
+        .caller
+        .pid
+        .ok_or_else(|| none("nobody knows your pid here"))?;
+    match call.ask(Request::UnitOf { pid }).await? {
+        Reply::UnitOf(Some(unit)) => Ok(Object::Unit(unit.as_str().to_owned())),
+        Reply::UnitOf(None) => Err(none("your process belongs to no unit")),
+        other => Err(strange(&other)),
     }
 }
 

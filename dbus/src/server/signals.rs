@@ -10,7 +10,7 @@ use super::methods::{Argument, arguments, object};
 use super::properties::{self, Emits, Subject, UnitFacts};
 use crate::names::Face;
 use crate::names::interface::{
-    MANAGER, PATH, PROPERTIES, SERVICE, SLICE, SOCKET, TARGET, TIMER, UNIT,
+    MANAGER, PATH, PROPERTIES, SCOPE, SERVICE, SLICE, SOCKET, TARGET, TIMER, UNIT,
 };
 use crate::wire;
 
@@ -149,6 +149,7 @@ pub(super) fn interfaces_of(face: Face, kind: UnitKind) -> &'static [&'static st
     match kind {
         UnitKind::Target if face == Face::Systemd => &[TARGET, UNIT],
         UnitKind::Slice if face == Face::Systemd => &[SLICE, UNIT],
+        UnitKind::Scope if face == Face::Systemd => &[SCOPE, UNIT],
         UnitKind::Service => &[SERVICE, UNIT],
         UnitKind::Socket => &[SOCKET, UNIT],
         UnitKind::Timer => &[TIMER, UNIT],

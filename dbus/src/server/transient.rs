@@ -17,6 +17,8 @@ pub(super) struct Said {
     pub(super) settings: Vec<(String, String)>,
     /// Standard input, output and error.
     pub(super) stdio: [Option<OwnedFd>; 3],
+    /// Whom a scope takes in; 0 is whoever calls.
+    pub(super) pids: Vec<u32>,
     /// Whether whoever defines the unit holds on to it (`AddRef`).
     pub(super) holds: bool,
 }
@@ -40,6 +42,18 @@ pub(super) fn read(properties: &[(String, Variant<'static>)]) -> Result<Said, Fa
     for (name, value) in properties {
         if let Some(place) = STDIO.iter().position(|known| known == name) {
             said.stdio[place] = Some(descriptor(name, value)?);
+            continue;
+        }
+        if name == "PIDs" {
+            let Variant::Array(pids) = value else {
+                return Err(unfit(name, value));
+            };
+            for pid in pids.inner() {
+                let Variant::U32(pid) = pid else {
+                    return Err(unfit(name, value));
+                };
+                said.pids.push(*pid);
+            }
             continue;
         }
         if name == "AddRef" {

@@ -88,6 +88,7 @@ pub fn required(request: &Request) -> Standing {
             | Command::CancelAllJobs
             | Command::Kill { .. }
             | Command::ResetFailed { .. }
+            | Command::Abandon { .. }
             | Command::Reload { .. }
             | Command::Stage
             | Command::AddGroup { .. }
@@ -167,7 +168,8 @@ pub fn action(request: &Request) -> Option<Action> {
             | Command::CancelJob { .. }
             | Command::CancelAllJobs
             | Command::Kill { .. }
-            | Command::ResetFailed { .. },
+            | Command::ResetFailed { .. }
+            | Command::Abandon { .. },
         )
         | Request::StartTransient { .. }
         | Request::Clean { .. }

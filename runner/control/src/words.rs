@@ -75,6 +75,7 @@ words! {
         Listening = "listening",
         Waiting = "waiting",
         Elapsed = "elapsed",
+        Abandoned = "abandoned",
         Active = "active",
     }
     UnitResult {

@@ -18,6 +18,8 @@ use std::path::{Path, PathBuf};
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
 use units::UnitName;
 
+use crate::reason::reason;
+
 /// The directory under which every unit has its group.
 #[derive(Debug)]
 pub struct Cgroups {
@@ -185,6 +187,24 @@ impl Cgroups {
             rustix::fs::OFlags::PATH | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
         let directory = rustix::fs::open(&directory, flags, rustix::fs::Mode::empty())?;
         Ok(Entered { directory, is_new })
+    }
+
+    /// Moves processes into the unit's group, which is made where it is not there.
+    ///
+    /// # Errors
+    /// A sentence that says which one could not be moved, and why.
+    pub fn gather(&self, unit: &UnitName, pids: &[u32]) -> Result<(), String> {
+        let directory = self.directory(unit);
+        let said = |what: String| move |error: io::Error| format!("{what}: {}", reason(&error));
+        let made = said(format!("cannot make control group {}", directory.display()));
+        self.enter(unit).map_err(made)?;
+        for pid in pids {
+            fs::write(directory.join("cgroup.procs"), pid.to_string()).map_err(said(format!(
+                "cannot move process {pid} to control group {}",
+                directory.display()
+            )))?;
+        }
+        Ok(())
     }
 
     /// Whether any process is in the unit's group or below it. A missing group has none.

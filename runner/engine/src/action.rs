@@ -25,6 +25,16 @@ pub enum Action {
         /// How to find it.
         from: AdoptFrom,
     },
+    /// Put processes that somebody else started into the group of the unit. *Once*: their numbers may
+    /// be others' later. Answered by `Gathered` or `GatherFailed`.
+    Gather {
+        /// For the answer.
+        ticket: Ticket,
+        /// The unit.
+        unit: UnitName,
+        /// Who, as we see them.
+        pids: Vec<u32>,
+    },
     /// Send a signal. *Once*, unless it is SIGKILL or SIGCONT (repeatable). Answered by `Signalled`,
     /// also when nobody was there to get it.
     Signal {

@@ -92,6 +92,11 @@ pub enum Command {
     RestartAll,
     /// Take every queued and running job back that may be.
     CancelAllJobs,
+    /// Nobody looks after a scope any more: its processes stay, and it is told of.
+    Abandon {
+        /// The scope.
+        unit: UnitName,
+    },
     /// Change the manager's block: the variables every program's environment starts from. Taking
     /// away goes first. Kept until the program ends.
     SetEnvironment {
@@ -117,6 +122,9 @@ pub struct Transient {
     pub name: UnitName,
     /// Settings by systemd's names or ours, and what a unit file of systemd's would say.
     pub settings: Vec<(String, String)>,
+    /// Whom a scope takes in, as we see them; nobody for any other kind.
+    #[serde(default)]
+    pub pids: Vec<u32>,
 }
 
 /// What a submitted job is to achieve (systemctl's verbs).

@@ -10,6 +10,7 @@ use crate::job::JobKind;
 use crate::machine::Context;
 use crate::notify::{Message, Watchdog};
 use crate::path_unit::{self, PathEvent};
+use crate::scope::{self, ScopeEvent};
 use crate::service::{self, ServiceEvent};
 use crate::socket::{self, SocketEvent};
 use crate::state::Machine;
@@ -45,6 +46,16 @@ impl Engine {
             }
             Event::AdoptFailed { ticket, reason } => {
                 self.answer(ticket, true, ServiceEvent::AdoptFailed { ticket, reason });
+            }
+            Event::Gathered { ticket } => {
+                if let Some(unit) = self.routes.remove(&ticket) {
+                    self.scope_step(&unit, ScopeEvent::Gathered(ticket));
+                }
+            }
+            Event::GatherFailed { ticket, message } => {
+                if let Some(unit) = self.routes.remove(&ticket) {
+                    self.scope_step(&unit, ScopeEvent::GatherFailed { ticket, message });
+                }
             }
             Event::TimerFired { ticket } => match self.job_timers.remove(&ticket) {
                 Some(job) => self.job_timed_out(job),
@@ -152,7 +163,7 @@ impl Engine {
         }
     }
 
-    /// Hands an answer to the service or socket that waits for it; `last`: no other answer will follow.
+    /// Hands an answer to the service, socket or scope that waits for it; `last`: no other answer will follow.
     fn answer(&mut self, ticket: Ticket, last: bool, event: ServiceEvent) {
         let unit = if last {
             self.routes.remove(&ticket)
@@ -164,6 +175,14 @@ impl Engine {
             Some(unit) if unit.kind() == UnitKind::Socket => {
                 self.socket_step(&unit, SocketEvent::Answer(Box::new(event)));
             }
+            Some(unit) if unit.kind() == UnitKind::Scope => match event {
+                ServiceEvent::Emptied(ticket) => {
+                    self.scope_step(&unit, ScopeEvent::Emptied(ticket));
+                }
+                ServiceEvent::Timer(ticket) => self.scope_step(&unit, ScopeEvent::Timer(ticket)),
+                // Its signals may have come too late, or never: it waits for nobody but the group.
+                _ => {}
+            },
             Some(unit) => self.service_step(&unit, event),
             // Stale: an answer to an action of an earlier life.
             None => self.log(
@@ -248,6 +267,16 @@ impl Engine {
         }
     }
 
+    /// One step of a scope. Units of other kinds do not hear it.
+    pub(crate) fn scope_step(&mut self, unit: &UnitName, event: ScopeEvent) {
+        if unit.kind() == UnitKind::Scope {
+            self.step(unit, true, |cx, machine| match machine {
+                Machine::Scope(state) => Machine::Scope(Box::new(scope::step(cx, *state, event))),
+                other => other,
+            });
+        }
+    }
+
     /// One step of a target.
     pub(crate) fn target_step(&mut self, unit: &UnitName, event: TargetEvent) {
         self.step(unit, true, |cx, machine| match machine {
@@ -325,6 +354,7 @@ impl Engine {
                     self.complete(spawn);
                 }
                 Action::Adopt { ticket, .. }
+                | Action::Gather { ticket, .. }
                 | Action::Signal { ticket, .. }
                 | Action::WatchEmpty { ticket, .. }
                 | Action::Probe { ticket, .. }

@@ -54,6 +54,18 @@ pub enum Event {
         /// What is in the way.
         reason: AdoptFailure,
     },
+    /// `Gather{ticket}`: they all are in the unit's group.
+    Gathered {
+        /// Of the `Gather`.
+        ticket: Ticket,
+    },
+    /// `Gather{ticket}`: not all are.
+    GatherFailed {
+        /// Of the `Gather`.
+        ticket: Ticket,
+        /// What is in the way.
+        message: String,
+    },
     /// `SetTimer{ticket}` is due.
     TimerFired {
         /// Of the `SetTimer`.

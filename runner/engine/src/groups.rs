@@ -217,7 +217,7 @@ impl Engine {
 
     fn is_idle(&self, unit: &UnitName) -> bool {
         self.state.unit(unit).is_none_or(|state| {
-            let down = matches!(state.active(), ActiveState::Inactive | ActiveState::Failed);
+            let down = state.active().is_down();
             down && state.job.is_none()
         })
     }

@@ -15,6 +15,7 @@ use crate::job::merge::{collapsed, conflicting, covers, merged};
 use crate::job::{JobId, JobKind, JobMode, JobResult, RESULT_KEPT};
 use crate::machine::Closing;
 use crate::path_unit::PathEvent;
+use crate::scope::ScopeEvent;
 use crate::service::{Phase, ServiceEvent};
 use crate::socket::SocketEvent;
 use crate::state::{EndedJob, Job, UnitState};
@@ -199,7 +200,7 @@ impl Engine {
         {
             job.kind = kind;
         }
-        let is_down = matches!(active, ActiveState::Inactive | ActiveState::Failed);
+        let is_down = active.is_down();
         match (kind, active) {
             (JobKind::Nop, _) => self.finish_job(id, JobResult::Done),
             (JobKind::VerifyActive, ActiveState::Active | ActiveState::Reloading) => {
@@ -325,6 +326,7 @@ impl Engine {
             UnitKind::Socket => self.socket_step(unit, SocketEvent::Stop),
             UnitKind::Timer => self.timer_step(unit, TimerEvent::Stop),
             UnitKind::Path => self.path_step(unit, PathEvent::Stop),
+            UnitKind::Scope => self.scope_step(unit, ScopeEvent::Stop),
             _ => {
                 self.target_step(unit, TargetEvent::Stop);
             }
@@ -414,6 +416,7 @@ impl Engine {
             UnitKind::Service => self.service_step(unit, ServiceEvent::Start),
             UnitKind::Socket => self.socket_step(unit, SocketEvent::Start),
             UnitKind::Timer => self.timer_step(unit, TimerEvent::Start),
+            UnitKind::Scope => self.scope_step(unit, ScopeEvent::Start),
             UnitKind::Path => {
                 let unit_runs = self.unit_of_path_runs(unit);
                 self.path_step(unit, PathEvent::Start { unit_runs });
@@ -450,7 +453,7 @@ impl Engine {
         };
         let (kind, running) = (job.kind, job.running);
         let up = matches!(to, ActiveState::Active | ActiveState::Reloading);
-        let down = matches!(to, ActiveState::Inactive | ActiveState::Failed);
+        let down = to.is_down();
         let result = match kind {
             JobKind::Start | JobKind::VerifyActive if up => Some(JobResult::Done),
             // A one-shot that is through is down again.
@@ -488,10 +491,7 @@ impl Engine {
         if result != JobResult::Done && matches!(kind, JobKind::Start | JobKind::VerifyActive) {
             self.fail_dependants(&unit, units::Effect::PropagateStartFailure);
         }
-        let is_down = matches!(
-            self.state.active(&unit),
-            ActiveState::Inactive | ActiveState::Failed
-        );
+        let is_down = self.state.active(&unit).is_down();
         if result == JobResult::Done && kind == JobKind::Start && is_down {
             // Who only verifies that it is up finds that it is not: the two jobs were one.
             self.fail_dependants(&unit, units::Effect::PropagateSkippedStart);

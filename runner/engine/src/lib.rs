@@ -56,6 +56,7 @@ mod record;
 mod recover;
 mod reload;
 mod requests;
+mod scope;
 mod service;
 mod settle;
 mod shutdown;

@@ -23,10 +23,6 @@ const WITHIN: Span = Span::from_secs(10);
 /// What two units that conflict are to each other.
 const CONFLICTS: [Effect; 2] = [Effect::PullInStop, Effect::PullInStopIgnored];
 
-fn is_down(active: ActiveState) -> bool {
-    matches!(active, ActiveState::Inactive | ActiveState::Failed)
-}
-
 impl Engine {
     /// Looks at what the unit needs and who needs it, now that it is like this.
     pub(crate) fn look_at_needs(&mut self, unit: &UnitName, active: ActiveState, has_job: bool) {
@@ -44,7 +40,7 @@ impl Engine {
         self.keep_up(unit);
         self.stop_unneeded(unit);
         self.stop_without_bond(unit);
-        if is_down(active) {
+        if active.is_down() {
             for other in self.definitions.related(unit, Effect::Needs) {
                 self.stop_unneeded(&other);
             }
@@ -68,7 +64,7 @@ impl Engine {
 
     /// Starts a unit that is down while one that upholds it is up.
     fn keep_up(&mut self, unit: &UnitName) {
-        if !self.at_rest(unit).is_some_and(is_down) {
+        if !self.at_rest(unit).is_some_and(ActiveState::is_down) {
             return;
         }
         let by = self.definitions.related(unit, Effect::KeptUp);
@@ -86,7 +82,7 @@ impl Engine {
         let in_the_way = CONFLICTS
             .into_iter()
             .flat_map(|effect| self.definitions.related(unit, effect))
-            .any(|other| !self.at_rest(&other).is_some_and(is_down));
+            .any(|other| !self.at_rest(&other).is_some_and(ActiveState::is_down));
         if !in_the_way {
             let cause = Cause::Upheld(by.clone());
             self.adjust(
@@ -112,7 +108,7 @@ impl Engine {
             .definitions
             .related(unit, Effect::NeededBy)
             .into_iter()
-            .any(|other| !self.at_rest(&other).is_some_and(is_down));
+            .any(|other| !self.at_rest(&other).is_some_and(ActiveState::is_down));
         if !needed {
             let why = "nobody needs it any more";
             self.adjust(unit, unit, JobKind::Stop, Cause::Unneeded, why);
@@ -127,7 +123,7 @@ impl Engine {
         let bonds = self
             .definitions
             .related(unit, Effect::CannotBeActiveWithout);
-        let missing = |other: &UnitName| self.at_rest(other).is_some_and(is_down);
+        let missing = |other: &UnitName| self.at_rest(other).is_some_and(ActiveState::is_down);
         if let Some(other) = bonds.into_iter().find(missing) {
             let why = format!("{other}, which it is bound to, is down");
             let cause = Cause::Bound(other.clone());

@@ -9,7 +9,6 @@ use units::unit_set::Difference;
 use units::{Definition, Diagnostic, Place, SettingId, UnitName, UnitSet};
 
 use crate::Engine;
-use crate::view::systemd::ActiveState;
 
 /// What the preview is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -228,7 +227,7 @@ impl Engine {
 
     fn is_down(&self, name: &UnitName) -> bool {
         let active = self.state.active(name);
-        matches!(active, ActiveState::Inactive | ActiveState::Failed)
+        active.is_down()
     }
 }
 

@@ -50,7 +50,7 @@ impl Engine {
         if is_up && !was_up {
             self.stop_if_bound_in_vain(unit);
         }
-        let was_down = matches!(from, ActiveState::Inactive | ActiveState::Failed);
+        let was_down = from.is_down();
         match to {
             ActiveState::Failed if from != ActiveState::Failed => {
                 if !moved.will_restart {
@@ -89,7 +89,7 @@ impl Engine {
     fn stop_bound(&mut self, unit: &UnitName) {
         for other in self.definitions.related(unit, Effect::PropagateInactive) {
             let active = self.state.active(&other);
-            if !matches!(active, ActiveState::Inactive | ActiveState::Failed) {
+            if !active.is_down() {
                 let text = format!("{unit}, which it is bound to, has ended");
                 self.log(Some(&other), Level::Info, MessageId::Stopping, text);
                 self.submit_for(unit, &other, JobKind::Stop, Cause::Bound(unit.clone()));
@@ -104,10 +104,7 @@ impl Engine {
             .related(unit, Effect::CannotBeActiveWithout)
             .into_iter()
             .find(|other| {
-                let down = matches!(
-                    self.state.active(other),
-                    ActiveState::Inactive | ActiveState::Failed
-                );
+                let down = self.state.active(other).is_down();
                 down && self.state.job_of(other).is_none()
             });
         if let Some(other) = missing {
@@ -150,9 +147,7 @@ impl Engine {
                 continue;
             }
             let state = self.state.unit_mut(&other);
-            if matches!(state.active(), ActiveState::Inactive | ActiveState::Failed)
-                && state.job.is_none()
-            {
+            if state.active().is_down() && state.job.is_none() {
                 state.started_by.clear();
             }
             state.started_by.retain(|(by, _)| by != unit);
@@ -281,7 +276,7 @@ impl Engine {
             return self.let_definition_go(unit);
         };
         let (active, has_job) = (state.active(), state.job.is_some());
-        let is_down = matches!(active, ActiveState::Inactive | ActiveState::Failed);
+        let is_down = active.is_down();
         if unit.kind() == UnitKind::Service {
             let waits_in_vain = state
                 .service()

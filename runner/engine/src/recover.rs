@@ -10,6 +10,7 @@ use crate::change::Change;
 use crate::job::{JobId, JobKind, JobMode, JobResult};
 use crate::path_unit::PathEvent;
 use crate::record::{self, Unreadable};
+use crate::scope::ScopeEvent;
 use crate::service::{self, Child, ServiceEvent, Trace};
 use crate::socket::SocketEvent;
 use crate::state::{Machine, UnitState};
@@ -199,6 +200,7 @@ impl Engine {
                 }
                 Machine::Timer(_) => self.timer_step(name, TimerEvent::Resume),
                 Machine::Path(_) => self.path_step(name, PathEvent::Resume),
+                Machine::Scope(_) => self.scope_step(name, ScopeEvent::Resume),
                 Machine::Target(_) => {}
             }
             self.test_again(name);
@@ -238,6 +240,7 @@ impl Engine {
             Machine::Socket(socket) => tickets.extend(socket.tickets()),
             Machine::Timer(timer) => tickets.extend(timer.phase.tickets()),
             Machine::Path(path) => tickets.extend(path.phase.watch()),
+            Machine::Scope(scope) => tickets.extend(scope.tickets()),
             Machine::Target(_) => {}
         }
         for ticket in tickets {

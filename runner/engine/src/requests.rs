@@ -16,6 +16,7 @@ use crate::limit::Limit;
 use crate::machine::Closing;
 use crate::path_unit::PathEvent;
 use crate::reload::Reading;
+use crate::scope::ScopeEvent;
 use crate::service::{Child, ServiceEvent};
 use crate::socket::SocketEvent;
 use crate::state::UnitState;
@@ -106,6 +107,7 @@ impl Engine {
                 self.kill(&unit, whom, signal)
             }
             Command::ResetFailed { unit } => self.reset_failed(unit),
+            Command::Abandon { unit } => self.abandon(&unit),
             Command::Reload { .. }
             | Command::Stage
             | Command::AddGroup { .. }
@@ -326,12 +328,14 @@ impl Engine {
                 .and_then(|service| live(&service.control))
                 .map(Target::Process),
             Whom::All => {
-                let runs = service.is_some_and(|service| {
-                    live(&service.main).is_some()
-                        || live(&service.control).is_some()
-                        || service.lives_as_group
-                        || !service.former.is_empty()
-                });
+                let is_scope = unit.kind() == UnitKind::Scope && !self.state.active(unit).is_down();
+                let runs = is_scope
+                    || service.is_some_and(|service| {
+                        live(&service.main).is_some()
+                            || live(&service.control).is_some()
+                            || service.lives_as_group
+                            || !service.former.is_empty()
+                    });
                 runs.then_some(Target::All)
             }
         };
@@ -368,9 +372,18 @@ impl Engine {
                 UnitKind::Socket => self.socket_step(&unit, SocketEvent::ResetFailed),
                 UnitKind::Timer => self.timer_step(&unit, TimerEvent::ResetFailed),
                 UnitKind::Path => self.path_step(&unit, PathEvent::ResetFailed),
+                UnitKind::Scope => self.scope_step(&unit, ScopeEvent::ResetFailed),
                 _ => {}
             }
         }
+        Ok(Answer::Done)
+    }
+
+    fn abandon(&mut self, unit: &UnitName) -> Result<Answer, Refusal> {
+        if self.state.unit(unit).is_none() || unit.kind() != UnitKind::Scope {
+            return Err(Refusal::NoSuchUnit(unit.clone()));
+        }
+        self.scope_step(unit, ScopeEvent::Abandon);
         Ok(Answer::Done)
     }
 }

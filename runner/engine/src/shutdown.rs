@@ -14,6 +14,7 @@ use crate::command::{Answer, Refusal};
 use crate::job::{JobKind, JobMode};
 use crate::machine::Closing;
 use crate::reload::{Files, Reading};
+use crate::scope::ScopeEvent;
 use crate::service::{Phase, ServiceEvent};
 use crate::socket::SocketEvent;
 use crate::state::Machine;
@@ -147,7 +148,7 @@ impl Engine {
 
     fn units_in_the_way(&self) -> Vec<UnitName> {
         let up = self.state.units().iter().filter(|(_, state)| {
-            let down = matches!(state.active(), ActiveState::Inactive | ActiveState::Failed);
+            let down = state.active().is_down();
             !down || state.job.is_some()
         });
         up.map(|(name, _)| name.clone()).collect()
@@ -158,8 +159,7 @@ impl Engine {
         let state = self.state.unit(unit);
         state.is_none_or(|state| {
             let phase = state.service().map(|service| &service.phase);
-            matches!(state.active(), ActiveState::Inactive | ActiveState::Failed)
-                || matches!(phase, Some(Phase::AutoRestart { .. }))
+            state.active().is_down() || matches!(phase, Some(Phase::AutoRestart { .. }))
         })
     }
 
@@ -168,6 +168,7 @@ impl Engine {
             match unit.kind() {
                 UnitKind::Service => self.service_step(&unit, ServiceEvent::Hurry),
                 UnitKind::Socket => self.socket_step(&unit, SocketEvent::Hurry),
+                UnitKind::Scope => self.scope_step(&unit, ScopeEvent::Hurry),
                 _ => {}
             }
         }

@@ -86,12 +86,7 @@ impl Engine {
     /// Whether systemd would keep the unit loaded: a client holds on to it, another unit wants
     /// something of it, or one that is up names it, be it only in an ordering.
     fn is_held(&self, unit: &UnitName) -> bool {
-        let is_up = |other: &UnitName| {
-            !matches!(
-                self.state.active(other),
-                ActiveState::Inactive | ActiveState::Failed
-            )
-        };
+        let is_up = |other: &UnitName| !self.state.active(other).is_down();
         self.is_kept_for_clients(unit)
             || self.definitions.is_referred_to(unit)
             || self.definitions.named_by(unit).any(is_up)

@@ -16,6 +16,7 @@ use crate::job::{JobId, JobKind, JobMode, JobResult};
 use crate::limit::Limit;
 use crate::machine::Closing;
 use crate::path_unit::PathUnit;
+use crate::scope::Scope;
 use crate::service::Service;
 use crate::socket::Socket;
 use crate::target::Target;
@@ -157,6 +158,7 @@ pub(crate) enum Machine {
     Socket(Box<Socket>),
     Timer(Box<TimerUnit>),
     Path(Box<PathUnit>),
+    Scope(Box<Scope>),
     Target(Target),
 }
 
@@ -175,6 +177,7 @@ impl Machine {
             UnitKind::Socket => Machine::Socket(Box::default()),
             UnitKind::Timer => Machine::Timer(Box::default()),
             UnitKind::Path => Machine::Path(Box::default()),
+            UnitKind::Scope => Machine::Scope(Box::default()),
             _ => Machine::default(),
         }
     }
@@ -185,6 +188,7 @@ impl Machine {
             Machine::Socket(socket) => socket.phase.states(),
             Machine::Timer(timer) => timer.phase.states(),
             Machine::Path(path) => path.phase.states(),
+            Machine::Scope(scope) => scope.phase.states(),
             Machine::Target(target) => target.states(),
         }
     }
@@ -249,10 +253,9 @@ pub(crate) struct Times {
 
 impl Times {
     pub(crate) fn moved(&mut self, from: ActiveState, to: ActiveState, now: Now) {
-        let is_down = |state| matches!(state, ActiveState::Inactive | ActiveState::Failed);
         let is_up = |state| matches!(state, ActiveState::Active | ActiveState::Reloading);
         self.state_change = Some(now);
-        match (is_down(from), is_down(to)) {
+        match (from.is_down(), to.is_down()) {
             (true, false) => self.inactive_exit = Some(now),
             (false, true) => self.inactive_enter = Some(now),
             _ => {}

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use units::{Definition, Effect, UnitName};
+use units::{Definition, Effect, UnitKind, UnitName};
 
 use crate::Engine;
 use crate::action::Action;
@@ -15,7 +15,7 @@ use crate::clock::Now;
 use crate::command::{Answer, Refusal, Transient, Verb};
 use crate::event::ExitStatus;
 use crate::job::{JobId, JobKind, JobMode};
-use crate::state::{EndedRun, UnitState};
+use crate::state::{EndedRun, Machine, UnitState};
 use crate::ticket::RequestId;
 use crate::view::systemd::{ActiveState, UnitResult};
 
@@ -70,6 +70,11 @@ impl Engine {
         self.put_in_force(Arc::clone(self.definitions.set()), kept);
         match self.submit_by_hand(&first, JobKind::Start, mode, token, by) {
             Ok(job) => {
+                for unit in units.iter().filter(|unit| !unit.pids.is_empty()) {
+                    if let Machine::Scope(scope) = &mut self.state.unit_mut(&unit.name).machine {
+                        scope.pids.clone_from(&unit.pids);
+                    }
+                }
                 let new = names.into_iter().map(Change::UnitNew);
                 self.actions.extend(new.map(Action::Publish));
                 Ok(job)
@@ -93,9 +98,22 @@ impl Engine {
         }
         let around = self.definitions.set().surroundings();
         let mut made = BTreeMap::new();
-        for Transient { name, settings } in units {
-            if name.is_template() || !name.kind().is_supported() {
+        for Transient {
+            name,
+            settings,
+            pids,
+        } in units
+        {
+            let is_scope = name.kind() == UnitKind::Scope;
+            if name.is_template() || !(name.kind().is_supported() || is_scope) {
                 return Err(Refusal::Invalid(format!("{name} cannot be started")));
+            }
+            if is_scope == pids.is_empty() {
+                let why = match is_scope {
+                    true => "a scope needs processes (PIDs)",
+                    false => "only a scope takes processes in",
+                };
+                return Err(Refusal::Invalid(format!("{name} cannot be started: {why}")));
             }
             if self.is_known(name) || made.contains_key(name) {
                 return Err(Refusal::UnitExists(name.clone()));
@@ -157,7 +175,7 @@ impl Engine {
     /// How the unit ended, if it is down and has no job.
     fn end_of(&self, unit: &UnitName) -> Option<RunEnd> {
         let state = self.state.unit(unit)?;
-        let down = matches!(state.active(), ActiveState::Inactive | ActiveState::Failed);
+        let down = state.active().is_down();
         if !down || state.job.is_some() {
             return None;
         }

@@ -10,7 +10,7 @@ use crate::service::ServiceEvent;
 use crate::socket::SocketEvent;
 use crate::state::{TriggeredBy, UnitState};
 use crate::timer_unit::{self, Around, Moment, Phase, TimerEvent, TimerUnit, Triggered};
-use crate::view::systemd::{ActiveState, TimerView};
+use crate::view::systemd::TimerView;
 
 impl Engine {
     /// When the first manager began to start units.
@@ -27,7 +27,7 @@ impl Engine {
         };
         let state = self.state.unit(&name);
         Triggered {
-            at_rest: is_down(self.state.active(&name))
+            at_rest: self.state.active(&name).is_down()
                 && state.is_none_or(|unit| unit.job.is_none()),
             inactive_exit: state.and_then(|unit| unit.times.inactive_exit),
             inactive_enter: state.and_then(|unit| unit.times.inactive_enter),
@@ -51,7 +51,7 @@ impl Engine {
     /// Whether the unit that a path starts is on its way or up.
     pub(crate) fn unit_of_path_runs(&self, path: &UnitName) -> bool {
         let units = self.definitions.related(path, Effect::Trigger);
-        units.iter().any(|unit| !is_down(self.state.active(unit)))
+        units.iter().any(|unit| !self.state.active(unit).is_down())
     }
 
     /// The same happens to every timer.
@@ -90,7 +90,7 @@ impl Engine {
             _ if state.start_limit_hit => Some(PathEvent::UnitLimited),
             // A job may be about to change it.
             _ if state.job.is_some() => None,
-            active if is_down(active) => Some(PathEvent::UnitEnded),
+            active if active.is_down() => Some(PathEvent::UnitEnded),
             _ => Some(PathEvent::UnitRuns),
         };
         for trigger in self.definitions.related(unit, Effect::TriggeredBy) {
@@ -174,8 +174,4 @@ impl Engine {
         }
         view
     }
-}
-
-fn is_down(active: ActiveState) -> bool {
-    matches!(active, ActiveState::Inactive | ActiveState::Failed)
 }

@@ -181,7 +181,7 @@ impl Engine {
         };
         let usable = about_definition(&mut facts, &view);
         let state = self.state.unit(unit);
-        if !usable && is_down(view.active) && state.is_none() {
+        if !usable && view.active.is_down() && state.is_none() {
             return facts;
         }
         let (active, sub) = (view.active.as_str(), view.sub.as_str());
@@ -307,7 +307,7 @@ impl Engine {
 
     /// Nobody ever wanted anything of it.
     fn about_nobody(&self, facts: &mut Facts<'_>, view: &UnitView) {
-        if !is_down(view.active) {
+        if !view.active.is_down() {
             return;
         }
         let unit = facts.unit;
@@ -403,7 +403,7 @@ fn about_definition(facts: &mut Facts<'_>, view: &UnitView) -> bool {
 
 /// What had to hold and does not.
 fn about_tests(facts: &mut Facts<'_>, view: &UnitView) {
-    if !is_down(view.active) {
+    if !view.active.is_down() {
         return;
     }
     type Setting = fn(ConditionKind) -> SettingId;
@@ -471,7 +471,7 @@ fn about_asked(facts: &mut Facts<'_>, asked: &Asked, active: ActiveState) {
         facts.blame(other);
     }
     match &asked.cause {
-        Cause::Bound(by) if is_down(active) => facts.blame(by),
+        Cause::Bound(by) if active.is_down() => facts.blame(by),
         Cause::PulledIn(by)
         | Cause::Conflict(by)
         | Cause::Trigger(by)
@@ -487,7 +487,7 @@ fn about_asked(facts: &mut Facts<'_>, asked: &Asked, active: ActiveState) {
         | Cause::Policy
         | Cause::Group(_) => {}
     }
-    if is_down(active) {
+    if active.is_down() {
         let unit = facts.unit;
         let stopped = matches!(asked.kind, JobKind::Stop);
         let ended_well = matches!(asked.ended, Some((_, JobResult::Done)));
@@ -495,10 +495,6 @@ fn about_asked(facts: &mut Facts<'_>, asked: &Asked, active: ActiveState) {
             facts.advise(Worth::Little, format!("`runnerctl start {unit}`"));
         }
     }
-}
-
-fn is_down(active: ActiveState) -> bool {
-    matches!(active, ActiveState::Inactive | ActiveState::Failed)
 }
 
 fn is_up(active: ActiveState) -> bool {

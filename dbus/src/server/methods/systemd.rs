@@ -15,7 +15,7 @@ use super::{
     own_unit, unit_name, units, word,
 };
 use crate::error::Kind;
-use crate::names::interface::{JOB, MANAGER, SERVICE, SLICE, SOCKET, UNIT};
+use crate::names::interface::{JOB, MANAGER, SCOPE, SERVICE, SLICE, SOCKET, UNIT};
 use crate::server::call::{Call, Outcome, strange};
 use crate::server::refusal::Failure;
 
@@ -105,7 +105,7 @@ as_systemd! {
         = refused!("nothing is mounted into the view of a running unit");
     MANAGER."AttachProcessesToUnit"("name": "s", "subgroup": "s", "pids": "au") -> ()
         = refused!("only processes that units have started belong to them");
-    MANAGER."AbandonScope"("name": "s") -> () = refused!("there are no scopes");
+    MANAGER."AbandonScope"("name": "s") -> () = ask!(units::abandon_named);
     MANAGER."KExec"() -> () = refused!("no kernel can be started from here");
     MANAGER."SwitchRoot"("root": "s", "init": "s") -> () = refused!("the root file system stays");
     MANAGER."SetShowStatus"("mode": "s") -> () = refused!("no status is shown on a console");
@@ -124,6 +124,8 @@ as_systemd! {
     SERVICE."GetProcesses"() -> ("processes": "a(sus)") = ask!(units::own_processes);
     SOCKET."GetProcesses"() -> ("processes": "a(sus)") = ask!(units::own_processes);
     SLICE."GetProcesses"() -> ("processes": "a(sus)") = ask!(units::own_processes);
+    SCOPE."GetProcesses"() -> ("processes": "a(sus)") = ask!(units::own_processes);
+    SCOPE."Abandon"() -> () = ask!(units::abandon_own);
 
     JOB."GetAfter"() -> ("jobs": "a(usssoo)") = ask!(jobs::own_after);
     JOB."GetBefore"() -> ("jobs": "a(usssoo)") = ask!(jobs::own_before);

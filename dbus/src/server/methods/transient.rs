@@ -5,7 +5,6 @@ use std::sync::Arc;
 use control::{Command, Descriptors, Reply, Request, Standing, Via, Word};
 use engine::clock::Now;
 use engine::command::{Answer, Transient};
-use units::UnitKind;
 use zbus::{OwnedVariant, Variant};
 
 use super::{unit_name, word};
@@ -68,13 +67,6 @@ fn unit(
     properties: Properties,
 ) -> Result<(Transient, Descriptors, bool), Failure> {
     let name = unit_name(name)?;
-    if name.kind() == UnitKind::Scope {
-        return Err(Failure::new(
-            Kind::NotSupported,
-            "there are no scopes: processes that somebody else started cannot be taken into a unit; \
-             without --scope the command is run as a service",
-        ));
-    }
     let properties: Vec<(String, Variant<'static>)> = properties
         .into_iter()
         .map(|(name, value)| (name, Variant::from(value)))
@@ -82,6 +74,7 @@ fn unit(
     let Said {
         settings,
         stdio,
+        pids,
         holds,
     } = transient::read(&properties)?;
     if holds && call.caller.via != Via::Bus {
@@ -92,7 +85,29 @@ fn unit(
         ));
     }
     let stdio = Descriptors(stdio.map(|fd| fd.map(Arc::new)));
-    Ok((Transient { name, settings }, stdio, holds))
+    let unit = Transient {
+        name,
+        settings,
+        pids: taken_in(call, pids)?,
+    };
+    Ok((unit, stdio, holds))
+}
+
+/// Who is taken into a scope. Only those who may signal anybody may say who that is: to whom it was
+/// permitted to start units, a process of somebody else's is none of their business.
+fn taken_in(call: &Call, mut pids: Vec<u32>) -> Result<Vec<u32>, Failure> {
+    let own = call.caller.pid;
+    for pid in pids.iter_mut().filter(|pid| **pid == 0) {
+        let unknown = || Failure::new(Kind::InvalidArgs, "nobody knows your pid here");
+        *pid = own.ok_or_else(unknown)?;
+    }
+    if call.standing() < Standing::Owner
+        && let Some(pid) = pids.first()
+    {
+        let message = format!("uid {} may not move process {pid}", call.caller.uid);
+        return Err(Failure::new(Kind::AccessDenied, message));
+    }
+    Ok(pids)
 }
 
 pub(super) async fn await_end(call: Call) -> Outcome {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use control::words::load_state;
 use control::{Command, Direction, OwnedDirectories, Reply, Request, Selection, UnitDetail, Word};
-use engine::command::Whom;
+use engine::command::{Answer, Whom};
 use engine::job::JobKind;
 use engine::view::systemd::{JobView, UnitView};
 use units::UnitName;
@@ -78,9 +78,20 @@ pub(super) async fn thaw_own(call: Call) -> Outcome {
     done(call, Request::Freeze { unit, frozen }).await
 }
 
+pub(super) async fn abandon_named(call: Call) -> Outcome {
+    let unit = unit_name(&call.arguments::<String>()?)?;
+    done(call, Request::Command(Command::Abandon { unit })).await
+}
+
+pub(super) async fn abandon_own(call: Call) -> Outcome {
+    no_arguments(&call)?;
+    let unit = own_unit(&call)?;
+    done(call, Request::Command(Command::Abandon { unit })).await
+}
+
 async fn done(call: Call, request: Request) -> Outcome {
     match call.ask(request).await? {
-        Reply::Done => call.reply(&()),
+        Reply::Done | Reply::Answer(Answer::Done) => call.reply(&()),
         other => Err(strange(&other)),
     }
 }

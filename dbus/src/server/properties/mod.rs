@@ -5,6 +5,7 @@ mod commands;
 mod job;
 mod manager;
 mod path;
+mod scope;
 mod service;
 mod setting;
 mod socket;

@@ -12,7 +12,9 @@ use zbus::Variant;
 
 use super::{Access, Emits, Getter, Property, UnitFacts, all, commands, row, text, texts};
 use crate::error::Kind;
-use crate::names::interface::{JOB, LOG_CONTROL, MANAGER, SERVICE, SLICE, SOCKET, TIMER, UNIT};
+use crate::names::interface::{
+    JOB, LOG_CONTROL, MANAGER, SCOPE, SERVICE, SLICE, SOCKET, TIMER, UNIT,
+};
 
 /// Ours, of which systemd knows nothing, or nothing yet. Settings that no unit file of systemd's
 /// can have need no row.
@@ -219,6 +221,7 @@ pub(super) fn rows() -> &'static [Property] {
             }
         }
         derived(&mut table);
+        super::scope::add(&mut table);
         table.push(row(
             LOG_CONTROL,
             ("LogTarget", "s"),
@@ -256,7 +259,7 @@ pub(super) fn rows() -> &'static [Property] {
 }
 
 /// These rows are documented by systemd.
-const DOC: &str = "As org.freedesktop.systemd1(5) has it";
+pub(super) const DOC: &str = "As org.freedesktop.systemd1(5) has it";
 
 /// Commands with their prefixes as flags, and the soft one of each pair of limits.
 fn derived(table: &mut Vec<Property>) {
@@ -301,7 +304,7 @@ type Fixed = (
 );
 
 /// The kinds of units that have a cgroup to speak of.
-const RESOURCES: &[&str] = &[SERVICE, SOCKET, SLICE];
+const RESOURCES: &[&str] = &[SERVICE, SOCKET, SLICE, SCOPE];
 /// The kinds of units that run programs.
 const PROGRAMS: &[&str] = &[SERVICE, SOCKET];
 
@@ -349,7 +352,11 @@ const FIXED: &[Fixed] = &[
     (RESOURCES, "IPAccounting", "b", || false.into()),
     (RESOURCES, "IOAccounting", "b", || false.into()),
     // What is not limited.
-    (&[SOCKET, SLICE], "MemoryMax", "t", infinity),
+    (&[SOCKET, SLICE, SCOPE], "MemoryMax", "t", infinity),
+    // Whoever made it is not asked before it is stopped.
+    (&[SCOPE], "Controller", "s", || text("")),
+    (&[SCOPE], "RuntimeRandomizedExtraUSec", "t", || 0u64.into()),
+    (&[SCOPE], "OOMPolicy", "s", || text("continue")),
     (RESOURCES, "MemoryMin", "t", || 0u64.into()),
     (RESOURCES, "MemoryLow", "t", || 0u64.into()),
     (RESOURCES, "DefaultMemoryMin", "t", || 0u64.into()),
@@ -435,7 +442,7 @@ mod tests {
             INTERFACES
                 .iter()
                 .map(|(name, _)| *name)
-                .chain([SLICE])
+                .chain([SLICE, SCOPE])
                 .find(|known| *known == interface)
                 .expect("an interface of the tables"),
         );
@@ -449,7 +456,11 @@ mod tests {
     #[test]
     fn nothing_is_served_that_systemd_does_not_have() {
         let mut strange = Vec::new();
-        for interface in INTERFACES.iter().map(|(name, _)| *name).chain([SLICE]) {
+        for interface in INTERFACES
+            .iter()
+            .map(|(name, _)| *name)
+            .chain([SLICE, SCOPE])
+        {
             for row in properties::on(Face::Systemd, interface) {
                 let rest = format!("{} {}", row.name, row.signature);
                 if !is_fact(interface, "property", &rest) {

@@ -30,6 +30,7 @@ pub(super) fn command(command: &Command) -> String {
         Command::Kill { unit, whom, signal } => format!("kill {unit} {whom:?} {signal}"),
         Command::ResetFailed { unit: Some(unit) } => format!("reset-failed {unit}"),
         Command::ResetFailed { unit: None } => "reset-failed".to_owned(),
+        Command::Abandon { unit } => format!("abandon {unit}"),
         Command::Reload { keep_going: false } => "daemon-reload".to_owned(),
         Command::Reload { keep_going: true } => "daemon-reload, keeping going".to_owned(),
         Command::Stage => "reread".to_owned(),

@@ -27,6 +27,13 @@ impl Manager {
         match action {
             Action::Spawn(spawn) => self.spawn(*spawn),
             Action::Adopt { ticket, unit, from } => self.adopt(ticket, unit, from),
+            Action::Gather { ticket, unit, pids } => {
+                self.events
+                    .push_back(match self.processes.gather(&unit, &pids) {
+                        Ok(()) => Event::Gathered { ticket },
+                        Err(message) => Event::GatherFailed { ticket, message },
+                    });
+            }
             Action::Signal {
                 ticket,
                 unit,

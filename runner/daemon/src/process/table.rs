@@ -515,6 +515,29 @@ impl Processes {
         procfs::stat(pid).is_some_and(|stat| stat.parent == self.keeper && !stat.is_zombie)
     }
 
+    /// Puts processes that somebody else started into the unit's control group.
+    ///
+    /// # Errors
+    /// A sentence that says who is not in it, and why. Then nobody knows who else is.
+    pub fn gather(&mut self, unit: &UnitName, pids: &[u32]) -> Result<(), String> {
+        let Some(cgroups) = &self.cgroups else {
+            return Err("without control groups nobody could tell its processes".to_owned());
+        };
+        if let Some(pid) = pids.iter().find(|pid| self.is_ours(**pid)) {
+            return Err(format!("process {pid} is ours"));
+        }
+        let gathered = cgroups.gather(unit, pids);
+        if gathered.is_err() {
+            let _ = cgroups.remove(unit);
+        }
+        gathered
+    }
+
+    /// Whether it is the manager or the keeper.
+    fn is_ours(&self, pid: u32) -> bool {
+        pid <= 1 || pid == std::process::id() || pid == self.keeper
+    }
+
     /// The unit's run is over: forgets its past, and removes its control group if it is empty.
     pub fn release(&mut self, name: &UnitName) {
         self.stop_watching(name);

@@ -60,7 +60,7 @@ pub(crate) fn collapsed(kind: JobKind, state: ActiveState) -> JobKind {
 /// Whether there is nothing to do.
 pub(crate) fn redundant(kind: JobKind, state: ActiveState) -> bool {
     let up = matches!(state, ActiveState::Active | ActiveState::Reloading);
-    let down = matches!(state, ActiveState::Inactive | ActiveState::Failed);
+    let down = state.is_down();
     match kind {
         JobKind::Start | JobKind::VerifyActive => up,
         JobKind::Stop => down,

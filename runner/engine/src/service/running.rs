@@ -9,7 +9,7 @@ use crate::clock::Now;
 use crate::event::ExitStatus;
 use crate::notify;
 use crate::timer::Timer;
-use crate::view::systemd::{ActiveState, UnitResult};
+use crate::view::systemd::UnitResult;
 
 impl Run<'_> {
     /// Looks what there is to be after a start, a reload or the end of the main process.
@@ -309,7 +309,7 @@ impl Run<'_> {
     /// `oom-policy`.
     pub(super) fn out_of_memory(&mut self) {
         let (active, _) = self.s.phase.states();
-        let is_down = matches!(active, ActiveState::Inactive | ActiveState::Failed);
+        let is_down = active.is_down();
         if is_down || matches!(self.s.phase, Phase::AutoRestart { .. }) {
             return self.unexpected("a shortage of memory");
         }

@@ -9,7 +9,6 @@ use crate::command::Refusal;
 use crate::definitions::Definitions;
 use crate::job::merge::{collapsed, redundant as is_redundant};
 use crate::job::{JobKind, JobMode};
-use crate::view::systemd::ActiveState;
 
 /// One pull that was not followed yet.
 struct Pull {
@@ -144,7 +143,7 @@ fn added_by(
     let is_up = |unit: &UnitName| {
         let state = world.state.unit(unit);
         state.is_some_and(|state| {
-            let down = matches!(state.active(), ActiveState::Inactive | ActiveState::Failed);
+            let down = state.active().is_down();
             !down || state.job.is_some()
         })
     };

@@ -26,6 +26,7 @@ impl Engine {
             Machine::Socket(socket) => socket.result,
             Machine::Timer(timer) => timer.result,
             Machine::Path(path) => path.result,
+            Machine::Scope(scope) => scope.result,
             Machine::Target(_) => UnitResult::Success,
         };
         let definition = self.definitions.get(name);
@@ -49,7 +50,9 @@ impl Engine {
             commands: match &state.machine {
                 Machine::Service(service) => service.records.all().to_vec(),
                 Machine::Socket(socket) => socket.records.all().to_vec(),
-                Machine::Timer(_) | Machine::Path(_) | Machine::Target(_) => Vec::new(),
+                Machine::Timer(_) | Machine::Path(_) | Machine::Scope(_) | Machine::Target(_) => {
+                    Vec::new()
+                }
             },
             service: state.service().map(|service| {
                 let definition = self.definitions.get(name);

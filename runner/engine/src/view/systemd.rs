@@ -83,6 +83,7 @@ pub enum SubState {
     Listening,
     Waiting,
     Elapsed,
+    Abandoned,
     Active,
 }
 
@@ -265,6 +266,12 @@ pub enum SystemState {
 }
 
 impl ActiveState {
+    /// Whether nothing of the unit is there.
+    #[must_use]
+    pub const fn is_down(self) -> bool {
+        matches!(self, ActiveState::Inactive | ActiveState::Failed)
+    }
+
     /// systemd's word for it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -312,6 +319,7 @@ impl SubState {
             SubState::StopPreSigkill => "stop-pre-sigkill",
             SubState::Waiting => "waiting",
             SubState::Elapsed => "elapsed",
+            SubState::Abandoned => "abandoned",
             SubState::Active => "active",
         }
     }

@@ -45,6 +45,7 @@ pub(crate) struct Stage {
     tells_failure: bool,
     /// Whether what supervisord would say is told as well: its events and its main log.
     says_log: bool,
+    gathers: BTreeMap<UnitName, Ticket>,
     adopts: BTreeMap<UnitName, Ticket>,
     listens: BTreeMap<UnitName, Ticket>,
     probes: BTreeMap<UnitName, Ticket>,
@@ -79,6 +80,7 @@ impl Default for Stage {
             tells_failure: false,
             slow_signals: false,
             says_log: false,
+            gathers: BTreeMap::new(),
             adopts: BTreeMap::new(),
             listens: BTreeMap::new(),
             probes: BTreeMap::new(),
@@ -112,6 +114,7 @@ impl Stage {
             ["crash"] => {
                 self.timers.clear();
                 self.empties.clear();
+                self.gathers.clear();
                 self.adopts.clear();
                 self.listens.clear();
                 self.probes.clear();

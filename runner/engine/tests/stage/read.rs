@@ -86,6 +86,15 @@ impl Stage {
                 let ticket = self.empties.remove(*unit)?;
                 Event::Emptied { ticket }
             }
+            ["gathered", unit] => {
+                let ticket = self.gathers.remove(*unit)?;
+                Event::Gathered { ticket }
+            }
+            ["gather-failed", unit, why @ ..] => {
+                let ticket = self.gathers.remove(*unit)?;
+                let message = why.join(" ");
+                Event::GatherFailed { ticket, message }
+            }
             ["adopted", unit] => {
                 let ticket = self.adopts.remove(*unit)?;
                 let pid = self.next_pid;
@@ -335,6 +344,7 @@ impl Stage {
                     _ => Whom::All,
                 },
             },
+            ["abandon", unit] => Command::Abandon { unit: name(unit) },
             ["reset-failed"] => Command::ResetFailed { unit: None },
             ["reset-failed", unit] => Command::ResetFailed {
                 unit: Some(name(unit)),
@@ -380,9 +390,12 @@ fn transient(line: &str) -> Vec<Transient> {
                 let (key, value) = setting.split_once('=')?;
                 Some((key.to_owned(), value.to_owned()))
             });
+            let (pids, settings) = settings.partition::<Vec<_>, _>(|(key, _)| key == "PIDs");
+            let pids = pids.iter().flat_map(|(_, pids)| pids.split(' '));
             Transient {
                 name: name(unit),
-                settings: settings.collect(),
+                settings,
+                pids: pids.map(|pid| pid.parse().unwrap()).collect(),
             }
         })
         .collect()

@@ -85,6 +85,11 @@ impl Stage {
                     }
                 }
             }
+            Action::Gather { ticket, unit, pids } => {
+                let line = format!("gather {unit} {pids:?}");
+                self.gathers.insert(unit, ticket);
+                line
+            }
             Action::Signal {
                 ticket,
                 unit,

@@ -77,6 +77,10 @@ impl World<'_> {
                     .push_back(Event::Spawned { ticket, pid });
             }
             Action::Adopt { ticket, unit, from } => self.adopt(ticket, unit, &from),
+            // Nobody in this world makes scopes.
+            Action::Gather { ticket, .. } => {
+                self.manager.answers.push_back(Event::Gathered { ticket });
+            }
             Action::Signal {
                 ticket,
                 unit,

@@ -197,6 +197,7 @@ impl World<'_> {
                 .iter()
                 .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
                 .collect(),
+            pids: Vec::new(),
         };
         let more = *self
             .dice
