@@ -36,10 +36,16 @@ pub const DEVIATIONS: &[Deviation] = &[
         why: "a mistake in a file must not take the memory of the machine",
     },
     Deviation {
-        name: "mounts, automounts, swaps, devices and scopes",
+        name: "mounts, automounts, swaps and devices",
         original: "has units for them",
         here: "knows their names, so that others can be ordered around them; a unit that requires one cannot be started",
         why: "file systems and devices belong to the container or to the system below",
+    },
+    Deviation {
+        name: "scopes",
+        original: "limits their resources, asks their controller to end them, and does without control groups of version 2",
+        here: "stops them and ends them after their time; whoever asks for more is refused",
+        why: "what slices, scopes and services may use of the machine comes together",
     },
     Deviation {
         name: "generators and presets",
