@@ -140,7 +140,7 @@ impl Story {
         }
     }
 
-    fn is_main_pid(&mut self, unit: &str) {
+    fn whose(&mut self, unit: &str) {
         let words = [
             "--unit",
             unit,
@@ -151,8 +151,11 @@ impl Story {
         ];
         let entry: Value = serde_json::from_str(&self.journal(&words)).unwrap();
         let is_main = entry["_PID"] == self.main_pid(unit);
+        let run = self.run(&["systemctl", "show", "-P", "InvocationID", unit]);
+        let is_run = entry["_SYSTEMD_INVOCATION_ID"] == run.trim();
         let rest = ["_COMM", "_UID", "_EXE"].map(|field| entry[field].to_string());
-        self.answers.push(format!("{unit} {is_main} {rest:?}"));
+        let answer = format!("{unit}: of its process {is_main}, of its run {is_run}, {rest:?}");
+        self.answers.push(answer);
     }
 
     /// What `systemctl status` shows of the log.
@@ -192,7 +195,7 @@ fn story(init: Init) -> Story {
         let whose = ["--unit", service, "--identifier", service];
         story.hears(&whose, "hello\n");
         story.entry(service);
-        story.is_main_pid(service);
+        story.whose(service);
     }
     story.status("chat");
     for service in ["brief", "syslog", "native"] {

@@ -8,7 +8,7 @@ mod host_name;
 mod loopback;
 
 use std::ffi::{OsStr, OsString};
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::process::ExitCode;
@@ -97,6 +97,9 @@ pub fn prepare() {
             reason(&error)
         ));
     }
+    if let Err(error) = lengthen_queues(Path::new(QUEUE_LENGTH)) {
+        say(&format!("cannot raise {QUEUE_LENGTH}: {}", reason(&error)));
+    }
     if let Err(error) = loopback::switch_on() {
         say(&format!(
             "cannot switch the loopback interface on: {}",
@@ -106,6 +109,20 @@ pub fn prepare() {
     // Ctrl-Alt-Del is for us to hear (SIGINT), not for the kernel to obey.
     if let Err(error) = rustix::system::reboot(RebootCommand::CadOff) {
         say(&format!("cannot take over Ctrl-Alt-Del: {error}"));
+    }
+}
+
+/// How many datagrams wait at a socket that is made from now on.
+const QUEUE_LENGTH: &str = "/proc/sys/net/unix/max_dgram_qlen";
+/// What systemd makes of it (`DEFAULT_UNIX_MAX_DGRAM_QLEN` of systemd 252): the kernel's ten are few for
+/// a journald that is not up yet, or is started again.
+const ENOUGH: u32 = 512;
+
+fn lengthen_queues(setting: &Path) -> io::Result<()> {
+    let known = std::fs::read_to_string(setting)?;
+    match known.trim().parse::<u32>() {
+        Ok(length) if length >= ENOUGH => Ok(()),
+        _ => std::fs::write(setting, ENOUGH.to_string()),
     }
 }
 
@@ -145,6 +162,16 @@ mod tests {
             words("init --target=emergency.target --target=rescue.target")
         );
         assert_eq!(arguments(Vec::new()), Vec::<OsString>::new());
+    }
+
+    #[test]
+    fn queues_become_longer_and_never_shorter() {
+        let setting = tempfile::NamedTempFile::new().unwrap();
+        for (before, after) in [("10\n", "512"), ("1024\n", "1024\n")] {
+            std::fs::write(setting.path(), before).unwrap();
+            lengthen_queues(setting.path()).unwrap();
+            assert_eq!(std::fs::read_to_string(setting.path()).unwrap(), after);
+        }
     }
 
     #[test]

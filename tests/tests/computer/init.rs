@@ -66,6 +66,7 @@ runnerctl start orphans.service
 until [ "$(cat /proc/[0-9]*/stat 2>/dev/null | grep -c ' Z ')" = 0 ]; do :; done
 say orphans reaped
 say name $(cat /proc/sys/kernel/hostname)
+say queues $(cat /proc/sys/net/unix/max_dgram_qlen)
 for module in libcrc32c udp_tunnel ip6_udp_tunnel sctp \
     vsock vmw_vsock_virtio_transport_common vsock_loopback; do
     insmod /modules/$module.ko
@@ -135,6 +136,7 @@ const FOUND: &[&str] = &[
     "look: hungry oom-kill",
     "look: orphans reaped",
     "look: name far.example",
+    "look: queues 512",
     "look: by vsock from",
     "look: by sctp from 127.0.0.1",
     "look: sockets active active active",

@@ -22,7 +22,7 @@ pub(super) struct Journal {
     datagram: Vec<u8>,
     /// The pid that the world knows us by.
     keeper: u32,
-    /// Whether the kernel lets us say for whom a line is sent.
+    /// Whether we say for whom a line is sent: as process 1, if the kernel lets us.
     names_senders: bool,
     /// We are a user's.
     of_user: bool,
@@ -55,7 +55,9 @@ impl Journal {
             health: Health::Well,
             datagram: Vec::new(),
             keeper,
-            names_senders: true,
+            // Elsewhere it is better found below the unit that we are: journald finds nothing out about
+            // a process that is gone by then.
+            names_senders: keeper == 1,
             of_user: !nix::unistd::getuid().is_root(),
         }
     }

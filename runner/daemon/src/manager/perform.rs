@@ -76,6 +76,9 @@ impl Manager {
             Action::UnwatchName { ticket } => self.bus_names.forget(ticket),
             Action::Release { unit } => {
                 self.frozen.remove(&unit);
+                if let Some((face, _)) = &self.systemd_face {
+                    face.end_run(&unit);
+                }
                 self.release(&unit);
             }
             Action::ClearAway { unit, runtime } => {

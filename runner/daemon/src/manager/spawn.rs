@@ -18,6 +18,9 @@ impl Manager {
         let ticket = spawn.ticket;
         match self.order(spawn) {
             Ok(order) => {
+                if let Some((face, _)) = &self.systemd_face {
+                    face.begin_run(&order.spawn.unit, order.spawn.invocation);
+                }
                 self.processes.ordered(&order.spawn);
                 self.spawner.submit(order);
             }

@@ -4,13 +4,15 @@
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use control::Handle;
 use dbus::names::Face;
 use dbus::server::Server;
+use engine::ticket::Invocation;
+use units::UnitName;
 
 use super::boot::listen_for_clients;
 use super::wake::Bus;
@@ -174,8 +176,49 @@ impl SystemdFace {
         listen_for_clients(&self.private, 0o600).map_err(|error| failed(&self.private, error))
     }
 
-    /// Takes both away at the end. Directories that others put something into stay.
+    /// Where journald looks for the run that a unit is in.
+    fn runs(&self) -> Option<PathBuf> {
+        let directory = self.booted.as_deref()?.parent()?;
+        Some(directory.join("units"))
+    }
+
+    /// Says which run of a unit this is, before a process of it can write anything: journald puts it
+    /// into the unit's entries (`_SYSTEMD_INVOCATION_ID` of systemd.journal-fields(7)). Without it they
+    /// are there all the same.
+    pub(super) fn begin_run(&self, unit: &UnitName, run: Invocation) {
+        let Some(directory) = self.runs() else { return };
+        let link = directory.join(format!("invocation:{unit}"));
+        let run = run.to_string();
+        if fs::read_link(&link).is_ok_and(|known| known == Path::new(&run)) {
+            return;
+        }
+        // Whoever looks meanwhile finds the one or the other. A killed manager may have left its own.
+        let new = directory.join(format!(".invocation:{unit}"));
+        let _ = fs::remove_file(&new);
+        let made = DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(&directory)
+            .and_then(|()| symlink(&run, &new))
+            .and_then(|()| fs::rename(&new, &link));
+        if let Err(error) = made {
+            tracing::debug!("cannot make {}: {error}", link.display());
+        }
+    }
+
+    /// Says that the run is over.
+    pub(super) fn end_run(&self, unit: &UnitName) {
+        if let Some(directory) = self.runs() {
+            // It was not made where the unit had no process.
+            let _ = fs::remove_file(directory.join(format!("invocation:{unit}")));
+        }
+    }
+
+    /// Takes all of it away at the end. Directories that others put something into stay.
     pub(super) fn remove(&self) {
+        if let Some(directory) = self.runs() {
+            let _ = fs::remove_dir(directory);
+        }
         // Whoever removed it before us did what we were about to.
         let _ = fs::remove_file(&self.private);
         if let Some(path) = &self.booted {
@@ -224,6 +267,26 @@ mod tests {
         let _listener = face.listen().unwrap();
         face.remove();
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn the_run_of_a_unit_is_told_while_it_lasts() {
+        let directory = tempfile::tempdir().unwrap();
+        let face = below(directory.path());
+        let unit = UnitName::parse("a.service").unwrap();
+        let link = directory.path().join("systemd/units/invocation:a.service");
+        for run in [7, 7, 8] {
+            face.begin_run(&unit, Invocation(run));
+            let told = fs::read_link(&link).unwrap();
+            assert_eq!(told, Path::new(&format!("{run:032x}")));
+        }
+        face.end_run(&unit);
+        assert!(link.symlink_metadata().is_err());
+        face.remove();
+        assert!(!directory.path().join("systemd").exists());
+        // A user's has no such place.
+        let of_user = SystemdFace::of(false, Some("/run/user/7".into())).unwrap();
+        assert_eq!(of_user.runs(), None);
     }
 
     #[test]
