@@ -18,6 +18,7 @@ mod caller;
 pub mod dependency;
 mod door;
 mod happening;
+mod local_time;
 mod reply;
 mod request;
 mod selection;
@@ -28,6 +29,7 @@ pub use caller::{Caller, Via};
 pub use dependency::{Direction, Node};
 pub use door::{Answerer, Door, Handle, Knock, Subscription, open};
 pub use happening::Happening;
+pub use local_time::LocalTime;
 pub use reply::{
     Chunk, ChunkKind, Installed, LogLine, LogProblem, LogSource, LogStream, LogText, Manager,
     Process, ProcessDetail, ProgramProblem, Reply, Restarting, Sets, SocketLine, UnitDetail,

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::console::{Console, Offered};
 use super::file::{LogFile, Room};
-use super::local_time::LocalTime;
+use super::local_time::WrittenTime;
 use super::own::{MainLog, OwnLine, Severity};
 use super::syslog::Syslog;
 use super::trouble::{Advice, refuse};
@@ -90,7 +90,7 @@ impl Main {
         syslog: &mut Syslog,
         now: Instant,
     ) -> Advice {
-        let text = form(LocalTime::now(), line);
+        let text = form(WrittenTime::now(), line);
         let advice = self.write(text.as_bytes(), now);
         if advice == Advice::Wait {
             return advice;
@@ -164,7 +164,7 @@ fn offer(standard: &mut Console, text: &[u8], now: Instant) {
 }
 
 /// A line with its time and level. What it quotes may have several lines, as in the original.
-fn form(time: LocalTime, line: &OwnLine) -> String {
+fn form(time: WrittenTime, line: &OwnLine) -> String {
     format!(
         "{} {} {}\n",
         time.for_main_log(),

@@ -4,7 +4,7 @@ use std::io;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 
-use super::local_time::LocalTime;
+use super::local_time::WrittenTime;
 use super::trouble::Health;
 
 /// Where syslogd listens.
@@ -38,7 +38,7 @@ impl Syslog {
         self.datagram.clear();
         let head = format!(
             "<{PRIORITY}>{} {}: ",
-            LocalTime::now().for_syslog(),
+            WrittenTime::now().for_syslog(),
             self.identifier
         );
         self.datagram.extend_from_slice(head.as_bytes());

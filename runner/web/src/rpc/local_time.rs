@@ -1,21 +1,14 @@
-//! The local time of a moment, which only the C library knows.
-#![expect(unsafe_code, reason = "localtime_r")]
+//! Moments as supervisord shows them.
 
+use control::LocalTime;
 use units::civil::MONTHS;
 
 /// A moment as supervisord shows when a process ended: `Nov 20 08:45 AM`.
 pub(crate) fn short(seconds: i64) -> String {
-    let mut out = std::mem::MaybeUninit::<libc::tm>::zeroed();
-    let moment: libc::time_t = seconds;
-    // SAFETY: both point to values of the right type that live until the call returns; the
-    // function keeps neither. All bits zero are a valid `tm`, should it write nothing.
-    let local = unsafe {
-        libc::localtime_r(&raw const moment, out.as_mut_ptr());
-        out.assume_init()
-    };
-    let month = usize::try_from(local.tm_mon).ok();
+    let local = LocalTime::of(seconds);
+    let month = usize::from(local.month).checked_sub(1);
     let month = month.and_then(|month| MONTHS.get(month)).unwrap_or(&"");
-    let (hour, half) = match local.tm_hour {
+    let (hour, half) = match local.hour {
         0 => (12, "AM"),
         hour @ 1..12 => (hour, "AM"),
         12 => (12, "PM"),
@@ -23,7 +16,7 @@ pub(crate) fn short(seconds: i64) -> String {
     };
     format!(
         "{month} {:02} {hour:02}:{:02} {half}",
-        local.tm_mday, local.tm_min
+        local.day, local.minute
     )
 }
 
