@@ -403,10 +403,6 @@ const DEVIATIONS: &[(&str, &str)] = &[
     ),
     ("revert a", "drop-ins of ours are in a directory of ours"),
     (
-        "disable linked",
-        "the link to a file elsewhere stays: what is enabled is what is taken back",
-    ),
-    (
         "!busctl --address=unix:path=/run/systemd/private get-property \
          org.freedesktop.systemd1 /org/freedesktop/systemd1/unit/a_2eservice \
          org.freedesktop.systemd1.Unit ActiveState",

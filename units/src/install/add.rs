@@ -414,6 +414,10 @@ impl Files<'_> {
                 (Role::UnitName(_), Content::Link(to)) if to == name => {
                     names.push(removal(base, source));
                 }
+                // Its file is elsewhere, and is known by this link alone.
+                (Role::UnitName(file), Content::Bytes(_)) if is_link && file == name.as_str() => {
+                    names.push(removal(base, source));
+                }
                 _ => {}
             }
         }

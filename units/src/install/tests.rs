@@ -15,6 +15,8 @@ struct Disk {
 enum Found {
     Text(String),
     Link(String),
+    /// A link out of the directories, and what is there.
+    Elsewhere(String, String),
 }
 
 impl Disk {
@@ -38,6 +40,10 @@ impl Disk {
         for (path, found) in &self.files {
             let content = match found {
                 Found::Text(text) => Content::Bytes(text.clone().into_bytes()),
+                Found::Elsewhere(target, text) => {
+                    links.insert(Arc::from(path.as_str()), target.clone());
+                    Content::Bytes(text.clone().into_bytes())
+                }
                 Found::Link(target) => {
                     links.insert(Arc::from(path.as_str()), target.clone());
                     let in_links = matches!(Source::text(path, "").role(), Role::Link { .. });
@@ -598,6 +604,23 @@ fn files_elsewhere_are_linked() {
     );
     // It is so already.
     assert!(disk.perform(&link(&["/opt/x.service"])).unwrap().is_empty());
+    // Where the file can be read, it is known by the link alone: disabling takes that away, too.
+    let path = format!("{ETC}/x.service");
+    let text = "[Service]\nExecStart=/bin/x\n[Install]\nWantedBy=basic.target\n";
+    disk.files.insert(
+        path.clone(),
+        Found::Elsewhere("/opt/x.service".to_owned(), text.to_owned()),
+    );
+    assert_eq!(disk.state("x.service"), "linked");
+    disk.perform(&enable(&["x.service"])).unwrap();
+    assert_eq!(
+        disk.perform(&disable(&["x.service"])).unwrap(),
+        [
+            "E/basic.target.wants/x.service removed",
+            "E/x.service removed"
+        ]
+    );
+    disk.perform(&link(&["/opt/x.service"])).unwrap();
     for (path, why) in [
         ("/opt/x.conf", "has no name of a unit"),
         ("x.service", "is not an absolute path"),
