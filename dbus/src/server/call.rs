@@ -117,23 +117,32 @@ impl Call {
         request: Request,
     ) -> Result<Result<Reply, Refusal>, Failure> {
         let caller = self.caller.clone();
-        let permitted = match self.permitted.get() {
-            Some(permitted) => Some(*permitted),
-            None => match self.judge(&request).await {
-                (Verdict::Permitted, action) => {
-                    action.map(|action| *self.permitted.get_or_init(|| action))
-                }
-                (Verdict::Denied, _) => None,
-                (Verdict::WouldAsk, _) => {
-                    // Refused, and noted.
-                    let _ = self.handle.ask(caller, request).await;
-                    let message = "somebody has to be asked, and the call forbids that";
-                    let failure = Failure::new(Kind::InteractiveAuthorizationRequired, message);
-                    return Err(failure.on_systemd("Interactive authentication required."));
-                }
-            },
-        };
-        Ok(self.handle.ask_permitted(caller, request, permitted).await)
+        match self.permission(&request).await {
+            Ok(permitted) => Ok(self.handle.ask_permitted(caller, request, permitted).await),
+            Err(failure) => {
+                // Refused, and noted.
+                let _ = self.handle.ask(caller, request).await;
+                Err(failure)
+            }
+        }
+    }
+
+    /// What the authority permits for this call; it is asked where the caller may not by itself.
+    pub(super) async fn permission(&self, request: &Request) -> Result<Option<Action>, Failure> {
+        if let Some(permitted) = self.permitted.get() {
+            return Ok(Some(*permitted));
+        }
+        match self.judge(request).await {
+            (Verdict::Permitted, action) => {
+                Ok(action.map(|action| *self.permitted.get_or_init(|| action)))
+            }
+            (Verdict::Denied, _) => Ok(None),
+            (Verdict::WouldAsk, _) => {
+                let message = "somebody has to be asked, and the call forbids that";
+                let failure = Failure::new(Kind::InteractiveAuthorizationRequired, message);
+                Err(failure.on_systemd("Interactive authentication required."))
+            }
+        }
     }
 
     /// What the authority says of the request, where the caller needs it, and for which action.

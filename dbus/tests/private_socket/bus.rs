@@ -474,6 +474,35 @@ async fn the_authority_may_permit_what_nobody_may_not() {
 }
 
 #[tokio::test]
+async fn holding_on_to_a_unit_takes_a_permission() {
+    needs_root();
+    let hold = [
+        "call",
+        SYSTEMD,
+        SYSTEMD_ROOT,
+        SYSTEMD_MANAGER,
+        "RefUnit",
+        "s",
+        "web.service",
+    ];
+    for (says, expected) in [(Says::Yes, ""), (Says::No, "Access denied")] {
+        let fake = Fake::start();
+        let daemon = Daemon::start();
+        let _heard = daemon
+            .give(&fake, Face::Systemd, Some(Patience::default()))
+            .await;
+        let mut questions = authority(&daemon, says).await;
+        let said = daemon.call_as_nobody(&hold).await;
+        assert!(said.contains(expected), "{said}");
+        assert_eq!(said.is_empty(), expected.is_empty(), "{said}");
+        assert_eq!(
+            questions.recv().await.as_deref(),
+            Some("system-bus-name org.freedesktop.systemd1.manage-units web.service 1")
+        );
+    }
+}
+
+#[tokio::test]
 async fn without_an_authority_nobody_is_permitted_anything() {
     needs_root();
     let fake = Fake::start();

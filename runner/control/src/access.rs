@@ -63,9 +63,7 @@ pub fn required(request: &Request) -> Standing {
         )
         | Request::StartTransient { .. } => Standing::Owner,
         // The result of a job is a state, and so is how the units hang together.
-        Request::Command(
-            Command::AwaitJob { .. } | Command::AwaitEnd { .. } | Command::Hold { .. },
-        )
+        Request::Command(Command::AwaitJob { .. } | Command::AwaitEnd { .. })
         | Request::Units(_)
         | Request::Unit(_)
         | Request::UnitOf { .. }
@@ -89,6 +87,7 @@ pub fn required(request: &Request) -> Standing {
             | Command::Kill { .. }
             | Command::ResetFailed { .. }
             | Command::Abandon { .. }
+            | Command::Hold { .. }
             | Command::Reload { .. }
             | Command::Stage
             | Command::AddGroup { .. }
@@ -169,7 +168,8 @@ pub fn action(request: &Request) -> Option<Action> {
             | Command::CancelAllJobs
             | Command::Kill { .. }
             | Command::ResetFailed { .. }
-            | Command::Abandon { .. },
+            | Command::Abandon { .. }
+            | Command::Hold { .. },
         )
         | Request::StartTransient { .. }
         | Request::Clean { .. }
@@ -284,7 +284,7 @@ mod tests {
             ),
             (
                 Request::Command(Command::Hold { unit: unit.clone() }),
-                Standing::Observer,
+                Standing::Administrator,
             ),
             (
                 Request::Command(Command::CancelJob { job: JobId(1) }),

@@ -140,6 +140,7 @@ fn details(request: &Request) -> BTreeMap<&'static str, String> {
         Request::Command(Command::Submit { unit, verb, .. }) => (verb.word(), Some(unit)),
         Request::Command(Command::Kill { unit, .. }) => ("kill", Some(unit)),
         Request::Command(Command::ResetFailed { unit }) => ("reset-failed", unit.as_ref()),
+        Request::Command(Command::Hold { unit }) => ("ref", Some(unit)),
         Request::Command(Command::CancelJob { .. } | Command::CancelAllJobs) => ("cancel", None),
         Request::StartTransient { units, .. } => ("start", units.first().map(|unit| &unit.name)),
         Request::Install(Order::Set { unit, .. }) => ("set-property", Some(unit)),

@@ -403,7 +403,9 @@ fn unit_name(text: &str) -> Result<UnitName, Failure> {
 /// the connection wants it to.
 pub(super) async fn refer(call: Call) -> Outcome {
     let unit = referred_unit(&call)?;
-    if call.standing() < Standing::Administrator {
+    let request = Request::Command(Command::Hold { unit: unit.clone() });
+    let permitted = call.permission(&request).await?;
+    if permitted.is_none() && call.standing() < Standing::Administrator {
         let message = format!("uid {} may not hold on to units", call.caller.uid);
         return Err(Failure::new(Kind::AccessDenied, message));
     }
@@ -419,8 +421,10 @@ pub(super) async fn refer(call: Call) -> Outcome {
 /// The request that stands for a unit that is held on to.
 fn standing_hold(call: &Call, unit: UnitName) -> Boxed<()> {
     let (handle, caller) = (call.handle.clone(), call.caller.clone());
+    // Who was permitted to start a unit may hold on to it.
+    let permitted = call.permitted.get().copied();
     let request = Request::Command(Command::Hold { unit });
-    Box::pin(async move { drop(handle.ask(caller, request).await) })
+    Box::pin(async move { drop(handle.ask_permitted(caller, request, permitted).await) })
 }
 
 /// The unit that the caller wants to hold on to: the one it names, or the object it speaks to.
