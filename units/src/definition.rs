@@ -11,7 +11,8 @@ use crate::diagnostic::{Diagnostic, Place};
 use crate::name::{UnitKind, UnitName};
 use crate::settings::{SettingId, Value, default_of};
 use crate::value::{
-    Input, ListenAddress, ListenKind, NotifyAccess, PathCheck, ServiceType, Signal, Span, TimerBase,
+    Input, KeyringMode, ListenAddress, ListenKind, NotifyAccess, PathCheck, ServiceType, Signal,
+    Span, TimerBase,
 };
 
 /// One text as written, and where. A scalar has one, a list one for each line or array element.
@@ -273,6 +274,17 @@ impl Definition {
         } else {
             ServiceType::Oneshot
         }
+    }
+
+    /// Whose kernel keyring the commands see, where somebody or the kind of unit says.
+    pub fn keyring(&self) -> KeyringMode {
+        let unset = match self.kind() {
+            _ if self.inherit_environment() => KeyringMode::Inherit,
+            // As systemd.
+            UnitKind::Socket => KeyringMode::Shared,
+            _ => KeyringMode::Private,
+        };
+        self.keyring_mode().unwrap_or(unset)
     }
 
     /// How long each part of a start may take; [`Span::INFINITY`] where there is no limit.

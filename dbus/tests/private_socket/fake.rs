@@ -567,6 +567,7 @@ impl World {
             notify_socket: Some("/run/runner/notify/1".into()),
             control_group: Some(format!("/runner/{unit}")),
             frozen: false,
+            defaults: Arc::default(),
             view,
         }
     }

@@ -31,9 +31,9 @@ pub use door::{Answerer, Door, Handle, Knock, Subscription, open};
 pub use happening::Happening;
 pub use local_time::LocalTime;
 pub use reply::{
-    Chunk, ChunkKind, Installed, LogLine, LogProblem, LogSource, LogStream, LogText, Manager,
-    Process, ProcessDetail, ProgramProblem, Reply, Restarting, Sets, SocketLine, UnitDetail,
-    UnitFile, Usage,
+    Chunk, ChunkKind, Defaults, Installed, LogLine, LogProblem, LogSource, LogStream, LogText,
+    Manager, Process, ProcessDetail, ProgramProblem, Reply, Restarting, Sets, SocketLine,
+    UnitDetail, UnitFile, Usage,
 };
 pub use request::{Descriptors, LogName, LogRange, OwnedDirectories, Request};
 pub use selection::{Selection, matches};

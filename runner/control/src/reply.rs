@@ -10,7 +10,8 @@ use engine::view::supervisord::ProcessView;
 use engine::view::systemd::{ActiveState, JobView, Startup, SystemState, UnitView};
 use engine::why::Why;
 use tokio::sync::mpsc;
-use units::{Dependency, UnitName, UnitSet};
+use units::value::Limit;
+use units::{Dependency, SettingId, UnitName, UnitSet};
 
 use crate::dependency::Node;
 use crate::happening::Happening;
@@ -182,6 +183,36 @@ pub struct UnitDetail {
     pub control_group: Option<String>,
     /// Its processes are kept from running.
     pub frozen: bool,
+    /// What its programs have where the unit says nothing.
+    pub defaults: Arc<Defaults>,
+}
+
+/// What programs have where their unit says nothing: what runnerd was started with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Defaults {
+    /// Resource limits, by the settings for them.
+    pub limits: Vec<(SettingId, Limit)>,
+    /// The nice level.
+    pub nice: i32,
+    /// `oom_score_adj`.
+    pub oom_score_adjust: i32,
+    /// By how much timers may be late, in nanoseconds.
+    pub timer_slack: u64,
+    /// Which memory a core dump has, as the bits of `coredump_filter`.
+    pub coredump_filter: u64,
+}
+
+impl Defaults {
+    /// The limit of a setting; none where the kernel has no such limit.
+    #[must_use]
+    pub fn limit(&self, id: SettingId) -> Limit {
+        let found = self.limits.iter().find(|(known, _)| *known == id);
+        let infinite = Limit {
+            soft: Limit::INFINITY,
+            hard: Limit::INFINITY,
+        };
+        found.map_or(infinite, |(_, limit)| *limit)
+    }
 }
 
 /// What a unit uses at the moment. `None` where the kernel does not say (no cgroup, no controller).

@@ -8,6 +8,7 @@ pub mod adopt;
 mod call;
 mod child;
 mod credentials;
+pub mod defaults;
 pub mod directories;
 mod environment;
 mod environment_file;

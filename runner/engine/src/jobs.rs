@@ -462,7 +462,7 @@ impl Engine {
             JobKind::Stop if down => Some(JobResult::Done),
             JobKind::Reload if running && to == ActiveState::Active => {
                 let service = self.state.unit(unit).and_then(UnitState::service);
-                let failed = service.is_some_and(|service| service.reload_failed);
+                let failed = service.is_some_and(|service| service.reload_result.is_failure());
                 Some(if failed {
                     JobResult::Failed
                 } else {

@@ -19,8 +19,8 @@ pub const RUNNING_DEVIATIONS: &[Deviation] = &[
     },
     Deviation {
         name: "what no unit says",
-        original: "services have a soft limit of 1,024 open files, the LANG of /etc/locale.conf, and ignore the two signals the C library keeps for itself",
-        here: "limits and LANG are those runnerd was started with, and no signal is ignored but SIGPIPE",
+        original: "services have a soft limit of 1,024 open files, 15 % of the tasks that the machine can have (TasksMax), the LANG of /etc/locale.conf, and ignore the two signals the C library keeps for itself",
+        here: "limits and LANG are those runnerd was started with, tasks are not limited, and no signal is ignored but SIGPIPE",
         why: "in a container they are chosen by whoever starts it",
     },
     Deviation {

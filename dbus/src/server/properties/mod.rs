@@ -2,6 +2,7 @@
 //! introspection, `PropertiesChanged`, `runnerctl show` and the man page all come from it.
 
 mod commands;
+mod defaults;
 mod job;
 mod manager;
 mod path;
@@ -130,6 +131,8 @@ pub(super) enum Getter {
     Commands(SettingId),
     /// The same with their prefixes.
     CommandsWithFlags(SettingId),
+    /// The hard limit of a setting.
+    HardLimit(SettingId),
     /// The soft limit of a setting.
     SoftLimit(SettingId),
     /// The manager.
@@ -166,10 +169,8 @@ impl Property {
             (Getter::CommandsWithFlags(id), Subject::Unit(facts)) => {
                 Some(commands::with_flags(facts, id))
             }
-            (Getter::SoftLimit(id), Subject::Unit(facts)) => Some(systemd::soft_limit(
-                facts.detail.view.definition.as_deref(),
-                id,
-            )),
+            (Getter::HardLimit(id), Subject::Unit(facts)) => Some(defaults::hard_limit(facts, id)),
+            (Getter::SoftLimit(id), Subject::Unit(facts)) => Some(defaults::soft_limit(facts, id)),
             (Getter::Manager(get), Subject::Manager(manager)) => Some(get(manager)),
             (Getter::Job(get), Subject::Job(job, face)) => Some(get(job, face)),
             (Getter::Fixed(get), _) => Some(get()),
@@ -214,6 +215,7 @@ pub fn all() -> &'static [Property] {
         timer::add(&mut table);
         path::add(&mut table);
         job::add(&mut table);
+        defaults::add(&mut table);
         setting::add(&mut table);
         // Stable: within an interface the order of documentation stays.
         let mut order: Vec<&'static str> = Vec::new();

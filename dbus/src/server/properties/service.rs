@@ -79,6 +79,28 @@ pub(super) fn add(table: &mut Vec<Property>) {
         |u| text(u.detail.view.result.word()),
     );
     add(
+        ("ReloadResult", "s"),
+        State,
+        Change,
+        "How its last reload went, in the words of `Result`",
+        |u| text(service(u).map_or("", |s| s.reload_result.word())),
+    );
+    add(
+        ("WatchdogTimestamp", "t"),
+        State,
+        Silent,
+        "The last sign of life that its watchdog saw, or when that began to watch, in microseconds since \
+         the epoch; 0 where there is none",
+        |u| realtime(service(u).and_then(|s| s.watchdog_ping)),
+    );
+    add(
+        ("WatchdogTimestampMonotonic", "t"),
+        State,
+        Silent,
+        "The same in microseconds on the monotonic clock",
+        |u| monotonic(service(u).and_then(|s| s.watchdog_ping)),
+    );
+    add(
         ("Failure", "s"),
         Detail,
         Change,

@@ -39,6 +39,7 @@ pub(super) fn add(table: &mut Vec<Property>) {
                 doc: Cow::Owned(format!("Setting `{}`: {}", setting.key, setting.summary())),
                 getter: match setting.value.name {
                     "commands" => Getter::Commands(setting.id),
+                    "resource limit" => Getter::HardLimit(setting.id),
                     _ => Getter::Setting(setting.id),
                 },
             });

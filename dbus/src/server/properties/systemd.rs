@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use control::words::load_state;
 use units::settings;
-use units::value::{CpuSet, LogLevel};
+use units::value::{CpuSet, LogLevel, Output};
 use units::{Definition, SettingId, Value};
 use zbus::Variant;
 
@@ -87,8 +87,8 @@ pub(super) fn knows(property: &Property) -> bool {
 
 type Get = fn(&UnitFacts) -> Variant<'static>;
 
-/// Settings of programs whose value systemd gives as another type: words as the kernel's numbers,
-/// lists as bits or bytes.
+/// Settings of programs whose value systemd gives in another way: words as the kernel's numbers,
+/// lists as bits or bytes, several settings as one.
 const TYPED_OTHERWISE: &[(&str, &str, Get)] = &[
     ("LoadCredential", "a(ss)", |u| {
         let all = definition(u).map_or(&[][..], Definition::load_credential);
@@ -126,6 +126,64 @@ const TYPED_OTHERWISE: &[(&str, &str, Get)] = &[
         definition(u)
             .map_or(0, |d| i32::from(d.syslog_level().number()))
             .into()
+    }),
+    // Both in the kernel's number.
+    ("SyslogPriority", "i", |u| {
+        definition(u)
+            .map_or(0, |d| {
+                i32::from(d.syslog_facility().number()) << 3 | i32::from(d.syslog_level().number())
+            })
+            .into()
+    }),
+    // Paths and names of descriptors are not told there.
+    ("StandardInput", "s", |u| {
+        let input = definition(u).map(|d| d.standard_input().to_string());
+        text(first_word(input.as_deref().unwrap_or_default()))
+    }),
+    ("StandardOutput", "s", |u| {
+        output(
+            definition(u).and_then(Definition::standard_output),
+            "journal",
+        )
+    }),
+    ("StandardError", "s", |u| {
+        output(
+            definition(u).and_then(Definition::standard_error),
+            "inherit",
+        )
+    }),
+    ("StandardInputFileDescriptorName", "s", |u| {
+        let input = definition(u).map(|d| d.standard_input().to_string());
+        text(descriptor_name(input.as_deref().unwrap_or_default()))
+    }),
+    ("StandardOutputFileDescriptorName", "s", |u| {
+        let output = definition(u).and_then(Definition::standard_output);
+        let output = output.map(ToString::to_string);
+        text(descriptor_name(output.as_deref().unwrap_or_default()))
+    }),
+    ("StandardErrorFileDescriptorName", "s", |u| {
+        let output = definition(u).and_then(Definition::standard_error);
+        let output = output.map(ToString::to_string);
+        text(descriptor_name(output.as_deref().unwrap_or_default()))
+    }),
+    // A directory that may be missing has an exclamation mark there.
+    ("WorkingDirectory", "s", |u| {
+        let directory = definition(u).map(|d| d.value(SettingId::WorkingDirectory));
+        match directory {
+            Some(Value::Directory(directory)) => {
+                let written = directory.to_string();
+                match written.strip_prefix('-') {
+                    Some(path) => text(format!("!{path}")),
+                    None => text(written),
+                }
+            }
+            _ => text(""),
+        }
+    }),
+    // The console where nobody says, and that is not told.
+    ("TTYPath", "s", |u| {
+        let said = definition(u).filter(|d| d.is_set(SettingId::TtyPath));
+        text(said.map_or("", Definition::tty_path))
     }),
     // -1 says that nothing is held back, and so does the last level.
     ("LogLevelMax", "i", |u| {
@@ -165,6 +223,25 @@ const TYPED_OTHERWISE: &[(&str, &str, Get)] = &[
         mask(definition(u).and_then(Definition::numa_mask))
     }),
 ];
+
+/// Where output goes, as systemd has it. What only we have is where its journal would be.
+fn output(output: Option<&Output>, unset: &str) -> Variant<'static> {
+    match output {
+        None => text(unset),
+        Some(Output::Console | Output::Ring | Output::Log) => text("journal"),
+        Some(other) => text(first_word(&other.to_string())),
+    }
+}
+
+/// The name of the descriptor that a stream is.
+fn descriptor_name(stream: &str) -> &str {
+    stream.strip_prefix("fd:").unwrap_or_default()
+}
+
+/// What stands before a colon, if there is one.
+fn first_word(text: &str) -> &str {
+    text.split_once(':').map_or(text, |(word, _)| word)
+}
 
 fn definition(facts: &UnitFacts) -> Option<&Definition> {
     facts.detail.view.definition.as_deref()
@@ -270,9 +347,7 @@ fn derived(table: &mut Vec<Property>) {
                 commands::SIGNATURE_WITH_FLAGS,
                 Getter::CommandsWithFlags(id),
             ),
-            Getter::Setting(id) if own.signature == "t" && own.name.starts_with("Limit") => {
-                ("Soft", "t", Getter::SoftLimit(id))
-            }
+            Getter::HardLimit(id) => ("Soft", "t", Getter::SoftLimit(id)),
             _ => continue,
         };
         table.push(Property {
@@ -284,14 +359,6 @@ fn derived(table: &mut Vec<Property>) {
             doc: Cow::Borrowed(DOC),
             getter,
         });
-    }
-}
-
-/// The soft limit of a setting; infinity where none is set.
-pub(super) fn soft_limit(definition: Option<&Definition>, id: SettingId) -> Variant<'static> {
-    match definition.map(|definition| definition.value(id)) {
-        Some(Value::Limit(limit)) => limit.soft.into(),
-        _ => u64::MAX.into(),
     }
 }
 
@@ -331,6 +398,7 @@ const FIXED: &[Fixed] = &[
     (PROGRAMS, "UID", "u", || u32::MAX.into()),
     (PROGRAMS, "GID", "u", || u32::MAX.into()),
     (PROGRAMS, "DynamicUser", "b", || false.into()),
+    (&[SOCKET], "NonBlocking", "b", || false.into()),
     (PROGRAMS, "LogNamespace", "s", || text("")),
     // One tree, without slices: every unit's group is below the daemon's.
     (RESOURCES, "Slice", "s", || text("")),
@@ -511,11 +579,7 @@ mod tests {
                 assert_eq!(found, row.signature, "{}", row.name);
             }
         }
-        for (value, expected) in [
-            (soft_limit(None, SettingId::LimitCpu), "t"),
-            (mask(None), "ay"),
-            (size_of_terminal(None), "q"),
-        ] {
+        for (value, expected) in [(mask(None), "ay"), (size_of_terminal(None), "q")] {
             assert_eq!(value.value_signature().to_string(), expected);
         }
     }

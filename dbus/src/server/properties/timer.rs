@@ -5,6 +5,7 @@ use engine::view::systemd::TimerView;
 use zbus::Variant;
 
 use super::{Access, Emits, Getter, Property, UnitFacts, row, text};
+use crate::names::Face;
 use crate::names::interface::TIMER;
 
 pub(super) fn add(table: &mut Vec<Property>) {
@@ -53,13 +54,13 @@ pub(super) fn add(table: &mut Vec<Property>) {
         ("NextElapseUSecRealtime", "t"),
         Change,
         "When it elapses next by the calendar, microseconds since the epoch; 0 for never",
-        |u| timer(u).and_then(|t| t.next_realtime).unwrap_or(0).into(),
+        |u| next(u, |timer| timer.next_realtime),
     );
     add(
         ("NextElapseUSecMonotonic", "t"),
         Change,
         "When it elapses next otherwise, microseconds on the monotonic clock; 0 for never",
-        |u| timer(u).and_then(|t| t.next_monotonic).unwrap_or(0).into(),
+        |u| next(u, |timer| timer.next_monotonic),
     );
     add(
         ("LastTriggerUSec", "t"),
@@ -79,6 +80,17 @@ pub(super) fn add(table: &mut Vec<Property>) {
         "Why it is failed: `resources`, `start-limit-hit`; otherwise `success`",
         |u| text(u.detail.view.result.word()),
     );
+}
+
+/// When it elapses by one of the two clocks. Where it does by neither, systemd says infinity.
+fn next(facts: &UnitFacts, which: fn(&TimerView) -> Option<u64>) -> Variant<'static> {
+    let elapses =
+        timer(facts).is_some_and(|timer| timer.next_realtime.or(timer.next_monotonic).is_some());
+    let none = match facts.face {
+        Face::Systemd if !elapses => u64::MAX,
+        _ => 0,
+    };
+    timer(facts).and_then(which).unwrap_or(none).into()
 }
 
 fn timer(facts: &UnitFacts) -> Option<&TimerView> {

@@ -5,7 +5,7 @@ use control::{OwnedDirectories, Word};
 use engine::action::Test;
 use engine::view::systemd::{Outcome, TestsView};
 use units::install::{Preset, State as FileState};
-use units::{Dependency, UnitKind};
+use units::{Dependency, SettingId, UnitKind};
 use zbus::{ObjectPath, Variant};
 
 use super::{Access, Emits, Getter, Property, UnitFacts, monotonic, realtime, row, text, texts};
@@ -191,6 +191,31 @@ pub(super) fn add(table: &mut Vec<Property>) {
         Const,
         "Whether a client defined it: it is in no file, and gone when it is down",
         |u| u.detail.view.transient.into(),
+    );
+    add(
+        ("IgnoreOnIsolate", "b"),
+        State,
+        Silent,
+        "Whether it stays when another unit is isolated (`ignore-on-isolate`); slices do",
+        |u| {
+            let slice = u.detail.view.name.kind() == UnitKind::Slice;
+            let said = definition(u).is_some_and(units::Definition::ignore_on_isolate);
+            (slice || said).into()
+        },
+    );
+    add(
+        ("JobRunningTimeoutUSec", "t"),
+        State,
+        Silent,
+        "How long a job of it may run, in microseconds: `job-running-timeout-sec`, or `job-timeout-sec` \
+         where nobody says; infinity for no limit",
+        |u| {
+            let span = definition(u).map(|d| match d.is_set(SettingId::JobRunningTimeoutSec) {
+                true => d.job_running_timeout_sec(),
+                false => d.job_timeout_sec(),
+            });
+            span.map_or(u64::MAX, super::setting::micros).into()
+        },
     );
     add(
         ("CanStart", "b"),

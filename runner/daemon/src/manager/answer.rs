@@ -123,6 +123,7 @@ impl Manager {
                 .as_ref()
                 .and_then(|cgroups| cgroups.shown(name)),
             frozen: self.frozen.contains(name),
+            defaults: Arc::clone(&self.defaults),
         })
     }
 

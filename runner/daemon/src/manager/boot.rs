@@ -134,6 +134,7 @@ impl Manager {
         let (report_sender, reports) = unbounded_channel();
         let limits = OriginalLimits::with_soft(link.introduction().open_files)
             .map_err(told("cannot read our limits"))?;
+        let defaults = Arc::new(crate::process::defaults::look(limits));
         let socket = link
             .registration()
             .map_err(told("cannot share the way to the keeper"))?;
@@ -259,6 +260,7 @@ impl Manager {
             definitions: begun.definitions,
             processes,
             cgroups,
+            defaults,
             spawner,
             reports,
             dealt_with: Vec::new(),

@@ -105,6 +105,8 @@ struct Manager {
 
     processes: Processes,
     cgroups: Option<Arc<Cgroups>>,
+    /// What programs have where their unit says nothing.
+    defaults: Arc<control::Defaults>,
     spawner: Spawner,
     reports: UnboundedReceiver<Report>,
     /// Exits to be acknowledged once the records that tell of them are written.

@@ -430,12 +430,7 @@ impl Calls {
     }
 
     fn keyring(&mut self, unit: &Definition) {
-        let default = if unit.inherit_environment() {
-            KeyringMode::Inherit
-        } else {
-            KeyringMode::Private
-        };
-        let mode = unit.keyring_mode().unwrap_or(default);
+        let mode = unit.keyring();
         // Containers have no keyrings, and users only so many.
         const NONE: &[c_int] = &[libc::ENOSYS, libc::EPERM, libc::EACCES, libc::EDQUOT];
         let mut add = |args| {

@@ -103,9 +103,9 @@ pub(crate) struct Service {
     /// The next start begins to count restarts anew.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) flush_restarts: bool,
-    /// The last reload command failed.
+    /// What became of the last reload.
     #[serde(skip_serializing_if = "is_default")]
-    pub(crate) reload_failed: bool,
+    pub(crate) reload_result: UnitResult,
     /// The signal that asks it to reload, not known to be sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reload_signal: Option<Ticket>,
@@ -247,7 +247,7 @@ pub(crate) struct Watchdog {
     pub(crate) timer: Option<Timer>,
     /// The last sign of life. Not kept: after a recovery the service gets a full new window.
     #[serde(skip)]
-    pub(crate) last_ping: Option<Monotonic>,
+    pub(crate) last_ping: Option<Now>,
 }
 
 /// What can happen to a service.

@@ -132,7 +132,7 @@ impl Run<'_> {
 
     /// Nobody read the service's signs of life meanwhile: it gets a full new window.
     fn resume_watchdog(&mut self) {
-        let now = self.cx.now.monotonic;
+        let now = self.cx.now;
         let Some(watchdog) = &mut self.s.watchdog else {
             return;
         };
@@ -140,7 +140,7 @@ impl Run<'_> {
         if let Some(Timer { ticket, at }) = watchdog.timer {
             let span = watchdog_span(watchdog.own, self.cx.definition.watchdog_sec());
             let at: Monotonic = span
-                .and_then(|span| now.after(span.as_micros()))
+                .and_then(|span| now.monotonic.after(span.as_micros()))
                 .unwrap_or(at);
             watchdog.timer = Some(Timer { ticket, at });
             self.cx.actions.push(Action::SetTimer { ticket, at });

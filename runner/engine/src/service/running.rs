@@ -5,7 +5,6 @@ use units::value::{ExitType, OomPolicy, ServiceType, Span, TimeoutFailureMode};
 use super::stop::KillKind;
 use super::{Phase, Run, Watchdog};
 use crate::action::{Action, Level, MessageId, Role, Target};
-use crate::clock::Now;
 use crate::event::ExitStatus;
 use crate::notify;
 use crate::timer::Timer;
@@ -152,7 +151,7 @@ impl Run<'_> {
         if !matches!(self.s.phase, Phase::Running | Phase::Exited) {
             return self.unexpected("a reload");
         }
-        self.s.reload_failed = false;
+        self.s.reload_result = UnitResult::Success;
         self.s.told = None;
         let since = self.cx.now.monotonic;
         let signals =
@@ -184,7 +183,7 @@ impl Run<'_> {
 
     /// The reload commands are done: the service goes on whatever they said.
     pub(super) fn reloaded(&mut self, result: UnitResult) {
-        self.s.reload_failed = result != UnitResult::Success;
+        self.s.reload_result = result;
         if self.s.result == UnitResult::Success {
             // The sentence about the command is not about the service.
             self.s.failure.clear();
@@ -207,7 +206,7 @@ impl Run<'_> {
 
     /// `RELOADING=1`
     pub(super) fn reload_begun_by_service(&mut self) {
-        self.s.reload_failed = false;
+        self.s.reload_result = UnitResult::Success;
         let timer = self.arm(self.start_window());
         let phase = match self.cx.definition.service_type() {
             ServiceType::NotifyReload => Phase::ReloadNotify { timer },
@@ -351,7 +350,7 @@ impl Run<'_> {
             self.s.watchdog = Some(Watchdog {
                 own,
                 timer,
-                last_ping: Some(self.cx.now.monotonic),
+                last_ping: Some(self.cx.now),
             });
         }
     }
@@ -394,7 +393,7 @@ impl Run<'_> {
         };
         watchdog.timer = None;
         let span = watchdog_span(watchdog.own, self.cx.definition.watchdog_sec());
-        let last = watchdog.last_ping.unwrap_or(self.cx.now.monotonic);
+        let last = watchdog.last_ping.unwrap_or(self.cx.now).monotonic;
         let Some(due) = span.and_then(|span| last.after(span.as_micros())) else {
             return;
         };
@@ -431,9 +430,9 @@ impl Run<'_> {
     }
 
     pub(super) fn ping(&mut self) {
-        let Now { monotonic, .. } = self.cx.now;
+        let now = self.cx.now;
         if let Some(watchdog) = &mut self.s.watchdog {
-            watchdog.last_ping = Some(monotonic);
+            watchdog.last_ping = Some(now);
         }
     }
 }

@@ -26,7 +26,7 @@ impl Run<'_> {
         self.s.failure.clear();
         self.s.was_ready = false;
         self.s.forbid_restart = false;
-        self.s.reload_failed = false;
+        self.s.reload_result = UnitResult::Success;
         self.s.lives_as_group = false;
         self.s.forks = false;
         self.s.kept_for_restart = false;

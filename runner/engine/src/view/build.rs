@@ -151,6 +151,11 @@ fn view_of_service(service: &Service, definition: Option<&Definition>) -> Servic
         status_errno: service.status_errno,
         bus_error: service.bus_error.clone(),
         varlink_error: service.varlink_error.clone(),
+        reload_result: service.reload_result,
+        watchdog_ping: service
+            .watchdog
+            .as_ref()
+            .and_then(|watchdog| watchdog.last_ping),
         notify_access: service.notify_access,
         restarts: service.restarts,
         restart_at,

@@ -191,6 +191,10 @@ pub struct ServiceView {
     pub bus_error: String,
     /// `VARLINKERROR=` of its last notify message.
     pub varlink_error: String,
+    /// How its last reload went.
+    pub reload_result: UnitResult,
+    /// The last sign of life that its watchdog saw, or when that began to watch.
+    pub watchdog_ping: Option<Now>,
     /// Whose notify messages are believed, where the service has said so itself.
     pub notify_access: Option<NotifyAccess>,
     /// Automatic restarts since the last start on request.
