@@ -244,7 +244,7 @@ impl Engine {
             let left = at.saturating_sub(self.now.monotonic.0);
             let left = units::value::Span::from_micros(left);
             let count = service.restarts;
-            let text = format!("it is started again in {left}; {count} restarts so far");
+            let text = format!("it is started again in {left}; restarts so far: {count}");
             facts.add(Fact::Waits, None, text);
         }
     }
