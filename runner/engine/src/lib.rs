@@ -180,6 +180,8 @@ pub struct Found {
     pub seed: u128,
     /// What is started when there are no records yet; `None` is `default.target`.
     pub target: Option<UnitName>,
+    /// When the manager began to read what there is to start; counts when there are no records yet.
+    pub awake: Option<Now>,
 }
 
 /// What timers have to know of the machine.
@@ -276,7 +278,7 @@ impl Engine {
     pub fn startup(&self) -> view::systemd::Startup {
         let meta = self.state.meta();
         view::systemd::Startup {
-            begun: meta.begun,
+            begun: meta.awake.or(meta.begun),
             finished: meta.finished,
             installed_jobs: meta.installed_jobs,
             failed_jobs: meta.failed_jobs,

@@ -64,6 +64,7 @@ impl Engine {
         if first {
             let meta = self.state.meta_mut();
             meta.target = found.target;
+            meta.awake = found.awake;
             meta.units_read_at = Some(now);
             self.boot();
         }

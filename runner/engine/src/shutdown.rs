@@ -296,6 +296,7 @@ impl Engine {
         meta.closing = Closing::No;
         meta.restarting = false;
         meta.staged = false;
+        meta.awake = None;
         meta.finished = None;
         meta.stale.clear();
         meta.units_read_at = since;

@@ -325,6 +325,9 @@ pub(crate) struct Meta {
     pub(crate) seq: u64,
     /// The first transaction was queued.
     pub(crate) started: bool,
+    /// When the manager that queued it began to work.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) awake: Option<Now>,
     /// When all of it had been tried.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) finished: Option<Now>,

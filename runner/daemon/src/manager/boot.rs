@@ -212,7 +212,7 @@ impl Manager {
         let begun = recover::begin(
             &options,
             &surroundings,
-            host,
+            (host, started),
             &link,
             &mut taken,
             definitions,

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use engine::ticket::ConnectionId;
-use engine::{Action, Engine, Found, Host, Ticket};
+use engine::{Action, Engine, Found, Host, Now, Ticket};
 use units::{Definition, Diagnostic, Severity, Surroundings, UnitName, UnitSet};
 
 use super::delivery::{self, Deliveries};
@@ -148,7 +148,7 @@ fn take_up(name: &str, fd: Option<OwnedFd>) -> io::Result<(Store, Vec<(String, S
 pub(super) fn begin(
     options: &Options,
     surroundings: &Surroundings,
-    host: Host,
+    (host, awake): (Host, Now),
     link: &Link,
     taken: &mut Taken,
     definitions: Definitions,
@@ -217,6 +217,7 @@ pub(super) fn begin(
         host,
         seed: random(),
         target: Some(target),
+        awake: Some(awake),
     };
     let (engine, actions) =
         Engine::resume(now::read(), Arc::new(units), Arc::new(diagnostics), found);

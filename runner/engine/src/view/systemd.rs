@@ -17,7 +17,7 @@ use crate::ticket::Invocation;
 /// How the first start went, and what came since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Startup {
-    /// When it began; `None` before that.
+    /// When the manager began to work for it; `None` before that.
     pub begun: Option<Now>,
     /// When everything that starts at boot had been tried; `None` before that.
     pub finished: Option<Now>,
