@@ -271,7 +271,7 @@ mask a
 !busctl --address=unix:path=/run/systemd/private get-property org.freedesktop.systemd1 /org/freedesktop/systemd1/unit/a_2eservice org.freedesktop.systemd1.Unit ActiveState
 isolate a.service
 isolate only.target
-!while [ "$(systemctl is-active a)" = deactivating ]; do sleep 0.05; done
+!while [ $(systemctl is-active a) = deactivating ]; do sleep 0.05; done
 is-active a only.target once
 ";
 
