@@ -229,7 +229,7 @@ pub(crate) fn cycles(set: &UnitSet) -> Vec<Diagnostic> {
                 .with_effect(name, Effect::OrderAfter)
                 .filter_map(|other| number.get(other).copied())
                 .collect();
-            others.sort_unstable();
+            crate::sort::all(&mut others);
             others.dedup();
             others
         })

@@ -202,7 +202,7 @@ impl Definition {
                     .into_iter()
                     .filter(|entry| !own(entry)),
             );
-            all.sort_unstable_by_key(|entry| entry.id);
+            crate::sort::by_key(&mut all, |entry| entry.id);
         }
         all
     }
@@ -261,7 +261,7 @@ impl Definition {
             .chain(others.iter().filter(|entry| !says(self, entry)))
             .map(|entry| entry.id)
             .collect();
-        changed.sort_unstable();
+        crate::sort::all(&mut changed);
         changed.dedup();
         changed
     }
@@ -429,7 +429,7 @@ impl Definition {
                 found.push((place, kind, address));
             }
         }
-        found.sort_by_key(|(place, ..)| *place);
+        crate::sort::by_key(&mut found, |(place, ..)| *place);
         found.into_iter().map(|(_, kind, address)| (kind, address))
     }
 

@@ -189,7 +189,7 @@ impl Walk<'_> {
             }
         }
         // The order of a directory means nothing, and findings come in the order of files.
-        names.sort();
+        crate::sort::all(&mut names);
         for entry in names {
             let Some(name) = entry.file_name().and_then(OsStr::to_str) else {
                 continue;

@@ -96,7 +96,9 @@ impl UnitSet {
             .into_iter()
             .map(|(name, services)| self.group_of(name, services))
             .collect();
-        groups.sort_by(|a, b| (a.priority, &a.name).cmp(&(b.priority, &b.name)));
+        crate::sort::by(&mut groups, |a, b| {
+            (a.priority, &a.name).cmp(&(b.priority, &b.name))
+        });
         groups
     }
 
@@ -113,7 +115,9 @@ impl UnitSet {
     }
 
     fn group_of(&self, name: String, mut services: Vec<&Definition>) -> Group {
-        services.sort_by_key(|service| (service.group_position(), service.name()));
+        crate::sort::by_key(&mut services, |service| {
+            (service.group_position(), service.name())
+        });
         let mut sockets: Vec<UnitName> = services
             .iter()
             .flat_map(|service| {
@@ -121,7 +125,7 @@ impl UnitSet {
                 service.sockets().iter().chain(starters).cloned()
             })
             .collect();
-        sockets.sort();
+        crate::sort::all(&mut sockets);
         sockets.dedup();
         Group {
             name,

@@ -23,6 +23,7 @@ pub mod one_command;
 pub mod record;
 mod resolve;
 pub mod settings;
+pub mod sort;
 pub mod source;
 pub mod specifier;
 pub mod supervisord;

@@ -98,7 +98,7 @@ impl UnitSet {
         use_own_names(&aliases, &mut links);
         order_targets(&units, &mut links);
         for ties in links.values_mut() {
-            ties.sort_unstable();
+            crate::sort::all(ties);
             ties.dedup();
             ties.shrink_to_fit();
         }
@@ -329,7 +329,7 @@ impl UnitSet {
             .map(|definition| &definition.name)
             .filter(|name| self.by_own_name(name).is_none());
         differences.extend(added.map(|name| (name.clone(), Difference::Added)));
-        differences.sort_by(|a, b| a.0.cmp(&b.0));
+        crate::sort::by(&mut differences, |a, b| a.0.cmp(&b.0));
         differences
     }
 }

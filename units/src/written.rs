@@ -156,7 +156,7 @@ struct Reader<'a> {
 /// The entries of a table in the order they were written.
 fn in_order<'t, 'i>(table: &'t DeTable<'i>) -> Vec<(&'t Key<'i>, &'t Val<'i>)> {
     let mut entries: Vec<_> = table.iter().collect();
-    entries.sort_by_key(|(key, _)| key.span().start);
+    crate::sort::by_key(&mut entries, |(key, _)| key.span().start);
     entries
 }
 

@@ -72,7 +72,7 @@ pub fn walk(units: &UnitSet, root: &UnitName, direction: Direction) -> Vec<Node>
                 .filter(|(dependency, _)| direction.follows(*dependency))
                 .map(|(_, other)| other.clone())
                 .collect();
-            children.sort();
+            units::sort::all(&mut children);
             children.dedup();
             open.extend(children.into_iter().rev().map(|child| (depth + 1, child)));
         }

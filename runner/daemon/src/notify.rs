@@ -160,7 +160,8 @@ fn receive(socket: &OwnedFd) -> io::Result<Option<Datagram>> {
     header.msg_iov = &raw mut part;
     header.msg_iovlen = 1;
     header.msg_control = control.0.as_mut_ptr().cast();
-    header.msg_controllen = control.0.len();
+    // Lengths are not of the same type in every C library.
+    header.msg_controllen = control.0.len() as _;
     let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC;
     let length = loop {
         // SAFETY: the header points to buffers that live longer than the call, with their sizes.
@@ -189,7 +190,8 @@ fn receive(socket: &OwnedFd) -> io::Result<Option<Datagram>> {
         let mut next = libc::CMSG_FIRSTHDR(&raw const header);
         while let Some(found) = next.as_ref() {
             let data = libc::CMSG_DATA(found);
-            let size = found.cmsg_len.saturating_sub(libc::CMSG_LEN(0) as usize);
+            let whole: usize = found.cmsg_len as _;
+            let size = whole.saturating_sub(libc::CMSG_LEN(0) as usize);
             match (found.cmsg_level, found.cmsg_type) {
                 (libc::SOL_SOCKET, libc::SCM_CREDENTIALS) if size >= size_of::<libc::ucred>() => {
                     let sender: libc::ucred = data.cast::<libc::ucred>().read_unaligned();

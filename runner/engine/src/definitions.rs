@@ -151,7 +151,7 @@ impl Definitions {
             .collect();
         // The set's own list is sorted by word: one unit can stand in it twice.
         if found.len() > 1 {
-            found.sort_unstable();
+            units::sort::all(&mut found);
             found.dedup();
         }
         found

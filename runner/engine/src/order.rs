@@ -90,7 +90,7 @@ impl Engine {
                 .filter(|unit| unit.kind() == UnitKind::Service)
                 .map(|service| service.group_priority())
                 .collect();
-            levels.sort_unstable();
+            units::sort::all(&mut levels);
             levels.dedup();
             levels
         });
@@ -127,7 +127,7 @@ impl Engine {
                 (priority, group, position, unit, kind)
             })
             .collect();
-        starts.sort_unstable();
+        units::sort::all(&mut starts);
         for (slot, (.., unit, kind)) in slots.into_iter().zip(starts) {
             if let Some(job) = jobs.get_mut(slot) {
                 *job = (unit, kind);

@@ -221,7 +221,7 @@ impl Engine {
                 add(name, group, outcome);
             }
         }
-        previews.sort_by(|a, b| a.unit.cmp(&b.unit));
+        units::sort::by(&mut previews, |a, b| a.unit.cmp(&b.unit));
         previews
     }
 

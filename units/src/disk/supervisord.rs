@@ -134,7 +134,7 @@ struct Walk {
 impl Walk {
     fn include(&mut self, pattern: String) -> Include {
         let mut paths = glob(&pattern, false);
-        paths.sort();
+        crate::sort::all(&mut paths);
         // One more than may be shows that there are too many.
         paths.truncate(MOST_FILES + 1);
         let files = paths.into_iter().map(|path| self.file(path)).collect();

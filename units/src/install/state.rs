@@ -114,7 +114,7 @@ impl Files<'_> {
             (fragment && own).then(|| unit.name().clone())
         });
         let mut names: Vec<UnitName> = named.chain(defined).collect();
-        names.sort_by(|a, b| (a.kind(), a).cmp(&(b.kind(), b)));
+        crate::sort::by(&mut names, |a, b| (a.kind(), a).cmp(&(b.kind(), b)));
         names.dedup();
         let line = |name: UnitName| {
             let state = self.state(&name).ok()?;

@@ -173,7 +173,7 @@ impl Loader<'_> {
             };
             let own: Vec<UnitName> = definition.alias().iter().filter(fits).cloned().collect();
             aliases.extend(own);
-            aliases.sort();
+            crate::sort::all(&mut aliases);
             aliases.dedup();
         }
         definition.aliases = aliases.into();
@@ -199,7 +199,7 @@ impl Beside<'_> {
             .filter_map(|of| UnitName::parse(of).ok())
             .filter(|name| name.template().as_ref() == Some(template))
             .collect();
-        found.sort();
+        crate::sort::all(&mut found);
         found.dedup();
         found
     }

@@ -95,19 +95,22 @@ pub struct Setting {
     pub value: &'static ValueType,
     /// What it is where nobody sets it, as it would be written; `""` for nothing.
     pub default: &'static str,
+    /// The first line of its documentation.
+    summary: &'static str,
     /// Its documentation, one text per line, the first line being a summary. Markdown.
+    #[cfg(any(test, feature = "manual"))]
     doc: &'static [&'static str],
 }
 
 impl Setting {
     /// One line that says what it does, without a final period.
     pub fn summary(&self) -> &'static str {
-        self.doc
-            .first()
-            .map_or("", |line| line.trim().trim_end_matches('.'))
+        self.summary.trim().trim_end_matches('.')
     }
 
-    /// The full documentation as Markdown paragraphs, the summary included.
+    /// The full documentation as Markdown paragraphs, the summary included: for the pages that are
+    /// made of it. Programs do without, as it is 70 kB.
+    #[cfg(any(test, feature = "manual"))]
     pub fn documentation(&self) -> String {
         let lines: Vec<&str> = self
             .doc
@@ -200,7 +203,7 @@ pub fn named(key: &str) -> impl Iterator<Item = &'static Setting> {
     /// Sorted by key; those of one key in the order they are documented.
     static BY_KEY: LazyLock<Box<[&'static Setting]>> = LazyLock::new(|| {
         let mut rows: Box<[&'static Setting]> = all().collect();
-        rows.sort_by_key(|row| row.key);
+        crate::sort::by_key(&mut rows, |row| row.key);
         rows
     });
     let begin = BY_KEY.partition_point(|row| row.key < key);

@@ -38,6 +38,8 @@ macro_rules! settings {
             value: &<$crate::settings::value_type::types::$type
                 as $crate::settings::value_type::Typed>::TYPE,
             default: $default,
+            summary: [$($doc),+][0],
+            #[cfg(any(test, feature = "manual"))]
             doc: &[$($doc),+],
         },)+];
 

@@ -58,7 +58,9 @@ pub(super) fn read_all(options: &Options<'_>, notes: &mut Notes) -> Result<Vec<G
     reading.listeners()?;
     reading.fcgi_programs()?;
     let mut groups = reading.groups;
-    groups.sort_by(|a, b| (a.priority, &a.name).cmp(&(b.priority, &b.name)));
+    crate::sort::by(&mut groups, |a, b| {
+        (a.priority, &a.name).cmp(&(b.priority, &b.name))
+    });
     Ok(groups)
 }
 

@@ -100,7 +100,7 @@ fn read(
         processes.push(one.read(&program, process_num, &mut names, notes)?);
     }
     // The priority is the same for all of them.
-    processes.sort_by(|a, b| a.name.cmp(&b.name));
+    crate::sort::by(&mut processes, |a, b| a.name.cmp(&b.name));
     Ok(processes)
 }
 

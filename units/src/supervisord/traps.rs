@@ -329,7 +329,7 @@ fn shell_words(words: &[String], place: Option<&Place>, notes: &mut Notes) {
 pub(super) fn config(config: &Config, notes: &mut Notes) {
     let mut before: Option<&Group> = None;
     let mut groups: Vec<&Group> = config.groups.iter().collect();
-    groups.sort_by(|a, b| a.name.cmp(&b.name));
+    crate::sort::by(&mut groups, |a, b| a.name.cmp(&b.name));
     for group in groups {
         if let Some(first) = before.filter(|before| before.name == group.name) {
             let message = format!(
@@ -359,7 +359,7 @@ pub(super) fn config(config: &Config, notes: &mut Notes) {
 
 fn same_names(group: &Group, notes: &mut Notes) {
     let mut names: Vec<&Process> = group.processes.iter().collect();
-    names.sort_by(|a, b| a.name.cmp(&b.name));
+    crate::sort::by(&mut names, |a, b| a.name.cmp(&b.name));
     for pair in names.windows(2) {
         if let [one, other] = pair
             && one.name == other.name

@@ -65,7 +65,9 @@ impl OwnDirectory {
                 None => ordered.push(directory),
             }
         }
-        ordered.sort_by(|a, b| a.path.split('/').cmp(b.path.split('/')));
+        crate::sort::by(&mut ordered, |a, b| {
+            a.path.split('/').cmp(b.path.split('/'))
+        });
         ordered.into()
     }
 }

@@ -126,9 +126,9 @@ impl ExitSet {
                 })?),
             }
         }
-        codes.sort_unstable();
+        crate::sort::all(&mut codes);
         codes.dedup();
-        signals.sort_unstable();
+        crate::sort::all(&mut signals);
         signals.dedup();
         Ok(ExitSet {
             codes: codes.into(),

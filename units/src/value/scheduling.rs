@@ -134,7 +134,7 @@ impl CpuSet {
                 range => numbers.extend(parse_range(range)?),
             }
         }
-        numbers.sort_unstable();
+        crate::sort::all(&mut numbers);
         numbers.dedup();
         set.numbers = numbers.into();
         Ok(set)

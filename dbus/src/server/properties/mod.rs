@@ -224,7 +224,9 @@ pub fn all() -> &'static [Property] {
                 order.push(property.interface);
             }
         }
-        table.sort_by_key(|property| order.iter().position(|known| *known == property.interface));
+        units::sort::by_key(&mut table, |property| {
+            order.iter().position(|known| *known == property.interface)
+        });
         table
     });
     &ALL

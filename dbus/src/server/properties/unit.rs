@@ -455,7 +455,7 @@ fn others(facts: &UnitFacts, dependency: Dependency) -> Variant<'static> {
         .filter(|(word, _)| *word == dependency)
         .map(|(_, other)| other.as_str())
         .collect();
-    names.sort_unstable();
+    units::sort::all(&mut names);
     names.dedup();
     texts(names)
 }

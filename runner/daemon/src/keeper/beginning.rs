@@ -72,7 +72,7 @@ impl Beginning {
                 .collect(),
         };
         let mut table = File::from(rustix::fs::memfd_create("beginning", MemfdFlags::CLOEXEC)?);
-        serde_json::to_writer(&mut table, &packed)?;
+        io::Write::write_all(&mut table, serde_json::to_string(&packed)?.as_bytes())?;
         let variable = super::upgrade::variable_to_begin(&table);
         let environment = environment_with(variable)?;
         let arguments = self
@@ -100,7 +100,7 @@ impl Beginning {
 pub(super) fn unpack(table: OwnedFd) -> io::Result<(Settings, OwnedFd, BTreeMap<String, OwnedFd>)> {
     let mut file = File::from(table);
     io::Seek::rewind(&mut file)?;
-    let packed: Packed = serde_json::from_reader(io::BufReader::new(file))?;
+    let packed: Packed = serde_json::from_str(&io::read_to_string(file)?)?;
     // SAFETY: each number was written by this very process, once, from a descriptor that it owned
     // and left open over its own execve.
     #[allow(unsafe_code, reason = "descriptors come in by number")]

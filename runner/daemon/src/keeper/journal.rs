@@ -254,7 +254,8 @@ impl Journal {
         while let Some((length, fds)) = receive(end, &mut room, RecvFlags::PEEK)? {
             let bytes = room.get(..length).unwrap_or_default();
             // Who wrote this is root, or us; what is broken is left out.
-            let entry = serde_json::from_slice(bytes).unwrap_or(Entry::Unknown);
+            let text = str::from_utf8(bytes).unwrap_or_default();
+            let entry = serde_json::from_str(text).unwrap_or(Entry::Unknown);
             reading.take_in(entry, fds);
         }
         Ok(reading.found())

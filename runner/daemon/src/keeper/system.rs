@@ -307,7 +307,7 @@ struct PidfdInfo {
 }
 
 /// `_IOWR(PIDFS_IOCTL_MAGIC, 11, struct pidfd_info)`
-const PIDFD_GET_INFO: libc::Ioctl = 0xc040_ff0b;
+const PIDFD_GET_INFO: libc::Ioctl = 0xc040_ff0b_u32 as libc::Ioctl;
 const PIDFD_INFO_EXIT: u64 = 1 << 3;
 
 /// Looks how a process ended whose pidfd is readable, so that it is dead at least.

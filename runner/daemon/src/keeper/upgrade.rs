@@ -304,7 +304,7 @@ impl Keeper {
                 .map(|written| written.journal.ends().map(|end| number(&end))),
         };
         let mut file = File::from(rustix::fs::memfd_create("keeper", MemfdFlags::CLOEXEC)?);
-        serde_json::to_writer(&mut file, &frozen)?;
+        io::Write::write_all(&mut file, serde_json::to_string(&frozen)?.as_bytes())?;
         Ok((file.into(), fds))
     }
 }
@@ -355,7 +355,8 @@ impl Frozen<Table> {
     fn read(table: OwnedFd) -> io::Result<Frozen<Table>> {
         let mut file = File::from(table);
         file.rewind()?;
-        Ok(serde_json::from_reader(io::BufReader::new(file))?)
+        // One kind of reader in the whole program: each is compiled anew for all that it reads.
+        Ok(serde_json::from_str(&io::read_to_string(file)?)?)
     }
 
     fn thaw(self) -> io::Result<Keeper> {

@@ -55,10 +55,7 @@ impl Happenings {
                 happenings.kept.push_back((number, happening));
             }
         }
-        happenings
-            .kept
-            .make_contiguous()
-            .sort_by_key(|(number, _)| *number);
+        units::sort::by_key(happenings.kept.make_contiguous(), |(number, _)| *number);
         if let Some((number, _)) = happenings.kept.back() {
             happenings.last = happenings.last.max(*number);
         }

@@ -166,7 +166,7 @@ impl LogFiles {
             })
             .chain(self.chosen.then(|| absolute(&self.directory)))
             .collect();
-        directories.sort();
+        units::sort::all(&mut directories);
         directories.dedup();
         directories
     }

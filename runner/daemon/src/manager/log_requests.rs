@@ -214,7 +214,9 @@ impl Manager {
                     .iter()
                     .filter_map(|name| self.engine.process(name))
                     .collect();
-                views.sort_by(|a, b| (&a.group, &a.name).cmp(&(&b.group, &b.name)));
+                units::sort::by(&mut views, |a, b| {
+                    (&a.group, &a.name).cmp(&(&b.group, &b.name))
+                });
                 views.dedup_by(|a, b| a.unit == b.unit);
                 views
             }

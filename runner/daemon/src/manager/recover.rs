@@ -95,9 +95,7 @@ impl Taken {
                 Key::PreviousState | Key::PreviousDefinitions | Key::Lock => {}
             }
         }
-        taken
-            .listeners
-            .sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
+        units::sort::by(&mut taken.listeners, |a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
         taken
     }
 }
@@ -305,7 +303,7 @@ fn stored_names(taken: &Taken) -> Vec<(UnitName, Vec<String>)> {
         .map(|(unit, index, name, _)| (unit, index, name))
         .collect();
     // Newest first.
-    stored.sort_by(|a, b| (a.0, b.1).cmp(&(b.0, a.1)));
+    units::sort::by(&mut stored, |a, b| (a.0, b.1).cmp(&(b.0, a.1)));
     let mut named: Vec<(UnitName, Vec<String>)> = Vec::new();
     for (unit, _, name) in stored {
         match named.last_mut() {

@@ -134,7 +134,7 @@ impl FdStore {
             .keys()
             .map(|unit| (unit.clone(), self.names(unit)))
             .collect();
-        all.sort();
+        units::sort::all(&mut all);
         all
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn files(pattern: &str) -> io::Result<Vec<PathBuf>> {
                 .collect()
         };
     }
-    found.sort();
+    units::sort::all(&mut found);
     if found.is_empty() {
         return Err(io::Error::from_raw_os_error(libc::ENOENT));
     }

@@ -483,7 +483,7 @@ impl Processes {
                 .filter(|leader| leader.lives)
                 .map(|leader| leader.pid),
         );
-        pids.sort_unstable();
+        units::sort::all(&mut pids);
         pids.dedup();
         pids
     }

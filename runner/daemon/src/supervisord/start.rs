@@ -121,7 +121,7 @@ impl Start {
         let raised = privileges::raise_limits(daemon.minfds, daemon.minprocs)?;
         remarks.extend(raised.into_iter().map(|text| (Level::Info, text)));
         // What comes later stands in the order in which it happens.
-        remarks.sort_by_key(|(level, _)| *level as u8);
+        units::sort::by_key(&mut remarks, |(level, _)| *level as u8);
         if let Some(path) = settled
             .conf
             .as_ref()

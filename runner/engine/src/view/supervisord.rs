@@ -360,7 +360,9 @@ impl Engine {
             .into_iter()
             .filter_map(|name| self.process(name))
             .collect();
-        views.sort_by(|a, b| (&a.group, &a.name).cmp(&(&b.group, &b.name)));
+        units::sort::by(&mut views, |a, b| {
+            (&a.group, &a.name).cmp(&(&b.group, &b.name))
+        });
         views
     }
 

@@ -199,7 +199,7 @@ impl Note {
             wanted.push(waiting.serial);
         }
         // Mostly they are in order, or nearly so.
-        wanted.sort();
+        units::sort::all(&mut wanted);
         wanted.dedup();
         let mut before = self.events.iter().copied().peekable();
         for serial in wanted {

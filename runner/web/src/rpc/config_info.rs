@@ -40,7 +40,7 @@ pub(super) async fn all(context: Context<'_>, sets: &Sets) -> Result<Value, Faul
             Some((definition, settings))
         })
         .collect();
-    services.sort_by(|(_, a), (_, b)| {
+    units::sort::by(&mut services, |(_, a), (_, b)| {
         let place = |settings: &ConfigInfo| (settings.group_prio, settings.group.clone());
         a.name.cmp(&b.name).then_with(|| place(a).cmp(&place(b)))
     });

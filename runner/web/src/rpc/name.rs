@@ -59,7 +59,7 @@ pub(crate) fn by_priority(set: &UnitSet, group: &Group) -> Vec<Process> {
         .iter()
         .filter_map(|unit| Some((set.get(unit)?.priority(), unit)))
         .collect();
-    services.sort_by_key(|(priority, _)| *priority);
+    units::sort::by_key(&mut services, |(priority, _)| *priority);
     services
         .into_iter()
         .filter_map(|(_, unit)| {

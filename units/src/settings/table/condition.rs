@@ -31,6 +31,8 @@ macro_rules! conditions {
                 systemd: Some(concat!("Condition", $name)),
                 value: &<types::$type as Typed>::TYPE,
                 default: "",
+                summary: [$($doc),+][0],
+                #[cfg(any(test, feature = "manual"))]
                 doc: &[
                     $($doc,)+
                     "",
@@ -45,6 +47,8 @@ macro_rules! conditions {
                 systemd: Some(concat!("Assert", $name)),
                 value: &<types::$type as Typed>::TYPE,
                 default: "",
+                summary: concat!(" As `condition-", $key, "`, but without it the start fails."),
+                #[cfg(any(test, feature = "manual"))]
                 doc: &[
                     concat!(" As `condition-", $key, "`, but without it the start fails."),
                     "",

@@ -94,7 +94,7 @@ impl Reporter<'_> {
             }
         }
         let first = |path: &str| path != &*self.sources.main.path;
-        lines.sort_by(|a, b| {
+        crate::sort::by(&mut lines, |a, b| {
             (first(&a.place.path), &a.place).cmp(&(first(&b.place.path), &b.place))
         });
         lines

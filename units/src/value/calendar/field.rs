@@ -100,7 +100,7 @@ pub(super) fn checked(written: Written, field: Field) -> Read<Chain> {
         let at = written.at;
         items.push(values(item, field).map_err(|(what, hint)| Trouble { at, what, hint })?);
     }
-    items.sort_by_key(|values| values.parts());
+    crate::sort::by_key(&mut items, |values| values.parts());
     items.dedup();
     if field.name == DAY_FROM_END.name {
         check_days_from_end(&items).map_err(|what| Trouble {
