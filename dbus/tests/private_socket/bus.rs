@@ -612,6 +612,7 @@ async fn no_bus_is_told_once() {
     });
     let ownership = Ownership {
         face: Face::Runner,
+        is_wanted: true,
         bus: Bus::Address("unix:path=/nonexistent/bus".to_owned()),
         authority: None,
         outlook: outlook.subscribe(),
@@ -626,6 +627,31 @@ async fn no_bus_is_told_once() {
     drop(outlook);
     owning.await.unwrap();
     assert_eq!(heard.recv().await, None);
+}
+
+/// Whoever did not ask for a bus does not hear that there is none.
+#[tokio::test]
+async fn no_bus_is_no_news_to_those_who_want_none() {
+    for is_wanted in [false, true] {
+        let (handle, _door) = control::open(control::Policy {
+            own_uid: 0,
+            admin_gid: None,
+        });
+        let (news, mut heard) = unbounded_channel();
+        let outlook = tokio::sync::watch::Sender::new(Outlook::default());
+        let ownership = Ownership {
+            face: Face::Systemd,
+            is_wanted,
+            bus: Bus::Address("unix:path=/nonexistent/bus".to_owned()),
+            authority: None,
+            outlook: outlook.subscribe(),
+        };
+        // One attempt is made, and no other without an outlook.
+        drop(outlook);
+        own_name(handle, ownership, move |what| drop(news.send(what))).await;
+        let told = matches!(heard.recv().await, Some(News::Lost(_)));
+        assert_eq!(told, is_wanted);
+    }
 }
 
 /// What is delivered for the bus of a session is understood by a bus.

@@ -221,6 +221,7 @@ fn run(
                         Some(Order::Own { address, face, authority, news }) => {
                             let tell = move |what| drop(news.send(what));
                             let ownership = Ownership {
+                                is_wanted: true,
                                 face,
                                 bus: Bus::Address(address),
                                 authority,

@@ -116,6 +116,9 @@ pub struct Outlook {
 pub struct Ownership {
     /// Under which of our names.
     pub face: Face,
+    /// Somebody asked for it, and wants to hear that there is no bus. Otherwise nothing is told until
+    /// there is one.
+    pub is_wanted: bool,
     /// On which bus.
     pub bus: Bus,
     /// Whether the system's authority is asked about callers who may not by uid or group, and how
@@ -130,6 +133,7 @@ pub struct Ownership {
 pub async fn own_name(handle: Handle, mut ownership: Ownership, mut tell: impl FnMut(News)) {
     let mut pause = PAUSES.0;
     let mut last = None;
+    let mut expects_bus = ownership.is_wanted;
     loop {
         if ownership
             .outlook
@@ -144,6 +148,7 @@ pub async fn own_name(handle: Handle, mut ownership: Ownership, mut tell: impl F
             Ok((connection, messages)) => {
                 pause = PAUSES.0;
                 last = None;
+                expects_bus = true;
                 tell(News::Owned);
                 let authority = ownership
                     .authority
@@ -153,11 +158,12 @@ pub async fn own_name(handle: Handle, mut ownership: Ownership, mut tell: impl F
             }
             Err(lost) => lost,
         };
-        if last.as_ref() != Some(&lost) {
-            let (Lost::Bus(why) | Lost::Name(why)) = lost.clone();
+        let is_news = expects_bus || !matches!(lost, Lost::Absent(_));
+        if is_news && last.as_ref() != Some(&lost) {
+            let (Lost::Absent(why) | Lost::Bus(why) | Lost::Name(why)) = lost.clone();
             tell(News::Lost(why));
         }
-        let is_away = matches!(lost, Lost::Bus(_));
+        let is_away = matches!(lost, Lost::Absent(_) | Lost::Bus(_));
         last = Some(lost);
         let mut outlook = ownership.outlook.clone();
         outlook.mark_unchanged();
@@ -178,14 +184,26 @@ pub async fn own_name(handle: Handle, mut ownership: Ownership, mut tell: impl F
 /// Why a name is not ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Lost {
-    /// The bus is not there, or not any more.
+    /// Nobody listens where the bus would be.
+    Absent(String),
+    /// The bus cannot be spoken to, or not any more.
     Bus(String),
     /// The bus does not give it to us.
     Name(String),
 }
 
 async fn take_name(bus: &Bus, face: Face) -> Result<(Connection, MessageStream), Lost> {
-    let away = |error: zbus::Error| Lost::Bus(error.to_string());
+    let away = |error: zbus::Error| match &error {
+        zbus::Error::Connection(cause, _)
+            if matches!(
+                cause.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+            ) =>
+        {
+            Lost::Absent(error.to_string())
+        }
+        _ => Lost::Bus(error.to_string()),
+    };
     // The stream comes first: calls arrive from the moment the name is ours.
     let (connection, messages) = connect(bus).await.map_err(away)?;
     let body = (face.bus_name(), DO_NOT_QUEUE);

@@ -26,6 +26,8 @@ pub(super) struct BusNames {
     socket: Option<PathBuf>,
     /// What is to be served under our own names, until that begins.
     own: Option<Handle>,
+    /// They were asked for on the command line.
+    is_wanted: bool,
     /// Which those are.
     faces: Vec<Face>,
     outlook: watch::Sender<Outlook>,
@@ -71,6 +73,7 @@ impl BusNames {
             socket: address.socket(),
             address,
             own: Some(handle).filter(|_| owns),
+            is_wanted: *bus != Bus::Auto,
             faces,
             outlook: watch::channel(Outlook::default()).0,
             watched: HashMap::new(),
@@ -90,6 +93,7 @@ impl BusNames {
             let name = face.bus_name();
             let ownership = Ownership {
                 face: *face,
+                is_wanted: self.is_wanted,
                 bus: self.address.clone(),
                 // The policy of a system bus lets nobody pose as the authority; others may.
                 authority: (self.address == Address::System).then(Patience::default),
