@@ -146,13 +146,17 @@ static MACHINE_ID: OnceLock<Option<String>> = OnceLock::new();
 /// Reads this machine's id, while it is still all right to wait for a disk.
 pub(super) fn learn_machine_id() {
     MACHINE_ID.get_or_init(|| {
-        ["/etc/machine-id", "/var/lib/dbus/machine-id"]
-            .iter()
-            .find_map(|path| {
-                let text = std::fs::read_to_string(path).ok()?;
-                let id = text.lines().next()?.trim();
-                (id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit())).then(|| id.to_owned())
-            })
+        [
+            "/etc/machine-id",
+            "/run/machine-id",
+            "/var/lib/dbus/machine-id",
+        ]
+        .iter()
+        .find_map(|path| {
+            let text = std::fs::read_to_string(path).ok()?;
+            let id = text.lines().next()?.trim();
+            (id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit())).then(|| id.to_owned())
+        })
     });
 }
 

@@ -9,6 +9,7 @@ pub mod link;
 pub mod load;
 pub mod log;
 pub mod machine;
+pub mod machine_id;
 pub mod manager;
 pub mod memory;
 pub mod notify;

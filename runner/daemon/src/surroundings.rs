@@ -11,6 +11,7 @@ use units::value::Span;
 use units::value::Zones as _;
 use units::{HostZones, Surroundings};
 
+use crate::machine_id;
 use crate::now;
 use crate::users::Accounts;
 
@@ -86,11 +87,7 @@ pub fn here() -> Surroundings {
         image_id: of_release(&release, "IMAGE_ID"),
         image_version: of_release(&release, "IMAGE_VERSION"),
         host_name,
-        machine_id: machine_id(
-            &first_line("/etc/machine-id"),
-            &variable("container_uuid"),
-            &first_line("/run/host/container-uuid"),
-        ),
+        machine_id: machine_id::known(Path::new("/"), &variable("container_uuid")),
         boot_id: first_line("/proc/sys/kernel/random/boot_id").replace('-', ""),
         kernel_release,
         architecture: architecture(&machine),
@@ -200,19 +197,6 @@ fn temporary(default: &str) -> String {
     }
 }
 
-/// The machine id in `file`, or what whoever made the container says instead (systemd.io, "Container
-/// Interface"): 32 digits; empty where nobody says any.
-fn machine_id(file: &str, variable: &str, host: &str) -> String {
-    let digits = |text: &str| text.replace('-', "").to_ascii_lowercase();
-    let is_one = |text: &String| {
-        text.len() == 32
-            && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-            && text.bytes().any(|byte| byte != b'0')
-    };
-    let mut told = [file, variable, host].into_iter().map(digits);
-    told.find(is_one).unwrap_or_default()
-}
-
 /// The line of a file that has only one; empty where it cannot be read.
 fn first_line(path: &str) -> String {
     let text = std::fs::read_to_string(path).unwrap_or_default();
@@ -228,19 +212,4 @@ fn architecture(machine: &str) -> String {
         other => other,
     }
     .to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_has_no_machine_id_has_that_of_the_container() {
-        let id = "0123456789abcdef0123456789abcdef";
-        let other = "01234567-89AB-CDEF-0123-456789ABCDEF";
-        assert_eq!(machine_id(id, "", ""), id);
-        assert_eq!(machine_id("uninitialized", other, ""), id);
-        assert_eq!(machine_id("", "", other), id);
-        assert_eq!(machine_id("", "podman", &"0".repeat(32)), "");
-    }
 }

@@ -10,6 +10,7 @@ use units::value::split_words;
 
 use super::comparison::{Kind, Operator, operator};
 use super::{Found, flag, text_of, virtualization};
+use crate::machine_id;
 
 fn names() -> Result<UtsName, String> {
     uname().map_err(|error| format!("uname(2): {error}"))
@@ -45,7 +46,8 @@ fn architecture_word(machine: &str) -> &str {
 pub(super) fn host(parameter: &str) -> Found {
     let digits: String = parameter.chars().filter(|c| *c != '-').collect();
     if digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        let here = text_of("/etc/machine-id").unwrap_or_default();
+        let container = std::env::var("container_uuid").unwrap_or_default();
+        let here = machine_id::known(Path::new("/"), &container);
         return Ok(here.eq_ignore_ascii_case(&digits));
     }
     let names = names()?;

@@ -33,6 +33,7 @@ use crate::process::directories::Roots;
 use crate::process::limits::OriginalLimits;
 use crate::process::spawner::{Registrar, Settings, Spawner};
 use crate::process::table::Processes;
+use crate::reason::reason;
 use crate::socket::{Acceptor, Inherited};
 use crate::supervisord::settled::Settled;
 use crate::users::Accounts;
@@ -109,6 +110,15 @@ impl Manager {
         let mut options = options;
         settled.apply(&mut options);
         let options = Arc::new(options);
+        let whose = systemd_face::Whose {
+            asked: options.systemd_compat,
+            is_root: rustix::process::geteuid().is_root(),
+            keeper: keeper_pid,
+            // Whoever brings a supervisord.conf or one command wants those.
+            runs_units: settled.conf.is_none() && options.command.is_empty(),
+            first: taken.state.is_none(),
+        };
+        let settled_id = whose.settle_machine_id();
         let surroundings = Arc::new(Surroundings {
             ignore_unsupported: options.ignore_unsupported,
             ..surroundings::here_with(&runtime)
@@ -122,6 +132,11 @@ impl Manager {
         match recovery {
             Some(sentence) => tracing::warn!("{sentence}"),
             None => remark(&logs, &settled, keeper_pid),
+        }
+        match settled_id {
+            Ok(Some(place)) => tracing::info!("this machine has an id now, in /{place}"),
+            Ok(None) => {}
+            Err(error) => tracing::warn!("this machine has no id: {}", reason(&error)),
         }
         let cgroups = match Cgroups::detect(&runtime) {
             Ok(cgroups) => Ok(Arc::new(cgroups)),
@@ -189,15 +204,7 @@ impl Manager {
             listener,
             server: dbus::server::Server::new(handle.clone(), dbus::names::Face::Runner),
         };
-        let first = taken.state.is_none();
-        let whose = systemd_face::Whose {
-            asked: options.systemd_compat,
-            is_root: surroundings.is_root,
-            keeper: keeper_pid,
-            // Whoever brings a supervisord.conf or one command wants those.
-            runs_units: settled.conf.is_none() && options.command.is_empty(),
-            first,
-        };
+        let first = whose.first;
         let held = taken.systemd_face.take();
         let systemd_face = systemd_face::open(&whose, &link, &handle, held)?;
         let host = surroundings::host(

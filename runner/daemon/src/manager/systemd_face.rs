@@ -17,6 +17,7 @@ use units::UnitName;
 use super::boot::listen_for_clients;
 use super::wake::Bus;
 use crate::link::{Key, Link};
+use crate::machine_id;
 use crate::options::Compat;
 
 /// The name under which the keeper holds the listener.
@@ -48,6 +49,22 @@ impl Whose {
                 self.first && self.keeper == 1 && self.is_root && self.runs_units && systemctl()
             }
         }
+    }
+}
+
+impl Whose {
+    /// Gives the machine an id where it has none and systemd is looked for: its programs count on one.
+    /// Says where, if it had to.
+    ///
+    /// # Errors
+    /// It cannot be written down.
+    pub(super) fn settle_machine_id(&self) -> io::Result<Option<&'static str>> {
+        let is_ours = self.first && self.keeper == 1 && self.is_root;
+        if !is_ours || !self.is_wanted(systemctl_is_installed) {
+            return Ok(None);
+        }
+        let container = std::env::var("container_uuid").unwrap_or_default();
+        machine_id::settle(Path::new("/"), &container)
     }
 }
 
