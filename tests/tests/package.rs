@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use tests::{Ended, World, program, repository};
+use tests::{Ended, Init, Machine, World, program, repository};
 
 fn run(program: &str, words: &[&str]) -> String {
     let output = Command::new(program)
@@ -86,14 +86,25 @@ fn everything_has_its_place_and_works_there() {
         "usr/share/fish/vendor_completions.d/runnerctl.fish",
         "usr/share/dbus-1/system.d/org.unitrunner.Runner1.conf",
         "usr/share/dbus-1/interfaces/org.unitrunner.Runner1.Manager.xml",
+        "usr/share/dbus-1/system-services/org.unitrunner.Runner1.service",
+        "usr/share/dbus-1/services/org.unitrunner.Runner1.service",
+        "usr/share/polkit-1/actions/org.unitrunner.Runner1.policy",
+        "usr/lib/systemd/system/runnerd.service",
+        "usr/lib/systemd/system/runnerd.socket",
+        "usr/lib/systemd/user/runnerd.service",
         "usr/share/runner/runner-unit.schema.json",
         "usr/lib/systemd/catalog/runner.catalog",
         "usr/share/doc/runner/copyright",
         "usr/share/doc/runner/changelog.gz",
+        "usr/share/doc/runner/CHANGELOG.md.gz",
         "etc/runner/units",
     ] {
         assert!(there(path), "{path}");
     }
+    let services = root.join("usr/share/dbus-1/system-services");
+    assert_eq!(std::fs::read_dir(services).unwrap().count(), 1);
+    // A policy for machines without systemd would open what systemd's own keeps shut.
+    assert!(!there("usr/share/dbus-1/system.d/runner-systemd1.conf"));
     // Every link leads to a program.
     for names in ["supervisor", "init"] {
         for link in std::fs::read_dir(root.join("usr/lib/runner").join(names)).unwrap() {
@@ -139,4 +150,52 @@ fn it_is_installed_found_whole_and_removed() {
     dpkg(&["--purge", "runner"]);
     assert!(!root.join("usr/bin/runnerctl").exists());
     assert!(!root.join("usr/share/doc/runner").exists());
+}
+
+/// On a machine whose process 1 is one of the two: found, not started, and gone without a trace.
+#[test]
+fn it_is_installed_on_a_machine_enabled_and_purged() {
+    for init in [Init::Systemd, Init::Runnerd] {
+        let layer = tempfile::tempdir().unwrap();
+        let units = tempfile::tempdir().unwrap();
+        let readable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(layer.path(), readable).unwrap();
+        let package = build(layer.path());
+        let package = format!("/{}", package.file_name().unwrap().to_str().unwrap());
+        let options = ["--systemd-compat", "--systemd-units"];
+        let machine = Machine::boot_with(init, units.path(), Some(layer.path()), &options);
+        let shell = |line: &str| {
+            let outcome = machine.run_for(60, &["sh", "-c", line]);
+            let said = format!("{}{}", outcome.stdout, outcome.stderr);
+            assert_eq!(outcome.code, 0, "{}: {line}\n{said}", init.name());
+            outcome.stdout.trim_end().to_owned()
+        };
+        let is = |question: &str| {
+            let outcome = machine.systemctl(&[question, "runnerd.service"]);
+            outcome.stdout.trim_end().to_owned()
+        };
+        // What is there by itself, and what is there because of the package.
+        let traces = "find /etc /usr /var -xdev -iname '*runner*' ! -path '*/share/doc/*' | sort";
+        let before = shell(traces);
+
+        shell(&format!("dpkg --force-depends --install {package}"));
+        assert_eq!(shell("dpkg --verify runner"), "");
+        assert_eq!([is("is-enabled"), is("is-active")], ["disabled", "inactive"]);
+        shell("systemctl enable runnerd.service runnerd.socket");
+        if init == Init::Systemd {
+            // Below runnerd its runtime directory is taken.
+            shell("systemctl start runnerd.service");
+            assert_eq!(is("is-active"), "active");
+            shell("runnerctl is-ready --wait");
+        }
+
+        // What was enabled stays so over a removal.
+        shell("dpkg --remove runner");
+        assert_eq!(is("is-active"), "inactive");
+        shell(&format!("dpkg --force-depends --install {package}"));
+        assert_eq!(is("is-enabled"), "enabled", "{}", init.name());
+        shell("dpkg --purge runner");
+        assert_eq!(shell(traces), before, "{}", init.name());
+        assert_eq!(shell("systemctl --failed --no-legend"), "");
+    }
 }
