@@ -166,6 +166,10 @@ fn into_empty_root(root: &Path) {
         let place = output(&mut Command::new("contrib/build-static"));
         repository().join(place.trim_end())
     });
+    if let Some(built) = &built {
+        let size = built.join("runnerd").metadata().unwrap().len();
+        assert!(size < 4 << 20, "{size} bytes are more than 4 MiB");
+    }
     for name in ["runnerd", "runnerctl"] {
         let path = built
             .as_ref()
