@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::console::{Console, Offered};
+use super::device::{self, Device, Standard};
 use super::file::{LogFile, Room};
 use super::local_time::WrittenTime;
 use super::own::{MainLog, OwnLine, Severity};
@@ -13,6 +14,8 @@ use super::trouble::{Advice, refuse};
 #[derive(Debug)]
 pub(super) struct Main {
     file: Option<LogFile>,
+    /// What the file is instead: a terminal, a pipe, `/dev/null`. It is a copy like the others.
+    device: Option<Console>,
     level: Severity,
     on_stdout: bool,
     syslog: bool,
@@ -22,10 +25,20 @@ pub(super) struct Main {
 
 impl Main {
     pub(super) fn new(wanted: MainLog) -> Main {
+        let device = wanted.file.as_ref().and_then(|sink| device::of(&sink.path));
+        // Once is enough, where the original writes each line twice.
+        let is_stdout = device == Some(Device::Ours(Standard::Output));
         Main {
-            file: wanted.file.map(LogFile::new),
+            file: wanted
+                .file
+                .filter(|_| device.is_none())
+                .map(LogFile::new),
+            // Where it cannot be opened, there is nobody to tell.
+            device: device
+                .filter(|_| !is_stdout)
+                .and_then(|device| Console::device(device).ok()),
             level: wanted.level,
-            on_stdout: wanted.on_stdout,
+            on_stdout: wanted.on_stdout || is_stdout,
             syslog: wanted.syslog,
             begun: 0,
         }
@@ -58,6 +71,9 @@ impl Main {
     pub(super) fn reopen(&mut self) {
         if let Some(file) = &mut self.file {
             file.reopen();
+        }
+        if let Some(device) = &mut self.device {
+            device.reopen();
         }
     }
 
@@ -98,6 +114,9 @@ impl Main {
         self.begun = 0;
         if self.on_stdout {
             offer(standard, text.as_bytes(), now);
+        }
+        if let Some(device) = &mut self.device {
+            offer(device, text.as_bytes(), now);
         }
         if self.syslog {
             for part in line.text.trim_end_matches('\n').split('\n') {
@@ -201,6 +220,47 @@ mod tests {
             message_id: None,
             fields: Vec::new(),
         }
+    }
+
+    #[test]
+    fn a_file_that_is_none_is_written_to_all_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let fifo = dir.path().join("fifo");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let mut reader = std::fs::File::options()
+            .read(true)
+            .write(true)
+            .open(&fifo)
+            .unwrap();
+        let (mut shown, write) = std::io::pipe().unwrap();
+        let mut standard = Console::on(write.as_fd(), Format::Text).unwrap();
+        let mut syslog = Syslog::new(dir.path().join("nobody"));
+        for path in ["/dev/stdout", "/dev/null", fifo.to_str().unwrap()] {
+            let mut main = Main::new(MainLog {
+                file: Some(FileSink {
+                    path: path.into(),
+                    max_size: 0,
+                    backups: 0,
+                    owner: None,
+                    mode: 0o644,
+                }),
+                level: Severity::Info,
+                on_stdout: false,
+                syslog: false,
+            });
+            let said = line(Severity::Info, path);
+            let advice = main.say(&said, &mut standard, &mut syslog, Instant::now());
+            assert_eq!(advice, Advice::Try, "{path}");
+        }
+        drop((standard, write));
+        let mut text = String::new();
+        shown.read_to_string(&mut text).unwrap();
+        assert!(text.ends_with(" INFO /dev/stdout\n"), "{text}");
+        assert_eq!(text.lines().count(), 1, "{text}");
+        let mut bytes = [0; 200];
+        let length = reader.read(&mut bytes).unwrap();
+        let text = String::from_utf8_lossy(&bytes[..length]);
+        assert!(text.ends_with("fifo\n"), "{text}");
     }
 
     #[test]

@@ -75,7 +75,7 @@ mod writer;
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -95,6 +95,13 @@ pub use transform::Form;
 use bell::Bell;
 use own::OwnLine;
 use ways::Ways;
+
+/// Whether a log at this path is written to a descriptor of ours, a terminal, a pipe or the like, and
+/// not kept and rotated. Looks at the file system.
+#[must_use]
+pub fn is_device(path: &Path) -> bool {
+    device::of(path).is_some()
+}
 
 /// How long a sink that takes nothing holds up its services before lines pass it by.
 pub const PATIENCE: Duration = Duration::from_secs(1);

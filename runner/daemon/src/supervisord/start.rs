@@ -18,6 +18,7 @@ use super::settled::{self, Level, Settled};
 use super::{privileges, reading, servers};
 use crate::keeper::{self, Beginning};
 use crate::link::Key;
+use crate::log;
 use crate::options::Options;
 use crate::place::Place;
 use crate::reason::reason;
@@ -234,6 +235,10 @@ fn user(daemon: &Daemon, remarks: &mut Vec<(Level, String)>) -> Result<(), Refus
 
 /// Whether the main log can be written, before anybody waits for what it says.
 fn try_log(path: &Path) -> Result<(), Refusal> {
+    // Opened by whoever writes it; `/dev/stdout` may lead to what no path leads to.
+    if log::is_device(path) {
+        return Ok(());
+    }
     let refused =
         |error: io::Error| format!("cannot open logfile {}: {}", path.display(), reason(&error));
     let place = Place::find(path).map_err(refused)?;
