@@ -29,10 +29,7 @@ impl Main {
         // Once is enough, where the original writes each line twice.
         let is_stdout = device == Some(Device::Ours(Standard::Output));
         Main {
-            file: wanted
-                .file
-                .filter(|_| device.is_none())
-                .map(LogFile::new),
+            file: wanted.file.filter(|_| device.is_none()).map(LogFile::new),
             // Where it cannot be opened, there is nobody to tell.
             device: device
                 .filter(|_| !is_stdout)
