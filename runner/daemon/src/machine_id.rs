@@ -29,8 +29,8 @@ pub fn known(root: &Path, container: &str) -> String {
 /// # Errors
 /// Neither place can be written to.
 pub fn settle(root: &Path, container: &str) -> io::Result<Option<&'static str>> {
-    let is_there = |place: &&str| id_of(&first_line(&root.join(place))).is_some();
-    if PLACES.iter().any(|place| is_there(&place)) {
+    let has_one = |place| id_of(&first_line(&root.join(place))).is_some();
+    if PLACES.into_iter().any(has_one) {
         return Ok(None);
     }
     let known = id_of(&known(root, container));

@@ -66,6 +66,12 @@ pub const DEVIATIONS: &[Deviation] = &[
         why: "a daemon that hangs at its start says nothing",
     },
     Deviation {
+        name: "main log on standard output",
+        original: "writes each line twice with logfile=/dev/stdout in the foreground",
+        here: "writes it once",
+        why: "once is enough",
+    },
+    Deviation {
         name: "findings",
         original: "says nothing about unknown sections and options, comments that cut quoted text, lines that became part of a value, or variables that lose most of their value",
         here: "does the same with them, and warns with file and line",
