@@ -37,7 +37,7 @@ impl LocalTime {
 
 /// What localtime(3) says.
 #[expect(unsafe_code, reason = "the C library knows the time zone")]
-fn broken_down(seconds: libc::time_t) -> libc::tm {
+fn broken_down(seconds: i64) -> libc::tm {
     // SAFETY: a `tm` is numbers and a pointer that nobody follows, for which zero is a value; the
     // function writes nothing but the `tm` that it is given. It reads the environment, which nobody
     // changes once there are threads.
