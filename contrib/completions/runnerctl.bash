@@ -34,6 +34,9 @@ _runnerctl() {
             runnerctl,check)
                 cmd="runnerctl__subcmd__check"
                 ;;
+            runnerctl,clean)
+                cmd="runnerctl__subcmd__clean"
+                ;;
             runnerctl,daemon-reexec)
                 cmd="runnerctl__subcmd__daemon__subcmd__reexec"
                 ;;
@@ -58,6 +61,12 @@ _runnerctl() {
             runnerctl,export)
                 cmd="runnerctl__subcmd__export"
                 ;;
+            runnerctl,freeze)
+                cmd="runnerctl__subcmd__freeze"
+                ;;
+            runnerctl,get-default)
+                cmd="runnerctl__subcmd__get__subcmd__default"
+                ;;
             runnerctl,import)
                 cmd="runnerctl__subcmd__import"
                 ;;
@@ -81,6 +90,9 @@ _runnerctl() {
                 ;;
             runnerctl,kill)
                 cmd="runnerctl__subcmd__kill"
+                ;;
+            runnerctl,link)
+                cmd="runnerctl__subcmd__link"
                 ;;
             runnerctl,list-dependencies)
                 cmd="runnerctl__subcmd__list__subcmd__dependencies"
@@ -136,6 +148,9 @@ _runnerctl() {
             runnerctl,run)
                 cmd="runnerctl__subcmd__run"
                 ;;
+            runnerctl,set-default)
+                cmd="runnerctl__subcmd__set__subcmd__default"
+                ;;
             runnerctl,set-environment)
                 cmd="runnerctl__subcmd__set__subcmd__environment"
                 ;;
@@ -159,6 +174,9 @@ _runnerctl() {
                 ;;
             runnerctl,stop)
                 cmd="runnerctl__subcmd__stop"
+                ;;
+            runnerctl,thaw)
+                cmd="runnerctl__subcmd__thaw"
                 ;;
             runnerctl,timespan)
                 cmd="runnerctl__subcmd__timespan"
@@ -191,7 +209,7 @@ _runnerctl() {
 
     case "${cmd}" in
         runnerctl)
-            opts="-q -h -V --runtime-dir --json --quiet --help --version status list-units list-sockets list-timers list-paths list-jobs list-dependencies start stop restart try-restart reload reload-or-restart try-reload-or-restart isolate cancel kill why show cat logs is-active is-failed wait is-ready reset-failed check import export run plan daemon-reload list-unit-files is-enabled enable disable reenable mask unmask revert add-wants add-requires set-property edit show-environment set-environment unset-environment import-environment passwd calendar timespan escape daemon-reexec shutdown exit version"
+            opts="-q -h -V --runtime-dir --json --quiet --help --version status list-units list-sockets list-timers list-paths list-jobs list-dependencies start stop restart try-restart reload reload-or-restart try-reload-or-restart isolate cancel kill clean freeze thaw why show cat logs is-active is-failed wait is-ready reset-failed check import export run plan daemon-reload list-unit-files is-enabled enable disable reenable mask unmask revert add-wants add-requires link get-default set-default set-property edit show-environment set-environment unset-environment import-environment passwd calendar timespan escape daemon-reexec shutdown exit version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -345,6 +363,31 @@ _runnerctl() {
                 return 0
             fi
             case "${prev}" in
+                --runtime-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        runnerctl__subcmd__clean)
+            opts="-q -h --what --runtime-dir --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --what)
+                    COMPREPLY=($(compgen -W "configuration state cache logs runtime all" -- "${cur}"))
+                    return 0
+                    ;;
                 --runtime-dir)
                     COMPREPLY=()
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -582,6 +625,55 @@ _runnerctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        runnerctl__subcmd__freeze)
+            opts="-q -h --runtime-dir --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --runtime-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        runnerctl__subcmd__get__subcmd__default)
+            opts="-q -h --unit-dir --runtime-dir --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --unit-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --runtime-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         runnerctl__subcmd__import)
             opts="-o -q -h --output --force --runtime-dir --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -771,6 +863,34 @@ _runnerctl() {
                     ;;
                 --kill-whom)
                     COMPREPLY=($(compgen -W "all main control" -- "${cur}"))
+                    return 0
+                    ;;
+                --runtime-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        runnerctl__subcmd__link)
+            opts="-f -q -h --runtime --force --no-reload --unit-dir --runtime-dir --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --unit-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
                     return 0
                     ;;
                 --runtime-dir)
@@ -1308,6 +1428,34 @@ _runnerctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        runnerctl__subcmd__set__subcmd__default)
+            opts="-q -h --no-reload --unit-dir --runtime-dir --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --unit-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --runtime-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         runnerctl__subcmd__set__subcmd__environment)
             opts="-q -h --runtime-dir --json --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1494,6 +1642,27 @@ _runnerctl() {
                     COMPREPLY=($(compgen -W "replace fail replace-irreversibly ignore-dependencies ignore-requirements isolate flush triggering restart-dependencies" -- "${cur}"))
                     return 0
                     ;;
+                --runtime-dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        runnerctl__subcmd__thaw)
+            opts="-q -h --runtime-dir --json --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --runtime-dir)
                     COMPREPLY=()
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then

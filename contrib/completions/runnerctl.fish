@@ -46,6 +46,9 @@ complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "try-reload-or-r
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "isolate" -d 'Start a unit, and stop everything that it does not need'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "cancel" -d 'Take queued and running jobs back, or all of them'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "kill" -d 'Send a signal to the processes of units'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "clean" -d 'Take away directories that units have made for themselves'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "freeze" -d 'Keep the processes of units from running, until `thaw`'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "thaw" -d 'Let the processes of units run again'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "why" -d 'Say why a unit is as it is, and what to do next'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "show" -d 'Print properties of units, or of the manager'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "cat" -d 'Print the files that define units, with their drop-ins'
@@ -71,6 +74,9 @@ complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "unmask" -d 'Und
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "revert" -d 'Take away drop-ins and masks of units, and files that stand before those of a package'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "add-wants" -d 'Let a unit want others: they are started with it'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "add-requires" -d 'Let a unit require others: it is not started without them'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "link" -d 'Make unit files known that are somewhere else, by links to them'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "get-default" -d 'Print the target that boot starts'
+complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "set-default" -d 'Let boot start another target'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "set-property" -d 'Set settings of a unit'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "edit" -d 'Change units with an editor, and save nothing that is wrong'
 complete -c runnerctl -n "__fish_runnerctl_needs_command" -f -a "show-environment" -d 'Print the variables every program\'s environment starts from'
@@ -243,6 +249,24 @@ complete -c runnerctl -n "__fish_runnerctl_using_subcommand kill" -l runtime-dir
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand kill" -l json -d 'Print one JSON value on standard output instead of text'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand kill" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand kill" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand clean" -l what -d 'Which directories' -r -f -a "configuration\t''
+state\t''
+cache\t''
+logs\t''
+runtime\t''
+all\t''"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand clean" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand clean" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand clean" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand clean" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand freeze" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand freeze" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand freeze" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand freeze" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand thaw" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand thaw" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand thaw" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand thaw" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand why" -s n -l lines -d 'How many log lines to show' -r
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand why" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand why" -l json -d 'Print one JSON value on standard output instead of text'
@@ -421,6 +445,25 @@ complete -c runnerctl -n "__fish_runnerctl_using_subcommand add-requires" -s f -
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand add-requires" -l json -d 'Print one JSON value on standard output instead of text'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand add-requires" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand add-requires" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand link" -l unit-dir -d 'Work on the files of this directory and ask no runnerd; may be said several times' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand link" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand link" -l runtime -d 'Until runnerd\'s runtime directory goes, at the next boot at the latest'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand link" -s f -l force -d 'Replace links that lead elsewhere'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand link" -l no-reload -d 'Do not read the unit files again afterwards'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand link" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand link" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand link" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand get-default" -l unit-dir -d 'Work on the files of this directory and ask no runnerd; may be said several times' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand get-default" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand get-default" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand get-default" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand get-default" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand set-default" -l unit-dir -d 'Work on the files of this directory and ask no runnerd; may be said several times' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand set-default" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand set-default" -l no-reload -d 'Do not read the unit files again afterwards'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand set-default" -l json -d 'Print one JSON value on standard output instead of text'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand set-default" -s q -l quiet -d 'Print nothing that was not asked for: no hints, no warnings, no words where the exit status says it'
+complete -c runnerctl -n "__fish_runnerctl_using_subcommand set-default" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand set-property" -l runtime-dir -d 'Runtime directory of the runnerd to talk to' -r -f -a "(__fish_complete_directories)"
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand set-property" -l runtime -d 'Until runnerd\'s runtime directory goes, at the next boot at the latest'
 complete -c runnerctl -n "__fish_runnerctl_using_subcommand set-property" -l json -d 'Print one JSON value on standard output instead of text'

@@ -234,3 +234,70 @@ fn unit_files_are_listed_with_their_states() {
     assert_eq!(state("a.service"), "disabled");
     assert_eq!(world.ctl(&["list-unit-files", "zzz*"]).code, 1);
 }
+
+#[test]
+fn files_elsewhere_are_linked_and_unlinked() {
+    let world = world();
+    let elsewhere = world.path("elsewhere.service");
+    let text = "[Service]\nExecStart=/bin/sleep 1000\n[Install]\nWantedBy=multi-user.target\n";
+    fs::write(&elsewhere, text).expect("a unit file");
+    let path = elsewhere.display().to_string();
+    let link = units(&world).join("elsewhere.service");
+    assert_eq!(
+        world.ctl(&["link", &path]).ok(),
+        format!("Created symlink {} → {path}.\n", link.display())
+    );
+    assert_eq!(
+        world.ctl(&["is-enabled", "elsewhere"]).refused(1),
+        "linked\n"
+    );
+    world.ctl(&["enable", "elsewhere"]).ok();
+    world.ctl(&["disable", "elsewhere"]).ok();
+    assert!(!link.is_symlink());
+    assert!(elsewhere.is_file());
+    let missing = world.ctl(&["link", "/no/such.service"]);
+    assert_eq!(missing.code, 1);
+    assert!(
+        missing.stderr.contains("cannot link /no/such.service"),
+        "{}",
+        missing.stderr
+    );
+}
+
+#[test]
+fn boot_starts_the_target_that_is_said() {
+    let world = world();
+    assert_eq!(world.ctl(&["get-default"]).ok(), "default.target\n");
+    fs::write(
+        units(&world).join("some.target"),
+        "[Unit]\nDescription=Some\n",
+    )
+    .expect("a unit file");
+    world.ctl(&["daemon-reload"]).ok();
+    world.ctl(&["set-default", "some"]).ok();
+    assert_eq!(world.ctl(&["get-default"]).ok(), "some.target\n");
+    let directory = units(&world).display().to_string();
+    let here = ["get-default", "--unit-dir", &directory];
+    assert_eq!(world.ctl(&here).ok(), "some.target\n");
+    assert_eq!(world.ctl(&["set-default", "a.service"]).code, 1);
+}
+
+#[test]
+fn directories_of_units_are_cleaned() {
+    let mut world = World::new();
+    let name = format!("runner-test-{}", std::process::id());
+    let text = "[service]\nautostart = false\ntype = \"oneshot\"\nremain-after-exit = true\n\
+         exec-start = \"/bin/true\"\nruntime-directory = \"NAME\"\nruntime-directory-preserve = \"yes\"\n";
+    world.unit("d.toml", &text.replace("NAME", &name));
+    world.start();
+    world.ctl(&["start", "d"]).ok();
+    let busy = world.ctl(&["clean", "d"]);
+    assert_ne!(busy.code, 0, "{busy:?}");
+    world.ctl(&["stop", "d"]).ok();
+    assert_eq!(
+        world.ctl(&["show", "d", "-P", "CanClean"]).ok(),
+        "runtime\n"
+    );
+    world.ctl(&["clean", "--what=all", "d"]).ok();
+    assert_eq!(world.ctl(&["clean", "--what=none", "d"]).code, 2);
+}

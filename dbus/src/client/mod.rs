@@ -460,6 +460,31 @@ impl Client {
         self.manager("KillUnit", &(unit, whom, signal)).await
     }
 
+    /// Takes directories away that a unit has made for itself, by their kinds (`cache`, `all`).
+    ///
+    /// # Errors
+    /// As [`Client::list_units`].
+    pub async fn clean(&self, unit: &str, what: &[String]) -> Result<(), Error> {
+        self.manager("CleanUnit", &(unit, what)).await
+    }
+
+    /// Keeps the processes of a unit from running, or lets them.
+    ///
+    /// # Errors
+    /// As [`Client::list_units`].
+    pub async fn set_frozen(&self, unit: &str, frozen: bool) -> Result<(), Error> {
+        let method = if frozen { "FreezeUnit" } else { "ThawUnit" };
+        self.manager(method, &unit).await
+    }
+
+    /// The target that boot starts.
+    ///
+    /// # Errors
+    /// As [`Client::list_units`].
+    pub async fn default_target(&self) -> Result<String, Error> {
+        self.manager("GetDefaultTarget", &()).await
+    }
+
     /// Forgets failures and start limits of one unit or of all.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 
 mod files;
 mod offline;
+mod run;
 
 use std::path::PathBuf;
 
@@ -14,11 +15,12 @@ use crate::exit;
 use crate::names::UnitArg;
 
 pub use files::{
-    AddDependencyArgs, AssignmentsArgs, CancelArgs, DirectArgs, DisableArgs, EditArgs, InstallArgs,
-    IsEnabledArgs, IsolateArgs, ListUnitFilesArgs, NamedUnitsArgs, SetPropertyArgs, UnmaskArgs,
-    UnsetArgs, VariablesArgs,
+    AddDependencyArgs, AssignmentsArgs, CancelArgs, CleanArgs, DirectArgs, DisableArgs, EditArgs,
+    GetDefaultArgs, InstallArgs, IsEnabledArgs, IsolateArgs, LinkArgs, ListUnitFilesArgs,
+    NamedUnitsArgs, SetDefaultArgs, SetPropertyArgs, UnmaskArgs, UnsetArgs, VariablesArgs,
 };
 pub use offline::{CalendarArgs, CheckArgs, EscapeArgs, PasswdArgs, TimespanArgs};
+pub use run::RunArgs;
 
 /// Control runnerd: see what runs, start and stop units, read their logs.
 #[derive(Debug, Parser)]
@@ -113,6 +115,16 @@ pub enum Verb {
     Cancel(CancelArgs),
     /// Send a signal to the processes of units
     Kill(KillArgs),
+    /// Take away directories that units have made for themselves
+    ///
+    /// Only of units that are down.
+    Clean(CleanArgs),
+    /// Keep the processes of units from running, until `thaw`
+    ///
+    /// Needs control groups.
+    Freeze(UnitsArgs),
+    /// Let the processes of units run again
+    Thaw(UnitsArgs),
     /// Say why a unit is as it is, and what to do next
     ///
     /// The chain of causes, back to who or what began it; how its last process ended; its last lines;
@@ -216,8 +228,8 @@ pub enum Verb {
     Enable(InstallArgs),
     /// Undo `enable`
     ///
-    /// Links to systemd's unit files go; for a unit of a TOML file a drop-in says that it does not
-    /// start by itself.
+    /// Links to systemd's unit files go, also one that `link` has made; for a unit of a TOML file a
+    /// drop-in says that it does not start by itself.
     Disable(DisableArgs),
     /// Undo `enable`, and do it again by what the files say now
     Reenable(InstallArgs),
@@ -235,6 +247,16 @@ pub enum Verb {
     AddWants(AddDependencyArgs),
     /// Let a unit require others: it is not started without them
     AddRequires(AddDependencyArgs),
+    /// Make unit files known that are somewhere else, by links to them
+    ///
+    /// `disable` takes such a link away.
+    Link(LinkArgs),
+    /// Print the target that boot starts
+    GetDefault(GetDefaultArgs),
+    /// Let boot start another target
+    ///
+    /// By a link: `default.target` is another name of it.
+    SetDefault(SetDefaultArgs),
     /// Set settings of a unit
     ///
     /// Writes a drop-in for each and reads the unit files again; nothing is written if a value is
@@ -579,94 +601,6 @@ pub struct ReloadArgs {
     /// Apply the good files, and keep the last good definition of the others; exit status 1 if there are others
     #[arg(long)]
     pub keep_going: bool,
-}
-
-/// Of `run`.
-#[derive(Debug, Args)]
-pub struct RunArgs {
-    /// The name of the unit, instead of one made up
-    #[arg(short, long, value_name = "NAME")]
-    pub unit: Option<String>,
-    /// What the unit is, instead of its command line
-    #[arg(long, value_name = "TEXT")]
-    pub description: Option<String>,
-    /// Set a setting of the service, by systemd's name or ours, such as `MemoryMax=64M`
-    #[arg(short, long = "property", value_name = "KEY=VALUE")]
-    pub properties: Vec<String>,
-    /// Set a variable; without `=VALUE`, to what it is here
-    #[arg(short = 'E', long = "setenv", value_name = "NAME[=VALUE]")]
-    pub environment: Vec<String>,
-    /// Run as this user
-    #[arg(long, value_name = "USER")]
-    pub uid: Option<String>,
-    /// Run as this group
-    #[arg(long, value_name = "GROUP")]
-    pub gid: Option<String>,
-    /// Run in this directory
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub working_directory: Option<PathBuf>,
-    /// Wait until the service has ended, and end as it did
-    #[arg(long, conflicts_with = "no_block")]
-    pub wait: bool,
-    /// Give it our standard input, output and error, and wait as with --wait
-    #[arg(short = 'P', long, conflicts_with = "no_block")]
-    pub pipe: bool,
-    /// Do not even wait until it is started
-    #[arg(long)]
-    pub no_block: bool,
-    /// Forget the unit when it has ended, also if it failed
-    #[arg(short = 'G', long)]
-    pub collect: bool,
-    /// Start it at these moments (systemd.time(7))
-    #[arg(long, value_name = "EXPRESSION", conflicts_with_all = ["wait", "pipe"])]
-    pub on_calendar: Vec<String>,
-    /// Start it so long from now
-    #[arg(long, value_name = "SPAN", conflicts_with_all = ["wait", "pipe"])]
-    pub on_active: Vec<String>,
-    /// Start it so long after the machine was booted
-    #[arg(long, value_name = "SPAN", conflicts_with_all = ["wait", "pipe"])]
-    pub on_boot: Vec<String>,
-    /// Start it so long after runnerd was started
-    #[arg(long, value_name = "SPAN", conflicts_with_all = ["wait", "pipe"])]
-    pub on_startup: Vec<String>,
-    /// Start it so long after it was last started
-    #[arg(long, value_name = "SPAN", conflicts_with_all = ["wait", "pipe"])]
-    pub on_unit_active: Vec<String>,
-    /// Start it so long after it last ended
-    #[arg(long, value_name = "SPAN", conflicts_with_all = ["wait", "pipe"])]
-    pub on_unit_inactive: Vec<String>,
-    /// Set a setting of the timer
-    #[arg(long = "timer-property", value_name = "KEY=VALUE")]
-    pub timer_properties: Vec<String>,
-    /// The command, each word as it stands: runnerd replaces no variables in it
-    #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]
-    pub command: Vec<String>,
-}
-
-impl RunArgs {
-    /// Whether the command is waited for.
-    pub fn waits(&self) -> bool {
-        self.wait || self.pipe
-    }
-
-    /// What the timer is to be, if there is to be one: settings and values.
-    pub fn timers(&self) -> Option<Vec<(&str, &str)>> {
-        let bases = [
-            ("OnCalendar", &self.on_calendar),
-            ("OnActiveSec", &self.on_active),
-            ("OnBootSec", &self.on_boot),
-            ("OnStartupSec", &self.on_startup),
-            ("OnUnitActiveSec", &self.on_unit_active),
-            ("OnUnitInactiveSec", &self.on_unit_inactive),
-        ];
-        let moments: Vec<(&str, &str)> = bases
-            .iter()
-            .flat_map(|(name, texts)| texts.iter().map(|text| (*name, text.as_str())))
-            .collect();
-        let more = self.timer_properties.iter();
-        let more = more.filter_map(|property| property.split_once('='));
-        (!moments.is_empty()).then(|| moments.into_iter().chain(more).collect())
-    }
 }
 
 /// Of `shutdown`.

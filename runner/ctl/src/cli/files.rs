@@ -154,6 +154,65 @@ pub struct AddDependencyArgs {
     pub force: bool,
 }
 
+/// Of `link`.
+#[derive(Debug, Args)]
+pub struct LinkArgs {
+    /// Unit files
+    #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub files: Vec<PathBuf>,
+    /// Until runnerd's runtime directory goes, at the next boot at the latest
+    #[arg(long)]
+    pub runtime: bool,
+    /// Replace links that lead elsewhere
+    #[arg(short, long)]
+    pub force: bool,
+    /// Do not read the unit files again afterwards
+    #[arg(long)]
+    pub no_reload: bool,
+    /// Where.
+    #[command(flatten)]
+    pub direct: DirectArgs,
+}
+
+/// Of `get-default`.
+#[derive(Debug, Args)]
+pub struct GetDefaultArgs {
+    /// Where.
+    #[command(flatten)]
+    pub direct: DirectArgs,
+}
+
+/// Of `set-default`.
+#[derive(Debug, Args)]
+pub struct SetDefaultArgs {
+    /// The target; the suffix may be left out
+    #[arg(value_name = "TARGET")]
+    pub target: String,
+    /// Do not read the unit files again afterwards
+    #[arg(long)]
+    pub no_reload: bool,
+    /// Where.
+    #[command(flatten)]
+    pub direct: DirectArgs,
+}
+
+/// Of `clean`.
+#[derive(Debug, Args)]
+pub struct CleanArgs {
+    /// Which units.
+    #[command(flatten)]
+    pub units: UnitsArgs,
+    /// Which directories
+    #[arg(
+        long,
+        value_name = "KIND",
+        value_delimiter = ',',
+        default_values = ["cache", "runtime"],
+        value_parser = ["configuration", "state", "cache", "logs", "runtime", "all"]
+    )]
+    pub what: Vec<String>,
+}
+
 /// Of `set-property`.
 #[derive(Debug, Args)]
 pub struct SetPropertyArgs {

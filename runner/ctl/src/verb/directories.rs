@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use dbus::client::{Installed, Properties};
 use units::install::{Change, Files, Order, Places, Presets, Problem};
-use units::{Source, Surroundings, UnitSet, disk};
+use units::{Source, Surroundings, UnitName, UnitSet, disk};
 
 use super::check::surroundings;
 use crate::exit::Exit;
@@ -94,6 +94,12 @@ impl Directories {
             units,
             places,
         }
+    }
+
+    /// The target that boot starts.
+    pub(super) fn default_target(&self) -> String {
+        let name = UnitName::parse("default.target").ok();
+        name.map_or_else(String::new, |name| self.units.own_name(&name).to_string())
     }
 
     /// For who decides about them.

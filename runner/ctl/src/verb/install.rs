@@ -11,8 +11,9 @@ use super::directories::Directories;
 use super::jobs::{self, Performed};
 use super::lists::{matches, or_dash, plural};
 use crate::cli::{
-    AddDependencyArgs, DisableArgs, InstallArgs, IsEnabledArgs, JobArgs, JobMode,
-    ListUnitFilesArgs, NamedUnitsArgs, SetPropertyArgs, UnitsArgs, UnmaskArgs,
+    AddDependencyArgs, DisableArgs, GetDefaultArgs, InstallArgs, IsEnabledArgs, JobArgs, JobMode,
+    LinkArgs, ListUnitFilesArgs, NamedUnitsArgs, SetDefaultArgs, SetPropertyArgs, UnitsArgs,
+    UnmaskArgs,
 };
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
@@ -400,6 +401,63 @@ async fn add(
     finish(hand, terminal, &args.units, installed, None).await
 }
 
+/// `link`
+pub(super) async fn link(hand: &Hand<'_>, terminal: &mut Terminal, args: &LinkArgs) -> Outcome {
+    let mut paths = Vec::new();
+    for file in &args.files {
+        let cannot = |why: &dyn Display| {
+            Failure::new(
+                Exit::Failed,
+                format!("cannot link {}: {why}", file.display()),
+            )
+        };
+        let path = std::path::absolute(file).map_err(|error| cannot(&error))?;
+        let found = path.symlink_metadata().map_err(|error| cannot(&error))?;
+        if !found.is_file() {
+            return Err(cannot(&"it is no file"));
+        }
+        let path = path.into_os_string().into_string();
+        paths.push(path.map_err(|_| cannot(&"its path is no text"))?);
+    }
+    let how = How {
+        runtime: args.runtime,
+        force: args.force,
+    };
+    let installed = hand.perform(&Order::Link { paths, how }).await?;
+    finish_with(hand, terminal, &[], args.no_reload, installed, None).await
+}
+
+/// `get-default`
+pub(super) async fn get_default(
+    hand: &Hand<'_>,
+    terminal: &mut Terminal,
+    _: &GetDefaultArgs,
+) -> Outcome {
+    let target = match hand {
+        Hand::Manager(client) => client.default_target().await?,
+        Hand::Ours(directories) => directories.default_target(),
+    };
+    match terminal.json() {
+        true => terminal.value(&json!({ "default": target }))?,
+        false => terminal.line(&target)?,
+    }
+    Ok(Exit::Done)
+}
+
+/// `set-default`
+pub(super) async fn set_default(
+    hand: &Hand<'_>,
+    terminal: &mut Terminal,
+    args: &SetDefaultArgs,
+) -> Outcome {
+    let order = Order::Default {
+        unit: parsed(&jobs::target_name(&args.target))?,
+        force: true,
+    };
+    let installed = hand.perform(&order).await?;
+    finish_with(hand, terminal, &[], args.no_reload, installed, None).await
+}
+
 /// `set-property`
 pub(super) async fn set_property(
     client: &Client,
@@ -468,6 +526,17 @@ async fn finish(
     installed: Installed,
     now: Option<&'static str>,
 ) -> Outcome {
+    finish_with(hand, terminal, &args.units, args.no_reload, installed, now).await
+}
+
+async fn finish_with(
+    hand: &Hand<'_>,
+    terminal: &mut Terminal,
+    units: &[UnitArg],
+    no_reload: bool,
+    installed: Installed,
+    now: Option<&'static str>,
+) -> Outcome {
     if !terminal.json() && !terminal.quiet() {
         for (what, path, target) in &installed.changes {
             let path = terminal.foreign(path).into_owned();
@@ -484,15 +553,15 @@ async fn finish(
     // are read again.
     let mut done = None;
     if let Some(verb @ "stop") = now {
-        done = Some(job(hand, terminal, args, verb).await?);
+        done = Some(job(hand, terminal, units, verb).await?);
     }
     if let Hand::Manager(client) = hand
-        && !args.no_reload
+        && !no_reload
     {
         reload(client, terminal).await?;
     }
     if let (None, Some(verb)) = (&done, now) {
-        done = Some(job(hand, terminal, args, verb).await?);
+        done = Some(job(hand, terminal, units, verb).await?);
     }
     if terminal.json() {
         let changes: Vec<Value> = installed
@@ -522,12 +591,12 @@ async fn finish(
 async fn job(
     hand: &Hand<'_>,
     terminal: &mut Terminal,
-    args: &NamedUnitsArgs,
+    units: &[UnitArg],
     verb: &'static str,
 ) -> Result<Performed, Failure> {
     let wish = JobArgs {
         units: UnitsArgs {
-            units: args.units.clone(),
+            units: units.to_vec(),
         },
         no_block: false,
         job_mode: JobMode::Replace,

@@ -124,6 +124,9 @@ async fn dispatch(verb: Verb, place: &Place, terminal: &mut Terminal) -> Outcome
             // Nobody wants to write a text twice: this one is not asked again.
             edit::edit(client.as_ref(), terminal, &args, place).await
         }
+        Verb::Link(args) => files!(args.direct, install::link, args),
+        Verb::GetDefault(args) => files!(args.direct, install::get_default, args),
+        Verb::SetDefault(args) => files!(args.direct, install::set_default, args),
         Verb::SetProperty(args) => ask!(install::set_property, args),
         Verb::ShowEnvironment => ask!(environment::show, ()),
         Verb::SetEnvironment(args) => ask!(environment::set, args),
@@ -131,6 +134,9 @@ async fn dispatch(verb: Verb, place: &Place, terminal: &mut Terminal) -> Outcome
         Verb::ImportEnvironment(args) => ask!(environment::import, args),
         // A signal that is sent twice is another signal.
         Verb::Kill(args) => state::kill(&client().await?, terminal, &args).await,
+        Verb::Clean(args) => ask!(state::clean, args),
+        Verb::Freeze(args) => ask!(state::freeze, args),
+        Verb::Thaw(args) => ask!(state::thaw, args),
         Verb::Why(args) => ask!(why::why, args),
         Verb::Show(args) => ask!(show::show, args),
         Verb::Cat(args) => ask!(show::cat, args),

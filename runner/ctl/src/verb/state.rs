@@ -5,7 +5,7 @@ use dbus::client::Client;
 use serde_json::{Map, Value, json};
 
 use super::expand;
-use crate::cli::{KillArgs, OptionalUnitsArgs, UnitsArgs};
+use crate::cli::{CleanArgs, KillArgs, OptionalUnitsArgs, UnitsArgs};
 use crate::exit::Exit;
 use crate::failure::{Failure, Outcome};
 use crate::terminal::Terminal;
@@ -83,6 +83,44 @@ pub(super) async fn kill(client: &Client, terminal: &mut Terminal, args: &KillAr
     }
     if terminal.json() {
         terminal.value(&json!({ "units": units, "signal": args.signal, "whom": whom }))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// `clean`
+pub(super) async fn clean(client: &Client, terminal: &mut Terminal, args: &CleanArgs) -> Outcome {
+    let units = args.units.names(client).await?;
+    for unit in &units {
+        client.clean(unit, &args.what).await?;
+    }
+    if terminal.json() {
+        terminal.value(&json!({ "units": units, "what": args.what }))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// `freeze`
+pub(super) async fn freeze(client: &Client, terminal: &mut Terminal, args: &UnitsArgs) -> Outcome {
+    set_frozen(client, terminal, args, true).await
+}
+
+/// `thaw`
+pub(super) async fn thaw(client: &Client, terminal: &mut Terminal, args: &UnitsArgs) -> Outcome {
+    set_frozen(client, terminal, args, false).await
+}
+
+async fn set_frozen(
+    client: &Client,
+    terminal: &mut Terminal,
+    args: &UnitsArgs,
+    frozen: bool,
+) -> Outcome {
+    let units = args.names(client).await?;
+    for unit in &units {
+        client.set_frozen(unit, frozen).await?;
+    }
+    if terminal.json() {
+        terminal.value(&json!({ "units": units, "frozen": frozen }))?;
     }
     Ok(Exit::Done)
 }
