@@ -1,6 +1,9 @@
 //! The real systemctl on runnerd and on the real systemd, each as process 1 of namespaces of its
 //! own: the same verbs in the same order, and output and exit status have to be the same.
 
+#[path = "systemctl/seldom.rs"]
+mod seldom;
+
 use std::path::Path;
 use std::thread;
 
@@ -276,13 +279,13 @@ is-active a only.target once
 ";
 
 /// What both have: the words of a step, exit status and output.
-fn perform(init: Init, units: &Path) -> Vec<(String, String)> {
+fn perform(init: Init, units: &Path, steps: &str) -> Vec<(String, String)> {
     let options: &[&str] = match init {
         Init::Runnerd => &["--systemd-compat"],
         Init::Systemd => &[],
     };
     let machine = Machine::boot_with(init, units, None, options);
-    let steps = STEPS.lines().filter(|line| !line.is_empty());
+    let steps = steps.lines().filter(|line| !line.is_empty());
     let answers = steps.map(|step| {
         let outcome = match step.strip_prefix('!') {
             Some(script) => machine.run(&["sh", "-c", script]),
@@ -359,20 +362,38 @@ fn of_no_run(line: &str) -> String {
     out + rest
 }
 
+/// Steps, and which of them have other answers, with the reason.
+struct Play {
+    steps: &'static str,
+    deviations: &'static [(&'static str, &'static str)],
+}
+
 #[test]
 fn says_the_same_of_runnerd_as_of_systemd() {
+    compare(&Play {
+        steps: STEPS,
+        deviations: DEVIATIONS,
+    });
+}
+
+#[test]
+fn says_the_same_of_what_is_seldom_asked() {
+    compare(&seldom::PLAY);
+}
+
+fn compare(play: &Play) {
     let units = tempfile::tempdir().expect("a directory for unit files");
     for (name, text) in UNITS {
         std::fs::write(units.path().join(name), text).expect("a unit file");
     }
     let (systemd, runnerd) = thread::scope(|scope| {
-        let real = scope.spawn(|| perform(Init::Systemd, units.path()));
-        let ours = perform(Init::Runnerd, units.path());
+        let real = scope.spawn(|| perform(Init::Systemd, units.path(), play.steps));
+        let ours = perform(Init::Runnerd, units.path(), play.steps);
         (real.join().expect("systemd's part"), ours)
     });
     let mut report = String::new();
     for ((step, systemd), (_, runnerd)) in systemd.iter().zip(&runnerd) {
-        let is_known = DEVIATIONS.iter().any(|(known, _)| known == step);
+        let is_known = play.deviations.iter().any(|(known, _)| known == step);
         if (systemd != runnerd) != is_known {
             report.push_str(&format!(
                 "== {step}{}\n-- systemd\n{systemd}\n-- runnerd\n{runnerd}\n",
