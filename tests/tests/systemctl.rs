@@ -1,6 +1,8 @@
 //! The real systemctl on runnerd and on the real systemd, each as process 1 of namespaces of its
 //! own: the same verbs in the same order, and output and exit status have to be the same.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
 #[path = "systemctl/seldom.rs"]
 mod seldom;
 
@@ -382,14 +384,14 @@ fn says_the_same_of_what_is_seldom_asked() {
 }
 
 fn compare(play: &Play) {
-    let units = tempfile::tempdir().expect("a directory for unit files");
+    let units = tempfile::tempdir().unwrap();
     for (name, text) in UNITS {
-        std::fs::write(units.path().join(name), text).expect("a unit file");
+        std::fs::write(units.path().join(name), text).unwrap();
     }
     let (systemd, runnerd) = thread::scope(|scope| {
         let real = scope.spawn(|| perform(Init::Systemd, units.path(), play.steps));
         let ours = perform(Init::Runnerd, units.path(), play.steps);
-        (real.join().expect("systemd's part"), ours)
+        (real.join().unwrap(), ours)
     });
     let mut report = String::new();
     for ((step, systemd), (_, runnerd)) in systemd.iter().zip(&runnerd) {
