@@ -15,6 +15,11 @@ use tests::{Process, program};
 
 /// `runnerd -- WORDS` behind `wrapper`, in a directory of its own.
 fn runs(place: &Path, wrapper: &[&str], words: &[&str]) -> Command {
+    runs_with(place, wrapper, &[], words)
+}
+
+/// The same with options.
+fn runs_with(place: &Path, wrapper: &[&str], options: &[&str], words: &[&str]) -> Command {
     let mut all: Vec<&str> = wrapper.to_vec();
     let daemon = program("runnerd");
     all.push(daemon.to_str().unwrap());
@@ -23,6 +28,7 @@ fn runs(place: &Path, wrapper: &[&str], words: &[&str]) -> Command {
         .args(&all[1..])
         .arg("--runtime-dir")
         .arg(place.join("run"))
+        .args(options)
         .arg("--")
         .args(words)
         .stdin(Stdio::null())
@@ -105,8 +111,14 @@ struct Running {
 
 impl Running {
     fn start(words: &[&str]) -> Running {
+        Running::start_with(&[], words)
+    }
+
+    fn start_with(options: &[&str], words: &[&str]) -> Running {
         let place = tempfile::tempdir().unwrap();
-        let mut child = runs(place.path(), &[], words).spawn().unwrap();
+        let mut child = runs_with(place.path(), &[], options, words)
+            .spawn()
+            .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         Running {
             child,
@@ -161,6 +173,21 @@ fn every_signal_goes_to_the_command_also_after_the_manager_was_killed() {
     running.signal(libc::SIGTERM);
     assert_eq!(running.line(), "TERM");
     assert_eq!(running.child.wait().unwrap().code(), Some(7));
+}
+
+#[test]
+fn signals_may_mean_others() {
+    let options = ["--rewrite=15:QUIT", "--rewrite", "HUP:0"];
+    let mut running = Running::start_with(&options, &["sh", "-c", LISTENER]);
+    assert_eq!(running.line(), "up");
+    running.signal(libc::SIGHUP);
+    running.signal(libc::SIGTERM);
+    assert_eq!(running.line(), "QUIT");
+    running.keeper().kill_manager();
+    running.signal(libc::SIGTERM);
+    assert_eq!(running.line(), "QUIT");
+    running.signal(libc::SIGUSR1);
+    assert_eq!(running.line(), "USR1");
 }
 
 /// It runs, and others know it, before its manager has heard that it does.

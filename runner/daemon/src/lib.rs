@@ -20,6 +20,7 @@ pub mod path;
 mod place;
 pub mod process;
 pub mod reason;
+mod rewrite;
 pub mod runtime_dir;
 pub mod socket;
 pub mod stamp;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use units::value::Span;
 
 use crate::log::own::MainLog;
+use crate::rewrite::Rewrite;
 
 /// What `--help` prints.
 pub const HELP: &str = "\
@@ -37,6 +38,8 @@ Processes that it leaves behind are reaped, and stopped when it has ended.
   --stop-timeout SPAN  how long stopping everything may take, such as 30s or
                        infinity; what is left then is killed (default: 9s as
                        process 1 without a supervisord.conf, else infinity)
+  --rewrite FROM:TO    take a signal that we are sent for another, or with TO 0 for
+                       none: TERM:QUIT, 1:0; may be said several times
   --log-target WHERE   where the daemon and its units log by default:
                        auto (the journal under systemd, else the console),
                        console, journal, file:PATH
@@ -88,6 +91,8 @@ pub struct Options {
     pub command: Vec<String>,
     /// How long stopping everything may take, where that was said.
     pub stop_timeout: Option<Span>,
+    /// Which signals are taken for others.
+    pub rewrites: Vec<Rewrite>,
     /// What to start.
     pub target: String,
     /// Where the daemon and its units log by default.
@@ -126,6 +131,7 @@ impl Default for Options {
             runtime_dir: None,
             command: Vec::new(),
             stop_timeout: None,
+            rewrites: Vec::new(),
             target: "default.target".to_owned(),
             log_target: LogTarget::Auto,
             log_format: LogFormat::Text,
@@ -270,7 +276,7 @@ pub enum Asked {
 type Setter = fn(&mut Options, &OsStr) -> Result<(), String>;
 
 /// The options that take a value, and what each does with it.
-const WITH_VALUE: [(&str, Setter); 11] = [
+const WITH_VALUE: [(&str, Setter); 12] = [
     ("--runtime-dir", |options, value| {
         options.runtime_dir = Some(absolute(value)?);
         Ok(())
@@ -284,6 +290,12 @@ const WITH_VALUE: [(&str, Setter); 11] = [
         let limit = Span::parse(span)
             .map_err(|problem| format!("--stop-timeout cannot be {span}: {problem}"))?;
         options.stop_timeout = Some(limit);
+        Ok(())
+    }),
+    ("--rewrite", |options, value| {
+        options
+            .rewrites
+            .push(Rewrite::parse(text("--rewrite", value)?)?);
         Ok(())
     }),
     ("--log-target", |options, value| {

@@ -10,6 +10,7 @@ use units::value::Signal;
 
 use super::Manager;
 use crate::link::SignalMask;
+use crate::rewrite::taken_for;
 
 /// Ends with which status where everything is to start anew.
 const ANEW: u8 = 133;
@@ -82,6 +83,9 @@ impl Manager {
 
     fn signalled(&mut self, mask: SignalMask) {
         for signal in mask.iter() {
+            let Some(signal) = taken_for(&self.options.rewrites, signal) else {
+                continue;
+            };
             if !self.options.command.is_empty() && self.passed_on(signal) {
                 continue;
             }
