@@ -38,8 +38,8 @@ Processes that it leaves behind are reaped, and stopped when it has ended.
   --stop-timeout SPAN  how long stopping everything may take, such as 30s or
                        infinity; what is left then is killed (default: 9s as
                        process 1 without a supervisord.conf, else infinity)
-  --rewrite FROM:TO    take a signal that we are sent for another, or with TO 0 for
-                       none: TERM:QUIT, 1:0; may be said several times
+  --rewrite FROM:TO    take a signal that we are sent for another, or with TO 0
+                       for none: TERM:QUIT, 1:0; may be said several times
   --log-target WHERE   where the daemon and its units log by default:
                        auto (the journal under systemd, else the console),
                        console, journal, file:PATH

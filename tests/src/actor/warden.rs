@@ -75,9 +75,12 @@ fn sweep() -> Result<Vec<String>, Box<dyn Error>> {
         for pid in children()? {
             let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             let words = String::from_utf8_lossy(&words).replace('\0', " ");
-            alive.push(format!("{pid} {}", words.trim_end()));
             let _ = kill(pid, Signal::SIGKILL);
             match waitpid(pid, None) {
+                Ok(WaitStatus::Signaled(_, Signal::SIGKILL, _)) => {
+                    alive.push(format!("{pid} {}", words.trim_end()));
+                }
+                // It was on its way out when it was seen, and ended as it wanted.
                 Ok(_) | Err(Errno::ECHILD) => {}
                 Err(error) => return Err(error.into()),
             }

@@ -272,7 +272,11 @@ mod tests {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let tcp = format!("tcp:{}", listener.local_addr().unwrap());
             assert_eq!(attempt(&mut probes, 5, &tcp).await, Ok(()));
-            drop(listener);
+            // Bound by a socket that does not listen, the port is nobody's to listen on.
+            let port = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+            rustix::net::bind(&port, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+            let port = rustix::net::getsockname(&port).map(SocketAddr::try_from);
+            let tcp = format!("tcp:{}", port.unwrap().unwrap());
             assert_eq!(attempt(&mut probes, 6, &tcp).await, refused);
         });
     }
