@@ -55,11 +55,15 @@ pub enum Bug {
     NamesForgotten,
     /// A name that nobody owns any more counts as owned (systemd PR 6175).
     ReleaseIgnored,
+    /// A scope stays active after all its processes have ended (systemd issue 1351).
+    ScopeLeaked,
+    /// A scope is over while processes are in it (systemd issue 36781).
+    ScopeOverEarly,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Bug; 23] = [
+    pub const ALL: [Bug; 25] = [
         Bug::JobsLostByReload,
         Bug::CanceledUntold,
         Bug::TypeChangeUnlimited,
@@ -83,6 +87,8 @@ impl Bug {
         Bug::WaitingStartLost,
         Bug::NamesForgotten,
         Bug::ReleaseIgnored,
+        Bug::ScopeLeaked,
+        Bug::ScopeOverEarly,
     ];
 }
 

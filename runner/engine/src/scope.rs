@@ -133,6 +133,9 @@ impl Run<'_> {
             ScopeEvent::Gathered(ticket) => {
                 if self.s.phase == (Phase::Start { gather: ticket }) {
                     self.run();
+                    if planted!(ScopeOverEarly) {
+                        self.end("no process is left");
+                    }
                 }
             }
             ScopeEvent::GatherFailed { ticket, message } => {
@@ -172,7 +175,9 @@ impl Run<'_> {
     fn run(&mut self) {
         let text = format!("started {}", self.cx.name);
         self.cx.log(Level::Info, MessageId::Started, text);
-        self.watch_empty();
+        if !planted!(ScopeLeaked) {
+            self.watch_empty();
+        }
         self.arm(self.cx.definition.runtime_max_sec());
         self.go(Phase::Running, "its processes are in it");
     }

@@ -21,6 +21,7 @@ mod world {
     pub(crate) mod processes;
     pub(crate) mod schedule;
     pub(crate) mod sets;
+    pub(crate) mod strangers;
     pub(crate) mod talkers;
     pub(crate) mod triggers;
 }

@@ -77,10 +77,7 @@ impl World<'_> {
                     .push_back(Event::Spawned { ticket, pid });
             }
             Action::Adopt { ticket, unit, from } => self.adopt(ticket, unit, &from),
-            // Nobody in this world makes scopes.
-            Action::Gather { ticket, .. } => {
-                self.manager.answers.push_back(Event::Gathered { ticket });
-            }
+            Action::Gather { ticket, unit, pids } => self.gather(ticket, &unit, &pids),
             Action::Signal {
                 ticket,
                 unit,
@@ -123,6 +120,7 @@ impl World<'_> {
                 for process in &mut self.processes {
                     process.spared |= process.unit == unit;
                 }
+                self.strangers.release(&unit);
             }
             Action::Listen { ticket, unit } => {
                 if self.listeners.contains(&unit) || self.fair || self.dice.percent(90) {

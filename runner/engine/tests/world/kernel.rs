@@ -18,6 +18,7 @@ use super::dice::Dice;
 use super::invariants::Invariants;
 use super::processes::Process;
 use super::sets::{Sets, Variant};
+use super::strangers::Strangers;
 
 /// What the manager holds and loses when it is killed.
 #[derive(Debug, Default)]
@@ -60,6 +61,7 @@ pub(crate) struct World<'a> {
     /// What the paths of path units look like now.
     pub(super) looks: BTreeMap<UnitName, u64>,
     pub(super) bus: Bus,
+    pub(super) strangers: Strangers,
     /// How far real time is ahead of monotonic time.
     pub(super) clock: u64,
     /// The manager was not told yet that the clock was set.
@@ -108,6 +110,7 @@ impl<'a> World<'a> {
             stamps: BTreeMap::new(),
             looks: BTreeMap::new(),
             bus: Bus::default(),
+            strangers: Strangers::new(seed),
             // A round moment of the year 2030.
             clock: 1_893_456_000_000_000,
             clock_news: false,

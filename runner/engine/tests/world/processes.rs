@@ -27,9 +27,12 @@ pub(crate) struct Process {
 
 /// Whether `kill-mode` spares processes of the unit.
 pub(crate) fn spares(units: &units::UnitSet, unit: &UnitName) -> bool {
-    units.resolve(unit).is_some_and(|unit| {
-        matches!(unit.kill_mode(), KillMode::Process | KillMode::None) || !unit.send_sigkill()
-    })
+    units.resolve(unit).is_some_and(|unit| spares_what(&unit))
+}
+
+/// Whether `kill-mode` spares processes of such a unit.
+pub(super) fn spares_what(unit: &units::Definition) -> bool {
+    matches!(unit.kill_mode(), KillMode::Process | KillMode::None) || !unit.send_sigkill()
 }
 
 impl World<'_> {
@@ -115,6 +118,9 @@ impl World<'_> {
     }
 
     pub(super) fn signal(&mut self, unit: &UnitName, target: Target, signal: Signal) {
+        if target == Target::All {
+            self.strangers.signal(unit, signal);
+        }
         let hit = |process: &Process| match target {
             Target::All => process.unit == *unit,
             Target::Process(ticket) => process.ticket == ticket,
@@ -166,7 +172,10 @@ impl World<'_> {
     }
 
     pub(super) fn check_empty(&mut self) -> bool {
-        let empty = |unit: &UnitName| self.processes.iter().all(|process| process.unit != *unit);
+        let empty = |unit: &UnitName| {
+            self.processes.iter().all(|process| process.unit != *unit)
+                && !self.strangers.are_in(unit)
+        };
         let Some(at) = self
             .manager
             .empties

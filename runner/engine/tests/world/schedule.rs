@@ -43,6 +43,7 @@ impl World<'_> {
             self.sockets_are_watched();
             self.names_are_owned();
             self.notes_are_needed();
+            self.scopes_are_watched();
             self.feed(Event::ShutdownRequested { status: Some(7) });
             self.calm("shutdown");
         }
@@ -53,6 +54,7 @@ impl World<'_> {
             .filter(|process| !process.spared && !spares(&self.units, &process.unit))
             .collect();
         assert!(left.is_empty(), "leftovers after the end: {left:?}");
+        self.strangers.none_is_kept();
     }
 
     /// A client who waits, but not for the end of what goes on.
@@ -244,6 +246,9 @@ impl World<'_> {
 
     /// Something happens, perhaps something bad.
     fn turmoil(&mut self) {
+        if self.strangers.stir(&mut self.dice) {
+            return self.deal_with_strangers();
+        }
         match self.dice.below(100) {
             0..30 => {
                 // Any answer, not only the first; a few come twice.
