@@ -172,13 +172,13 @@ impl Engine {
             .is_some_and(|socket| socket.phase.is_up());
         self.ensure(&instance);
         let state = self.state.unit_mut(&instance);
-        state.connection = Some(Connection {
+        state.connection = Some(Box::new(Connection {
             socket: socket.clone(),
             id,
             environment: peer_variables(peer),
             source,
             handed_over: false,
-        });
+        }));
         let cause = Cause::Connection(socket.clone());
         if still_open
             && let Err(refusal) = self.submit(&instance, JobKind::Start, JobMode::Replace, cause)
@@ -203,7 +203,7 @@ impl Engine {
             .state
             .units()
             .values()
-            .filter_map(|unit| unit.connection.as_ref());
+            .filter_map(|unit| unit.connection.as_deref());
         let of_it = |found: &&Connection| found.socket == *socket && found.source == source;
         let served = connections.filter(of_it).count();
         u32::try_from(served).unwrap_or(u32::MAX)

@@ -87,7 +87,11 @@ impl ExecRecords {
         }
         match self.place(record.role, record.index) {
             Ok(at) => self.0[at] = record,
-            Err(at) => self.0.insert(at, record),
+            Err(at) => {
+                // Most services have one command.
+                self.0.reserve_exact(1);
+                self.0.insert(at, record);
+            }
         }
     }
 }

@@ -80,7 +80,7 @@ pub(crate) struct UnitState {
     pub(crate) asked: Option<Box<Asked>>,
     /// The connection it serves.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) connection: Option<Connection>,
+    pub(crate) connection: Option<Box<Connection>>,
     /// What was tested before its last start, where there was anything to test.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tested: Option<Box<Tested>>,

@@ -223,7 +223,7 @@ impl Engine {
         let probing = view
             .service
             .as_ref()
-            .and_then(|service| service.probing.as_ref());
+            .and_then(|service| service.probing.as_deref());
         let text = match probing {
             Some(probe) => format!("its {kind} is under way: {probe}"),
             None => format!("its {kind} is under way"),

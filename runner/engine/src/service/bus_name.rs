@@ -58,13 +58,13 @@ impl Run<'_> {
     pub(super) fn watch_name(&mut self) {
         self.unwatch_name();
         let ticket = self.cx.mint.ticket();
-        self.s.name_watch = Some(NameWatch {
+        self.s.name_watch = Some(Box::new(NameWatch {
             ticket,
             is_known: false,
             owner: None,
             is_taken: false,
             return_by: None,
-        });
+        }));
         self.utter_name_watch();
     }
 
@@ -85,7 +85,7 @@ impl Run<'_> {
         if !planted!(NamesForgotten) {
             self.utter_name_watch();
         }
-        if let Some(timer) = self.s.name_watch.as_ref().and_then(NameWatch::timer) {
+        if let Some(timer) = self.s.name_watch.as_deref().and_then(NameWatch::timer) {
             timer.rearm(self.cx.actions);
         }
     }
@@ -103,7 +103,7 @@ impl Run<'_> {
     /// Whether a service that lives by its name may live on.
     pub(super) fn has_its_name(&self) -> bool {
         let has = |watch: &NameWatch| watch.owner.is_some() || watch.return_by.is_some();
-        !self.is_dbus() || self.s.name_watch.as_ref().is_some_and(has)
+        !self.is_dbus() || self.s.name_watch.as_deref().is_some_and(has)
     }
 
     /// The bus says who owns the name.
@@ -159,7 +159,7 @@ impl Run<'_> {
     /// Somebody has taken the name, or the process runs: the service has started if both is so.
     pub(super) fn up_by_its_name(&mut self) {
         let runs = self.s.main.as_ref().and_then(Child::pid).is_some();
-        let watch = self.s.name_watch.as_ref();
+        let watch = self.s.name_watch.as_deref();
         if runs && watch.is_some_and(|watch| watch.is_taken) {
             self.up_by_its_type("its bus name has an owner");
         }
@@ -181,7 +181,7 @@ impl Run<'_> {
 
     /// The bus is not there.
     pub(super) fn name_unknown(&mut self, ticket: Ticket, message: &str) {
-        let watch = self.s.name_watch.as_ref();
+        let watch = self.s.name_watch.as_deref();
         let Some(watch) = watch.filter(|watch| watch.ticket == ticket) else {
             return self.unexpected("a bus that is not there");
         };

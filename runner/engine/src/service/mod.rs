@@ -39,7 +39,8 @@ use crate::timer::Timer;
 use crate::view::supervisord::{self, ToldProcess};
 use crate::view::systemd::{ActiveState, SubState, UnitResult};
 
-/// All that is known of a service and cannot be computed again.
+/// All that is known of a service and cannot be computed again. What few services have is in boxes:
+/// there is one of these for each.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Service {
@@ -53,17 +54,17 @@ pub(crate) struct Service {
     pub(crate) control: Option<Child>,
     /// The search for the main process.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) adopting: Option<Adopting>,
+    pub(crate) adopting: Option<Box<Adopting>>,
     /// Who was named as the next main process, but is still a child of the present one: it can be
     /// taken when that has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) heir: Option<crate::action::AdoptFrom>,
     /// The attempts at its readiness probe.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) probing: Option<Probing>,
+    pub(crate) probing: Option<Box<Probing>>,
     /// What is known of the owner of its bus name.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) name_watch: Option<NameWatch>,
+    pub(crate) name_watch: Option<Box<NameWatch>>,
     /// `WatchEmpty` that is not answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) watch_empty: Option<Ticket>,
@@ -110,7 +111,7 @@ pub(crate) struct Service {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reload_signal: Option<Ticket>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) watchdog: Option<Watchdog>,
+    pub(crate) watchdog: Option<Box<Watchdog>>,
     /// When this run has to end (`runtime-max-sec`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) expires: Option<Monotonic>,
@@ -489,15 +490,25 @@ impl Run<'_> {
             self.retry(true);
         } else if retries(&self.s.control) {
             self.retry(false);
-        } else if is(self.s.watchdog.as_ref().and_then(|watchdog| watchdog.timer)) {
+        } else if is(self
+            .s
+            .watchdog
+            .as_deref()
+            .and_then(|watchdog| watchdog.timer))
+        {
             self.watchdog_due();
-        } else if is(self.s.adopting.as_ref().and_then(|adopting| adopting.retry)) {
+        } else if is(self
+            .s
+            .adopting
+            .as_deref()
+            .and_then(|adopting| adopting.retry))
+        {
             self.adopt_again();
-        } else if is(self.s.probing.as_ref().and_then(Probing::timer)) {
+        } else if is(self.s.probing.as_deref().and_then(Probing::timer)) {
             self.probe_due();
         } else if is(self.s.expiry) {
             self.expired();
-        } else if is(self.s.name_watch.as_ref().and_then(NameWatch::timer)) {
+        } else if is(self.s.name_watch.as_deref().and_then(NameWatch::timer)) {
             self.name_not_taken_again();
         } else if is(self.s.idling) {
             self.has_idled();

@@ -55,7 +55,7 @@ impl Probing {
 impl Service {
     /// What is known of a probe that has not succeeded.
     pub(crate) fn probe_in_vain(&self, definition: &Definition) -> Option<String> {
-        let probing = self.probing.as_ref()?;
+        let probing = self.probing.as_deref()?;
         let probe = definition.ready_probe()?;
         let said = match probing.said.as_str() {
             "" => "no answer",
@@ -75,7 +75,7 @@ impl Run<'_> {
         if self.cx.definition.ready_probe().is_none() {
             return self.enter_start_post(cause);
         }
-        self.s.probing = Some(Probing::default());
+        self.s.probing = Some(Box::new(Probing::default()));
         // `ready-after` may have used up the timer of the phase.
         if self.s.phase.timer().is_none() {
             let timer = self.arm(self.start_window());
@@ -115,7 +115,7 @@ impl Run<'_> {
         let asked = self
             .s
             .probing
-            .as_ref()
+            .as_deref()
             .and_then(|probing| probing.asked.as_ref());
         if asked.is_none_or(|(asked, _)| *asked != ticket) {
             return self.unexpected("the answer of a probe");

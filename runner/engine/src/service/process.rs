@@ -419,7 +419,7 @@ impl Run<'_> {
         let taken = self
             .s
             .adopting
-            .as_ref()
+            .as_deref()
             .is_some_and(|adopting| adopting.ticket == ticket && adopting.retry.is_none());
         if taken {
             self.take_over(ticket, 0);

@@ -49,18 +49,18 @@ impl Run<'_> {
     /// Looks for the main process. Where one is being looked for already, what becomes of the service
     /// hangs on this search now.
     pub(super) fn adopt(&mut self, from: AdoptFrom, ended: Option<ExitStatus>) {
-        let former = self.s.adopting.as_ref().and_then(|former| former.ended);
+        let former = self.s.adopting.as_deref().and_then(|former| former.ended);
         let ended = ended.or(former);
         self.drop_adopting();
         self.s.known_empty = false;
         let ticket = self.cx.mint.ticket();
-        self.s.adopting = Some(Adopting {
+        self.s.adopting = Some(Box::new(Adopting {
             ticket,
             from,
             retry: None,
             attempts: 0,
             ended,
-        });
+        }));
         self.utter_adopt();
     }
 
@@ -70,7 +70,7 @@ impl Run<'_> {
             from,
             retry: None,
             ..
-        }) = &self.s.adopting
+        }) = self.s.adopting.as_deref()
         {
             let unit = self.cx.name.clone();
             self.cx.actions.push(Action::Adopt {
@@ -101,7 +101,7 @@ impl Run<'_> {
         if self
             .s
             .adopting
-            .as_ref()
+            .as_deref()
             .is_none_or(|adopting| adopting.ticket != ticket)
         {
             return self.unexpected("a process found");
@@ -188,11 +188,11 @@ impl Run<'_> {
                 }
                 let wait = LOOKS[(adopting.attempts as usize).min(LOOKS.len() - 1)];
                 let retry = self.arm(wait);
-                self.s.adopting = Some(Adopting {
+                self.s.adopting = Some(Box::new(Adopting {
                     retry,
                     attempts: adopting.attempts + 1,
-                    ..adopting
-                });
+                    ..*adopting
+                }));
                 // A daemon that is gone will not write its pid file any more.
                 self.watch_empty();
             }

@@ -46,7 +46,7 @@ impl Run<'_> {
         if self.s.reload_signal.is_some() {
             self.ask_to_reload();
         }
-        match self.s.adopting.as_ref().map(|adopting| adopting.retry) {
+        match self.s.adopting.as_deref().map(|adopting| adopting.retry) {
             Some(Some(retry)) => retry.rearm(self.cx.actions),
             Some(None) => self.utter_adopt(),
             None => {}
@@ -165,7 +165,7 @@ impl Service {
             | Phase::FinalSigkill(kill) => kill.pending.as_slice(),
             _ => &[],
         };
-        let adopting = self.adopting.iter().flat_map(|adopting| {
+        let adopting = self.adopting.as_deref().into_iter().flat_map(|adopting| {
             std::iter::once(adopting.ticket).chain(adopting.retry.map(|retry| retry.ticket))
         });
         processes
@@ -177,11 +177,21 @@ impl Service {
             .chain(self.reload_signal)
             .chain(self.idling.map(|timer| timer.ticket))
             .chain(self.expiry.map(|timer| timer.ticket))
-            .chain(self.probing.iter().flat_map(Probing::tickets))
-            .chain(self.name_watch.iter().flat_map(NameWatch::tickets))
+            .chain(
+                self.probing
+                    .as_deref()
+                    .into_iter()
+                    .flat_map(Probing::tickets),
+            )
+            .chain(
+                self.name_watch
+                    .as_deref()
+                    .into_iter()
+                    .flat_map(NameWatch::tickets),
+            )
             .chain(
                 self.watchdog
-                    .as_ref()
+                    .as_deref()
                     .and_then(|watchdog| watchdog.timer)
                     .map(|timer| timer.ticket),
             )

@@ -347,11 +347,11 @@ impl Run<'_> {
         let timer =
             watchdog_span(own, self.cx.definition.watchdog_sec()).and_then(|span| self.arm(span));
         if own.is_some() || timer.is_some() {
-            self.s.watchdog = Some(Watchdog {
+            self.s.watchdog = Some(Box::new(Watchdog {
                 own,
                 timer,
                 last_ping: Some(self.cx.now),
-            });
+            }));
         }
     }
 
@@ -366,16 +366,16 @@ impl Run<'_> {
         let armed = self
             .s
             .watchdog
-            .as_ref()
+            .as_deref()
             .is_some_and(|watchdog| watchdog.timer.is_some());
         match &mut self.s.watchdog {
             Some(watchdog) => watchdog.own = Some(span),
             None => {
-                self.s.watchdog = Some(Watchdog {
+                self.s.watchdog = Some(Box::new(Watchdog {
                     own: Some(span),
                     timer: None,
                     last_ping: None,
-                })
+                }))
             }
         }
         if armed

@@ -154,7 +154,7 @@ fn view_of_service(service: &Service, definition: Option<&Definition>) -> Servic
         reload_result: service.reload_result,
         watchdog_ping: service
             .watchdog
-            .as_ref()
+            .as_deref()
             .and_then(|watchdog| watchdog.last_ping),
         notify_access: service.notify_access,
         restarts: service.restarts,
