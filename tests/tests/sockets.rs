@@ -43,6 +43,26 @@ fn the_first_connection_starts_the_service() {
     );
 }
 
+/// The keeper holds every listener too: when a stop is over it has closed its own.
+#[test]
+fn a_closed_address_is_free_at_once() {
+    let mut world = World::new();
+    world.unit(
+        "web.toml",
+        &format!("[socket]\nlisten-stream = \"@host@:80\"\nstart-limit-burst = 0\n{SERVICE}"),
+    );
+    world.start();
+    for _ in 0..20 {
+        world.ctl(&["restart", "web.socket"]).ok();
+    }
+    for _ in 0..20 {
+        world.ctl(&["stop", "web.socket"]).ok();
+        let ours = std::net::TcpListener::bind(format!("{}:80", world.host()));
+        drop(ours.expect("the address is free"));
+        world.ctl(&["start", "web.socket"]).ok();
+    }
+}
+
 #[test]
 fn restarted_under_a_client_nothing_is_refused() {
     let mut world = World::new();

@@ -2,16 +2,18 @@
 
 mod key;
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use engine::Ticket;
 use engine::action::StopHint;
 use engine::clock::Monotonic;
 use engine::event::ExitStatus;
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::time::{Itimerspec, TimerfdTimerFlags, Timespec};
 use tokio::io::unix::AsyncFd;
 use units::UnitName;
@@ -25,11 +27,15 @@ pub use key::{Key, Stream};
 /// The way to the keeper.
 ///
 /// Sending waits until there is room, which a living keeper makes at once; receiving never waits
-/// outside of [`Link::next`].
+/// outside of [`Link::next`] and [`Link::settle`].
 #[derive(Debug)]
 pub struct Link {
     socket: Arc<OwnedFd>,
     watched: OnceCell<AsyncFd<Arc<OwnedFd>>>,
+    /// What came while somebody waited for something else.
+    heard: RefCell<VecDeque<Message>>,
+    /// How often somebody did.
+    settled: Cell<u64>,
     hang: OwnedFd,
     introduction: Introduction,
     /// Should the keeper be killed, the runtime directory stays ours until this process ends.
@@ -277,6 +283,8 @@ impl Link {
             Link {
                 socket,
                 watched: OnceCell::new(),
+                heard: RefCell::default(),
+                settled: Cell::default(),
                 hang,
                 introduction,
                 _lock: lock,
@@ -307,6 +315,37 @@ impl Link {
     /// As [`channel::send`].
     pub fn delete(&self, key: &Key) -> io::Result<()> {
         self.holder().delete(key)
+    }
+
+    /// Waits until the keeper has done what it was asked to do so far: what it was to close is closed
+    /// then, and an address is free for somebody else. Gives up after `limit`: nothing depends on it.
+    ///
+    /// # Errors
+    /// As [`channel::send`], and what `poll(2)` or `recvmsg(2)` say.
+    pub fn settle(&self, limit: Duration) -> io::Result<()> {
+        self.settled.set(self.settled.get() + 1);
+        // What comes without a descriptor is refused, by every version and in its turn.
+        let mark = format!("settled:{}", self.settled.get());
+        self.send(&Record::about(Kind::PutNew, &mark), None)?;
+        let begun = Instant::now();
+        while let Some(left) = limit.checked_sub(begun.elapsed()) {
+            match channel::receive(self.socket.as_fd(), Wait::Never) {
+                Ok(Some(packet)) if packet.record.key == mark => return Ok(()),
+                Ok(Some(packet)) => self.heard.borrow_mut().extend(understand(packet)),
+                // Whoever asks next is told so.
+                Ok(None) => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    let left = Timespec::try_from(left).map_err(io::Error::other)?;
+                    let mut fds = [PollFd::new(&self.socket, PollFlags::IN)];
+                    match poll(&mut fds, Some(&left)) {
+                        Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                        Err(error) => return Err(error.into()),
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// The exit `seq`, and that one only, is dealt with, and the state that says so is written.
@@ -434,6 +473,9 @@ impl Link {
     /// # Errors
     /// What `recvmsg(2)` says.
     pub fn try_next(&self) -> io::Result<Option<Message>> {
+        if let Some(message) = self.heard.borrow_mut().pop_front() {
+            return Ok(Some(message));
+        }
         loop {
             let packet = match channel::receive(self.socket.as_fd(), Wait::Never) {
                 Ok(Some(packet)) => packet,
@@ -465,6 +507,9 @@ impl Link {
                 self.watched.get_or_init(|| watched)
             }
         };
+        if let Some(message) = self.heard.borrow_mut().pop_front() {
+            return Ok(message);
+        }
         loop {
             let mut readable = watched.readable().await?;
             match self.try_next()? {

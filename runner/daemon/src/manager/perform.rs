@@ -325,11 +325,14 @@ impl Manager {
 
     fn unlisten(&mut self, unit: &UnitName, remove_nodes: bool) {
         self.watch(unit, false);
-        for (index, _) in (0..).zip(self.sockets.remove(unit)) {
-            self.unhold(&Key::Listener {
-                unit: unit.clone(),
-                index,
-            });
+        let listeners = self.sockets.remove(unit);
+        if !listeners.is_empty() {
+            for index in (0..).zip(&listeners).map(|(index, _)| index) {
+                let unit = unit.clone();
+                self.unhold(&Key::Listener { unit, index });
+            }
+            drop(listeners);
+            self.settle();
         }
         if remove_nodes && let Some(definition) = self.definition(unit) {
             self.offload.submit(move || {

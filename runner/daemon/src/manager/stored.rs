@@ -41,6 +41,10 @@ impl Manager {
     pub(super) fn unstore(&mut self, unit: UnitName, name: Option<&str>) {
         let gone = self.stores.remove(&unit, name);
         self.let_go(&unit, &gone);
+        if !gone.is_empty() {
+            drop(gone);
+            self.settle();
+        }
         self.say_stored(unit);
     }
 

@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::time::Duration;
 
 use control::{Answerer, Knock, Refusal, Reply, Request};
 use engine::clock::Realtime;
@@ -97,6 +98,10 @@ pub(super) enum Done {
 /// How many connections, or notify messages of one unit, are taken in one turn: nobody's flood
 /// holds up the others.
 pub(super) const BUDGET: usize = 32;
+
+/// How long the keeper may take to close what it was to let go of; it does nothing else that takes
+/// time. Shorter than anybody's patience with us.
+const SETTLED_BY: Duration = Duration::from_millis(100);
 
 impl Manager {
     /// Turns one wake-up into events, feeding those that must be fed in a special order.
@@ -495,6 +500,14 @@ impl Manager {
     pub(super) fn hold(&self, key: &Key, fd: std::os::fd::BorrowedFd<'_>) {
         if let Err(error) = self.link.put(key, fd) {
             tracing::error!("the keeper cannot hold {key}: {error}");
+        }
+    }
+
+    /// Waits until the keeper has closed what it was to let go of: whoever is told that a listener is
+    /// closed may want its address.
+    pub(super) fn settle(&self) {
+        if let Err(error) = self.link.settle(SETTLED_BY) {
+            tracing::error!("cannot wait for the keeper: {error}");
         }
     }
 
