@@ -22,7 +22,7 @@ fn start(kind: Kind, programs: &str) -> Peer {
 fn supervisors_own_tests_of_its_client() {
     let programs = "
 [program:foo]
-command=/bin/sleep 1000
+command=/bin/sh -c \"trap '' HUP; exec sleep 1000\"
 startsecs=0
 [program:bar]
 command=/no/such/program
@@ -44,7 +44,7 @@ autostart=false
 command=/etc/passwd
 autostart=false
 [program:ALREADY_STARTED]
-command=/bin/sleep 1000
+command=/bin/sh -c \"trap '' HUP; exec sleep 1000\"
 startsecs=0
 [program:NOT_RUNNING]
 command=/bin/sleep 1000
@@ -57,7 +57,8 @@ autostart=false
 ";
     let replay = |kind| {
         let peer = start(kind, programs);
-        // NOT_RUNNING is one of them by name only.
+        // NOT_RUNNING is one of them by name only. What is signalled stays: a test would meet it before
+        // or after its end, as it happens.
         peer.wait_until("what starts by itself runs", |peer| {
             peer.ctl(&["status"]).matches(" RUNNING ").count() == 2
         });

@@ -27,7 +27,7 @@ pub use key::{Key, Stream};
 /// The way to the keeper.
 ///
 /// Sending waits until there is room, which a living keeper makes at once; receiving never waits
-/// outside of [`Link::next`] and [`Link::settle`].
+/// outside of [`Link::next`] and [`Link::barrier`].
 #[derive(Debug)]
 pub struct Link {
     socket: Arc<OwnedFd>,
@@ -35,7 +35,7 @@ pub struct Link {
     /// What came while somebody waited for something else.
     heard: RefCell<VecDeque<Message>>,
     /// How often somebody did.
-    settled: Cell<u64>,
+    barriers: Cell<u64>,
     hang: OwnedFd,
     introduction: Introduction,
     /// Should the keeper be killed, the runtime directory stays ours until this process ends.
@@ -284,7 +284,7 @@ impl Link {
                 socket,
                 watched: OnceCell::new(),
                 heard: RefCell::default(),
-                settled: Cell::default(),
+                barriers: Cell::default(),
                 hang,
                 introduction,
                 _lock: lock,
@@ -322,10 +322,10 @@ impl Link {
     ///
     /// # Errors
     /// As [`channel::send`], and what `poll(2)` or `recvmsg(2)` say.
-    pub fn settle(&self, limit: Duration) -> io::Result<()> {
-        self.settled.set(self.settled.get() + 1);
+    pub fn barrier(&self, limit: Duration) -> io::Result<()> {
+        self.barriers.set(self.barriers.get() + 1);
         // What comes without a descriptor is refused, by every version and in its turn.
-        let mark = format!("settled:{}", self.settled.get());
+        let mark = format!("barrier:{}", self.barriers.get());
         self.send(&Record::about(Kind::PutNew, &mark), None)?;
         let begun = Instant::now();
         while let Some(left) = limit.checked_sub(begun.elapsed()) {

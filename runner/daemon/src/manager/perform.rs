@@ -332,7 +332,7 @@ impl Manager {
                 self.unhold(&Key::Listener { unit, index });
             }
             drop(listeners);
-            self.settle();
+            self.await_keeper();
         }
         if remove_nodes && let Some(definition) = self.definition(unit) {
             self.offload.submit(move || {

@@ -43,7 +43,7 @@ impl Manager {
         self.let_go(&unit, &gone);
         if !gone.is_empty() {
             drop(gone);
-            self.settle();
+            self.await_keeper();
         }
         self.say_stored(unit);
     }

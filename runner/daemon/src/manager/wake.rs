@@ -101,7 +101,7 @@ pub(super) const BUDGET: usize = 32;
 
 /// How long the keeper may take to close what it was to let go of; it does nothing else that takes
 /// time. Shorter than anybody's patience with us.
-const SETTLED_BY: Duration = Duration::from_millis(100);
+const KEEPER_PATIENCE: Duration = Duration::from_millis(100);
 
 impl Manager {
     /// Turns one wake-up into events, feeding those that must be fed in a special order.
@@ -505,8 +505,10 @@ impl Manager {
 
     /// Waits until the keeper has closed what it was to let go of: whoever is told that a listener is
     /// closed may want its address.
-    pub(super) fn settle(&self) {
-        if let Err(error) = self.link.settle(SETTLED_BY) {
+    pub(super) fn await_keeper(&self) {
+        if !self.orphaned
+            && let Err(error) = self.link.barrier(KEEPER_PATIENCE)
+        {
             tracing::error!("cannot wait for the keeper: {error}");
         }
     }
