@@ -43,7 +43,8 @@ fn the_first_connection_starts_the_service() {
     );
 }
 
-/// The keeper holds every listener too: when a stop is over it has closed its own.
+/// The keeper holds every listener too, and below systemd there is a third one in its journal: when a
+/// stop is over all are closed.
 #[test]
 fn a_closed_address_is_free_at_once() {
     let mut world = World::new();

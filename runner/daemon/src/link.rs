@@ -318,10 +318,10 @@ impl Link {
     }
 
     /// Waits until the keeper has done what it was asked to do so far: what it was to close is closed
-    /// then, and an address is free for somebody else. Gives up after `limit`: nothing depends on it.
+    /// then, and an address is free for somebody else.
     ///
     /// # Errors
-    /// As [`channel::send`], and what `poll(2)` or `recvmsg(2)` say.
+    /// `TimedOut` after `limit`, else as [`channel::send`], and what `poll(2)` or `recvmsg(2)` say.
     pub fn barrier(&self, limit: Duration) -> io::Result<()> {
         self.barriers.set(self.barriers.get() + 1);
         // What comes without a descriptor is refused, by every version and in its turn.
@@ -345,7 +345,7 @@ impl Link {
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+        Err(ErrorKind::TimedOut.into())
     }
 
     /// The exit `seq`, and that one only, is dealt with, and the state that says so is written.

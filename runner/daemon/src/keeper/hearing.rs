@@ -157,7 +157,10 @@ impl Keeper {
 
     fn put(&mut self, record: Record, fd: Option<OwnedFd>) {
         let code = match fd {
-            None => libc::EINVAL,
+            None => {
+                self.lets_go_at_once();
+                libc::EINVAL
+            }
             Some(_) if record.kind == Kind::PutNew && self.table.fds.contains_key(&record.key) => {
                 libc::EEXIST
             }

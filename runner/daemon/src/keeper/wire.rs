@@ -54,7 +54,8 @@ kinds! {
     Hello = 1,
     /// Manager: hold this descriptor under `key`, instead of the one held so far.
     Put = 2,
-    /// Manager: hold this descriptor under `key`; answered by `PutFailed` if there is one.
+    /// Manager: hold this descriptor under `key`; answered by `PutFailed` if there is one. Without a
+    /// descriptor it is a barrier: answered when what was to be forgotten before it is closed.
     PutNew = 3,
     /// Manager: forget the descriptor under `key`.
     Delete = 4,

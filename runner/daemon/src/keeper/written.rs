@@ -89,6 +89,14 @@ impl Keeper {
         }
     }
 
+    /// What is held no longer is in no journal either, before anybody is answered.
+    pub(super) fn lets_go_at_once(&mut self) {
+        let stale = self.table.stale;
+        if self.written.as_ref().is_some_and(|written| written.wanted) || stale {
+            self.wants_snapshot();
+        }
+    }
+
     /// Writes down what is different from what was written before.
     pub(super) fn write_down(&mut self) {
         let Some(mut written) = self.written.take() else {
