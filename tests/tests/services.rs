@@ -384,14 +384,13 @@ fn restart_policies() {
             world.wait_for(&unit, "inactive");
             let expected = comes_back.split(' ').any(|word| word == policy);
             let tag = unit.trim_end_matches(".service");
-            let runs = world
-                .heard()
-                .iter()
-                .filter(|event| event.tag == tag)
-                .count();
-            assert_eq!(runs, if expected { 2 } else { 1 }, "{step} under {policy}");
+            for _ in 0..if expected { 2 } else { 1 } {
+                world.event(tag, "up");
+            }
         }
     }
+    // Nobody ran more often.
+    assert_eq!(world.heard().len(), 0, "{:?}", world.heard());
 }
 
 #[test]
