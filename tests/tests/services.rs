@@ -377,7 +377,7 @@ fn restart_policies() {
         }
     }
     world.start();
-    for (number, (step, comes_back)) in table.iter().enumerate() {
+    for (number, (_, comes_back)) in table.iter().enumerate() {
         for policy in policies {
             let unit = format!("x{number}-{policy}.service");
             world.ctl(&["start", &unit]).ok();
