@@ -103,15 +103,31 @@ pub(super) fn open_special(listeners: &Listeners, path: &Path) -> io::Result<Own
     set_blocking(file, true)
 }
 
+/// How many messages a queue holds, and how long one may be, where nobody says so (mq_overview(7)).
+fn usual_queue() -> (u32, u32) {
+    let limit = |name: &str, usual: u32| {
+        let text = std::fs::read_to_string(format!("/proc/sys/fs/mqueue/{name}"));
+        let number = text.ok().and_then(|text| text.trim().parse().ok());
+        number.unwrap_or(usual)
+    };
+    (
+        limit("msg_default", 10).min(limit("msg_max", 10)),
+        limit("msgsize_default", 8192).min(limit("msgsize_max", 8192)),
+    )
+}
+
 /// Opens a message queue, and makes it where there is none.
 pub(super) fn open_queue(listeners: &Listeners, name: &str) -> io::Result<OwnedFd> {
-    let (most, longest) = listeners.queue;
+    let (most, longest) = match listeners.queue {
+        (most, longest) if most > 0 && longest > 0 => (most, longest),
+        _ => usual_queue(),
+    };
     let member = |number: u32| mq_attr_member_t::from(number);
     let attributes = MqAttr::new(0, member(most), member(longest), 0);
     let mode = nix::sys::stat::Mode::from_bits_truncate(listeners.mode);
     let flags = MQ_OFlag::O_RDONLY | MQ_OFlag::O_CLOEXEC | MQ_OFlag::O_NONBLOCK | MQ_OFlag::O_CREAT;
-    let attributes = (most > 0 && longest > 0).then_some(&attributes);
-    let queue = nix::mqueue::mq_open(name, flags, mode, attributes)?;
+    // Without attributes `mq_open` would be called without its mode either.
+    let queue = nix::mqueue::mq_open(name, flags, mode, Some(&attributes))?;
     let held = queue.as_fd().try_clone_to_owned();
     nix::mqueue::mq_close(queue)?;
     let queue = held?;

@@ -406,6 +406,15 @@ mod tests {
         drop(open_alone(&wanted).unwrap());
         remove_nodes(&wanted);
         assert!(nix::mqueue::mq_unlink(name.as_str()).is_err());
+        // As large as the kernel makes them.
+        let usual = Listeners {
+            queue: (0, 0),
+            ..wanted
+        };
+        for _ in 0..20 {
+            open_alone(&usual).unwrap();
+            remove_nodes(&usual);
+        }
     }
 
     #[test]
