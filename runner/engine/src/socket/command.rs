@@ -312,8 +312,22 @@ impl Run<'_> {
                 self.wait_out_shortage(errno);
             }
             SpawnFailure::Shortage { .. } => self.exited(None),
-            SpawnFailure::Resources { message } => self.never_ran(UnitResult::Resources, &message),
+            SpawnFailure::Resources { message } => {
+                self.cx
+                    .log(Level::Error, MessageId::SpawnFailed, message.clone());
+                self.never_ran(UnitResult::Resources, &message);
+            }
             SpawnFailure::Setup { status, message } => {
+                let passed_over = status == NOT_EXECUTED
+                    && (self.s.control.as_ref()).is_some_and(|child| self.is_ignored(child));
+                if passed_over && let Some(child) = &self.s.control {
+                    // As systemd: what is missing and may be is nothing to worry about.
+                    let text = format!("{} is missing and passed over", child.role.describe());
+                    self.cx.log(Level::Info, MessageId::Other, text);
+                } else {
+                    self.cx
+                        .log(Level::Error, MessageId::SpawnFailed, message.clone());
+                }
                 self.note_failed_setup(process, status);
                 self.never_ran(UnitResult::ExitCode, &message);
             }
@@ -353,8 +367,6 @@ impl Run<'_> {
     }
 
     fn never_ran(&mut self, result: UnitResult, message: &str) {
-        self.cx
-            .log(Level::Error, MessageId::SpawnFailed, message.to_owned());
         let Some(child) = self.s.control.take() else {
             return;
         };
