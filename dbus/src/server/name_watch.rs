@@ -14,6 +14,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use zbus::message::Type;
 use zbus::{Connection, Message, MessageStream};
 
+use super::bus::arrival::{self, Arrival};
 use super::bus::credentials::{Credentials, credentials};
 use super::bus::{Bus, PAUSES, bus_call, connect};
 use super::call::Boxed;
@@ -101,6 +102,12 @@ pub async fn watch_names(
                 None => return,
             }
         }
+        // Before the attempt, so that nothing comes between. A bus that is there at once needs none.
+        let arrival = if pause > PAUSES.0 {
+            bus.arrival()
+        } else {
+            None
+        };
         let attempt = connect(&bus);
         tokio::pin!(attempt);
         let outcome = loop {
@@ -130,15 +137,17 @@ pub async fn watch_names(
                 }
             }
         }
-        if !rest(&mut pause, &mut watches, &mut wanted).await {
+        if !rest(&mut pause, arrival, &mut watches, &mut wanted).await {
             return;
         }
     }
 }
 
-/// Waits before the next attempt, which somebody new does not have to wait for. `false`: the end.
+/// Waits before the next attempt, which somebody new does not have to wait for, nor the bus once its
+/// socket is made. `false`: the end.
 async fn rest(
     pause: &mut Duration,
+    arrival: Option<Arrival>,
     watches: &mut BTreeMap<u64, Watched>,
     wanted: &mut UnboundedReceiver<Wanted>,
 ) -> bool {
@@ -148,6 +157,12 @@ async fn rest(
     while !watches.is_empty() {
         tokio::select! {
             () = &mut over => return true,
+            () = arrival::seen(arrival.as_ref()) => {
+                // It is listened at a moment later.
+                tokio::time::sleep(PAUSES.0).await;
+                *pause = PAUSES.0;
+                return true;
+            }
             order = wanted.recv() => {
                 let Some(order) = order else { return false };
                 let is_new = matches!(order, Wanted::Watch { .. });

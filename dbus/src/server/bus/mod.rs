@@ -7,6 +7,7 @@
 //! by uid or group may still be permitted by the system's authority (`authority`).
 
 mod activation;
+pub(super) mod arrival;
 pub(super) mod authority;
 mod clients;
 pub(super) mod credentials;
@@ -23,6 +24,7 @@ use zbus::{Connection, Message, MessageStream};
 use crate::names::{Face, interface};
 pub use authority::Patience;
 
+use arrival::Arrival;
 use authority::Authority;
 
 /// How long the bus may take to greet us and to answer.
@@ -67,6 +69,11 @@ impl Bus {
             Bus::Address(address) => address.clone(),
         };
         socket_of(&address)
+    }
+
+    /// Looks out for that socket.
+    pub(super) fn arrival(&self) -> Option<Arrival> {
+        Arrival::of(&self.socket()?)
     }
 }
 
@@ -144,10 +151,16 @@ pub async fn own_name(handle: Handle, mut ownership: Ownership, mut tell: impl F
             return;
         }
         let face = ownership.face;
+        // Before the attempt, so that nothing comes between. A bus that is there at once needs none.
+        let mut arrival = match &last {
+            Some(_) => ownership.bus.arrival(),
+            None => None,
+        };
         let lost = match take_name(&ownership.bus, face).await {
             Ok((connection, messages)) => {
                 pause = PAUSES.0;
                 last = None;
+                arrival = None;
                 expects_bus = true;
                 tell(News::Owned);
                 let authority = ownership
@@ -169,6 +182,11 @@ pub async fn own_name(handle: Handle, mut ownership: Ownership, mut tell: impl F
         outlook.mark_unchanged();
         tokio::select! {
             () = tokio::time::sleep(pause) => pause = (pause * 2).min(PAUSES.1),
+            // Its socket is made first, and listened at a moment later.
+            () = arrival::seen(arrival.as_ref()), if is_away => {
+                tokio::time::sleep(PAUSES.0).await;
+                pause = PAUSES.0;
+            }
             // Another bus may be ready. Even so there is a pause: units become ready in crowds.
             changed = outlook.changed(), if is_away => match changed {
                 Ok(()) => {
