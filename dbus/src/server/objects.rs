@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use control::{Manager, Reply, Request, Selection};
+use control::{Manager, OwnLogTarget, Reply, Request, Selection};
 use engine::{Answer, Command};
 use units::value::LogLevel;
 use units::{Definition, UnitKind, UnitName};
@@ -246,6 +246,11 @@ async fn set(call: Call, what: Settable, value: zbus::OwnedVariant) -> Outcome {
                 .ok_or_else(|| invalid(format!("{word:?} is no level of a log")))?;
             Request::LogLevel(level)
         }
+        Settable::LogTarget => {
+            let word =
+                String::try_from(value).map_err(|_| invalid("a text is wanted".to_owned()))?;
+            Request::LogTarget(log_target(&word)?)
+        }
         Settable::ServiceWatchdogs => {
             let counting =
                 bool::try_from(value).map_err(|_| invalid("true or false is wanted".to_owned()))?;
@@ -255,6 +260,27 @@ async fn set(call: Call, what: Settable, value: zbus::OwnedVariant) -> Outcome {
     match call.ask(request).await? {
         Reply::Done | Reply::Answer(Answer::Done) => call.reply(&()),
         other => Err(strange(&other)),
+    }
+}
+
+/// Where own lines are to go, in systemd's words for it (systemd(1), `--log-target=`).
+fn log_target(word: &str) -> Result<OwnLogTarget, Failure> {
+    match word {
+        "auto" => Ok(OwnLogTarget::AsStarted),
+        "console" | "console-prefixed" => Ok(OwnLogTarget::Console),
+        // What the journal does not take is said where we were started from, never to the kernel.
+        "journal" | "journal-or-kmsg" => Ok(OwnLogTarget::Journal),
+        "kmsg" | "syslog" | "syslog-or-kmsg" | "null" => Err(Failure::new(
+            Kind::NotSupported,
+            format!("own lines cannot go to {word}: the targets are journal, console and auto"),
+        )),
+        _ => {
+            let message = format!(
+                "{word:?} is no target of a log: the targets are journal, console and auto"
+            );
+            Err(Failure::new(Kind::InvalidArgs, message)
+                .on_systemd(format!("Invalid log target '{word}'")))
+        }
     }
 }
 

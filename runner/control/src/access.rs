@@ -99,6 +99,7 @@ pub fn required(request: &Request) -> Standing {
         | Request::Preview
         | Request::Program(_)
         | Request::LogLevel(_)
+        | Request::LogTarget(_)
         | Request::Clean { .. }
         | Request::Freeze { .. }
         | Request::Input { .. }
@@ -228,7 +229,7 @@ mod tests {
     use units::value::{LogLevel, Signal};
 
     use super::*;
-    use crate::{Descriptors, Direction, LogName, LogRange, LogSource, Selection};
+    use crate::{Descriptors, Direction, LogName, LogRange, LogSource, OwnLogTarget, Selection};
 
     fn caller(uid: u32, gid: u32, groups: &[u32]) -> Caller {
         Caller {
@@ -454,6 +455,10 @@ mod tests {
                 Standing::Observer,
             ),
             (Request::LogLevel(LogLevel::Debug), Standing::Administrator),
+            (
+                Request::LogTarget(OwnLogTarget::Console),
+                Standing::Administrator,
+            ),
             (
                 Request::Clean {
                     unit: UnitName::parse("a.service").unwrap(),

@@ -35,7 +35,7 @@ pub use reply::{
     Manager, Process, ProcessDetail, ProgramProblem, Reply, Restarting, Sets, SocketLine,
     UnitDetail, UnitFile, Usage,
 };
-pub use request::{Descriptors, LogName, LogRange, OwnedDirectories, Request};
+pub use request::{Descriptors, LogName, LogRange, OwnLogTarget, OwnedDirectories, Request};
 pub use selection::{Selection, matches};
 pub use words::Word;
 

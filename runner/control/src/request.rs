@@ -190,6 +190,9 @@ pub enum Request {
     },
     /// Look at the daemon's own events from this level on; [`Reply::Done`](crate::Reply::Done).
     LogLevel(units::value::LogLevel),
+    /// Say the daemon's own lines there from now on, until the manager is another process;
+    /// [`Reply::Done`](crate::Reply::Done). The output of units stays where it goes.
+    LogTarget(OwnLogTarget),
     /// Replace the manager by a new process of the program on disk, keeping its state. Answered
     /// with [`Reply::Answer`](crate::Reply::Answer) before connections are lost.
     Reexec,
@@ -292,4 +295,15 @@ pub enum LogRange {
         /// How many bytes at most.
         length: i64,
     },
+}
+
+/// Where the daemon's own lines go; systemd's words for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnLogTarget {
+    /// Where it was told to say them when it was started.
+    AsStarted,
+    /// Its standard output.
+    Console,
+    /// The journal of systemd-journald.
+    Journal,
 }

@@ -5,6 +5,7 @@ use engine::job::{JobKind, JobMode, JobResult};
 use engine::view::systemd::{ActiveState, SubState, SystemState, UnitResult, UnitView};
 
 use crate::dependency::Direction;
+use crate::request::OwnLogTarget;
 
 /// A value that has a word.
 pub trait Word: Copy + 'static {
@@ -38,6 +39,11 @@ macro_rules! words {
 }
 
 words! {
+    OwnLogTarget {
+        AsStarted = "auto",
+        Console = "console",
+        Journal = "journal",
+    }
     ActiveState {
         Active = "active",
         Reloading = "reloading",

@@ -107,8 +107,10 @@ pub(super) fn add(table: &mut Vec<Property>) {
     );
     add(
         ("LogTarget", "s"),
-        Emits::Const,
-        "Where the daemon's own lines go, and those of units that say nothing else",
+        Emits::Silent,
+        "Where the daemon's own lines go: journal, console, or file: and a path; can be set to the \
+         first two, and to auto for what was said when it was started. Until then units that say \
+         nothing else have their output there too, and keep it there",
         |m| text(&m.log_target),
     );
     add(

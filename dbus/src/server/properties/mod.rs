@@ -72,6 +72,8 @@ impl Access {
 pub enum Settable {
     /// From which level on the daemon's own events are looked at.
     LogLevel,
+    /// Where the daemon's own lines go.
+    LogTarget,
     /// Whether services that miss their watchdog are ended.
     ServiceWatchdogs,
 }
@@ -183,6 +185,7 @@ impl Property {
     pub fn settable(&self) -> Option<Settable> {
         match (self.interface, &*self.name) {
             (MANAGER | LOG_CONTROL, "LogLevel") => Some(Settable::LogLevel),
+            (MANAGER | LOG_CONTROL, "LogTarget") => Some(Settable::LogTarget),
             (MANAGER, "ServiceWatchdogs") => Some(Settable::ServiceWatchdogs),
             _ => None,
         }

@@ -80,6 +80,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use control::OwnLogTarget;
 use tokio::sync::mpsc::{Receiver, UnboundedSender};
 use tokio::sync::oneshot;
 use units::UnitName;
@@ -289,6 +290,7 @@ enum Command {
     },
     Reopen,
     MainLog(own::MainLog),
+    OwnTarget(OwnLogTarget),
     Make(Vec<FileSink>),
     CleanUp {
         directory: PathBuf,
@@ -442,6 +444,11 @@ impl Logs {
     /// Keeps the main log in another way from now on, where there is one.
     pub fn keep_main_log(&self, wanted: own::MainLog) {
         self.send(Command::MainLog(wanted));
+    }
+
+    /// Says our own lines there from now on.
+    pub fn say_own_on(&self, target: OwnLogTarget) {
+        self.send(Command::OwnTarget(target));
     }
 
     /// Makes log files that are not there.

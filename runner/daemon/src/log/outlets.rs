@@ -52,7 +52,7 @@ pub(super) enum Pollable {
     Journal,
 }
 
-/// Where our own lines go.
+/// Where lines go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Target {
     Screen(Screen),
@@ -145,7 +145,10 @@ pub(super) struct Outlets {
     main: Option<Main>,
     pub(super) syslog: Syslog,
     pub(super) journal: Journal,
+    /// Where the output of units goes that say nothing else.
     pub(super) target: Target,
+    /// Where our own lines go: there too, until somebody says otherwise.
+    own_target: Target,
     pub(super) null: File,
     /// In boxes: a table keeps room for more than are in it.
     units: HashMap<UnitName, Box<UnitLog>>,
@@ -210,6 +213,7 @@ impl Outlets {
             syslog,
             journal,
             target,
+            own_target: target,
             null: open_null()?,
             units: HashMap::new(),
             subscribers: Vec::new(),

@@ -300,6 +300,7 @@ impl Writer {
                 }
             }
             Command::MainLog(wanted) => self.out.keep_main_log(wanted),
+            Command::OwnTarget(target) => self.out.say_own_on(target),
             Command::Make(files) => {
                 // A terminal or a pipe is there or is not: nobody makes it.
                 let is_file = |sink: &FileSink| device::of(&sink.path).is_none();

@@ -35,6 +35,7 @@ impl Manager {
             Request::Note { records, seen } => self.keep_note(records, *seen),
             Request::Recall => self.recall(),
             Request::LogLevel(level) => self.set_log_level(*level),
+            Request::LogTarget(target) => self.set_log_target(*target),
             Request::Units(selection) => Ok(Reply::Units(
                 self.engine
                     .units()

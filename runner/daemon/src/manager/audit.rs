@@ -1,6 +1,6 @@
 //! The words of audit records: who asked for what.
 
-use control::Request;
+use control::{Request, Word};
 use engine::Command;
 use units::UnitName;
 use units::install::Order;
@@ -91,6 +91,7 @@ pub(super) fn request(request: &Request) -> String {
         Request::Freeze { unit, frozen: true } => format!("freeze {unit}"),
         Request::Freeze { unit, .. } => format!("thaw {unit}"),
         Request::LogLevel(level) => format!("log level {level}"),
+        Request::LogTarget(target) => format!("log target {}", target.word()),
         Request::Install(order) => install(order),
         Request::Units(_)
         | Request::Unit(_)

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use control::{
-    Answerer, Chunk, LogName, LogProblem, LogSource, ProcessDetail, ProgramProblem, Refusal, Reply,
-    Request,
+    Answerer, Chunk, LogName, LogProblem, LogSource, OwnLogTarget, ProcessDetail, ProgramProblem,
+    Refusal, Reply, Request, Word,
 };
 use engine::command::Whom;
 use tokio::sync::mpsc;
@@ -264,6 +264,16 @@ impl Manager {
         Ok(Reply::Done)
     }
 
+    /// Says our own lines somewhere else. What units say stays where their settings have it.
+    pub(super) fn set_log_target(&mut self, target: OwnLogTarget) -> Result<Reply, Refusal> {
+        self.about.log_target = match target {
+            OwnLogTarget::AsStarted => boot::target_word(&boot::log_target(&self.options)),
+            elsewhere => elsewhere.word().to_owned(),
+        };
+        self.logs.say_own_on(target);
+        Ok(Reply::Done)
+    }
+
     /// Everything has ended and starts anew: logs are kept as the configuration says now.
     pub(super) fn renew_logs(&mut self) {
         let target = boot::log_target(&self.options);
@@ -273,6 +283,7 @@ impl Manager {
             let _ = handle.reload(LevelFilter::from_level(level));
         }
         self.about.log_target = boot::target_word(&target);
+        self.logs.say_own_on(OwnLogTarget::AsStarted);
         if let log::LogTarget::Main(wanted) = target {
             self.logs.keep_main_log(wanted);
         }

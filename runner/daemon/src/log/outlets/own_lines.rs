@@ -2,6 +2,7 @@
 
 use std::io;
 
+use control::OwnLogTarget;
 use units::UnitName;
 
 use super::{Outlets, Screen, Target};
@@ -20,8 +21,8 @@ impl Outlets {
     /// for the journal, where they can be left out when reading; a main log has its own level.
     pub(in crate::log) fn say(&mut self, line: OwnLine) {
         let wanted = match &self.main {
-            Some(main) => main.takes(line.level),
-            None => line.level != Severity::Debug || self.target == Target::Journal,
+            Some(main) if self.own_target == Target::Main => main.takes(line.level),
+            _ => line.level != Severity::Debug || self.own_target == Target::Journal,
         };
         if !wanted {
             return;
@@ -50,7 +51,7 @@ impl Outlets {
                 let text = format!("{} lines of our own are missing here", self.own_missing);
                 OwnLine::about_us(Severity::Warning, text)
             });
-            let said = match self.target {
+            let said = match self.own_target {
                 Target::Screen(screen) => self.own_to_screen(screen, mark.as_ref(), &line),
                 Target::Journal => self.own_to_journal(mark.as_ref(), &line),
                 Target::Main => self.own_to_main(mark.as_ref(), &line),
@@ -64,11 +65,22 @@ impl Outlets {
                 }
             }
         }
-        if let Target::Screen(screen) = self.target
-            && self.screen(screen).parked == Some(OURSELVES)
-        {
-            self.settle_own(screen);
+        // Also where they were said before: a line begun there holds up everybody else's.
+        for screen in [Screen::Standard, Screen::File] {
+            if self.screen(screen).parked == Some(OURSELVES) {
+                self.settle_own(screen);
+            }
         }
+    }
+
+    /// Says our own lines there from now on. What waits for the old place is said on the new one.
+    pub(in crate::log) fn say_own_on(&mut self, target: OwnLogTarget) {
+        self.own_target = match target {
+            OwnLogTarget::AsStarted => self.target,
+            OwnLogTarget::Console => Target::Screen(Screen::Standard),
+            OwnLogTarget::Journal => Target::Journal,
+        };
+        self.say_own();
     }
 
     fn own_to_screen(&mut self, screen: Screen, mark: Option<&OwnLine>, line: &OwnLine) -> Advice {
