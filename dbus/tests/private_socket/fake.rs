@@ -568,6 +568,7 @@ impl World {
             notify_socket: Some("/run/runner/notify/1".into()),
             control_group: Some(format!("/runner/{unit}")),
             frozen: false,
+            transient_file: None,
             defaults: Arc::default(),
             view,
         }

@@ -183,6 +183,8 @@ pub struct UnitDetail {
     pub control_group: Option<String>,
     /// Its processes are kept from running.
     pub frozen: bool,
+    /// The file that shows what a client defined; `None` for units that are no transient ones.
+    pub transient_file: Option<PathBuf>,
     /// What its programs have where the unit says nothing.
     pub defaults: Arc<Defaults>,
 }

@@ -45,6 +45,11 @@ set-environment 1=2
 set-environment A
 unset-environment NOSUCH
 log-target
+log-target journal
+log-target
+log-target console
+log-target
+log-target kmsg
 log-target nosuch
 log-level nosuch
 service-log-level a
@@ -100,7 +105,9 @@ is-active a
 service-watchdogs yes
 !systemd-run --unit=made --property=Nice=3 --setenv=A=b --description=Made sleep 1000
 !systemd-run --unit=made --property=Nice=3 --setenv=A=b --description=Made sleep 1000
-show made -p Id,Nice,Environment,Description,Transient,ActiveState,SubState,CollectMode
+show made -p Id,Nice,Environment,Description,Transient,ActiveState,SubState,CollectMode,UnitFileState,UnitFilePreset
+is-enabled made
+!cat $(systemctl show made -p FragmentPath --value) | grep -e Description -e Nice
 cat made
 stop made
 show made -p LoadState
@@ -139,15 +146,18 @@ stop made.socket
         ("bind a /tmp /srv", MOUNTS),
         ("mount-image a /nosuch /srv", MOUNTS),
         (
-            "log-target nosuch",
-            "where our own lines go is said when runnerd starts",
+            "log-target kmsg",
+            "our own lines go to the journal or to our output, not to the kernel",
         ),
         (
             "unmask nosuch",
             "where one of several cannot be masked, none is",
         ),
         ("revert nosuch", "a name that nothing has is a mistake"),
-        ("cat made", "a transient unit has no file"),
+        (
+            "cat made",
+            "its file is in a directory of ours, and says what was asked for and no more",
+        ),
     ],
 };
 

@@ -60,7 +60,7 @@ pub fn export(unit: &Definition) -> Export {
         UnitKind::Service | UnitKind::Socket | UnitKind::Timer | UnitKind::Path
     );
     let installed = !unit.wanted_by().is_empty() || !unit.required_by().is_empty();
-    if starts && !unit.is_set(SettingId::Autostart) && !installed {
+    if starts && !unit.is_set(SettingId::Autostart) && !installed && !unit.is_without_file() {
         // There something has to want it; read again here it is what it was.
         sections[0].1.push_str("X-Autostart=yes\n");
         sections[2].1.push_str("WantedBy=multi-user.target\n");

@@ -59,4 +59,16 @@ pub const RUNNING_DEVIATIONS: &[Deviation] = &[
         here: "runnerctl ends with 5 and says that there is no such unit",
         why: "it is what is wrong",
     },
+    Deviation {
+        name: "JOURNAL_STREAM",
+        original: "sets it for programs whose output is a stream of journald's, so that they can speak to journald themselves",
+        here: "never sets it: output goes through a pipe of ours whatever becomes of it",
+        why: "a pipe is what keeps every line when the manager or journald is killed; programs that look for the variable write lines, as they do to any pipe",
+    },
+    Deviation {
+        name: "files of transient units",
+        original: "has them in /run/systemd/transient, for everybody to read",
+        here: "has them in transient/ of the runtime directory, for root or our own user; they say what was asked for and are never read",
+        why: "the definitions are with the keeper, and others may not see what programs are given",
+    },
 ];

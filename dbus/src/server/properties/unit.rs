@@ -140,8 +140,11 @@ pub(super) fn add(table: &mut Vec<Property>) {
         ("FragmentPath", "s"),
         State,
         Silent,
-        "Its unit file; empty for built-in units",
+        "Its unit file; empty for built-in units. Of a transient one it only shows what was defined",
         |u| {
+            if let Some(file) = &u.detail.transient_file {
+                return text(file.to_string_lossy());
+            }
             text(
                 definition(u)
                     .and_then(|d| d.origin().fragment.as_deref())

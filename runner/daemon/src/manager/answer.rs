@@ -11,7 +11,7 @@ use engine::view::systemd::ActiveState;
 use tokio::sync::mpsc;
 use units::{Dependency, UnitKind, UnitName};
 
-use super::Manager;
+use super::{Manager, transient_files};
 use crate::link::Stream;
 use crate::log::{Heard, Logs};
 
@@ -114,8 +114,10 @@ impl Manager {
     }
 
     fn detail(&self, name: &UnitName) -> Option<UnitDetail> {
+        let view = self.engine.unit(name)?;
         Some(UnitDetail {
-            view: self.engine.unit(name)?,
+            transient_file: view.transient.then(|| self.transient_file(name)),
+            view,
             dependencies: self.dependencies(name),
             listening: self.sockets.addresses(name),
             notify_socket: self.notify.path(&self.runtime, name),
@@ -167,6 +169,13 @@ impl Manager {
         // Its file says nothing, and may be a device.
         if *definition.load_state() == units::LoadState::Masked {
             return Ok(Reply::Files(Vec::new()));
+        }
+        if self.engine.is_transient(name) {
+            // Of what is kept, which may be newer.
+            return Ok(Reply::Files(vec![UnitFile {
+                path: self.transient_file(name),
+                text: transient_files::text_of(&definition),
+            }]));
         }
         let origin = definition.origin();
         let files = origin

@@ -282,6 +282,7 @@ impl Manager {
             log_level,
             log_events,
             unit_files: super::unit_files::UnitFiles::default(),
+            transient_files: super::transient_files::TransientFiles::default(),
             happenings: begun.happenings,
             outputs: outputs::Outputs::new(files, in_main_log),
             inputs: input::Inputs::default(),

@@ -3,7 +3,7 @@
 
 use control::{Answerer, Installed, Refusal, Reply, Request};
 use units::disk;
-use units::install::{Files, Order, Problem};
+use units::install::{Files, Order, Problem, State};
 use units::{Surroundings, UnitName};
 
 use super::Manager;
@@ -20,6 +20,11 @@ impl Manager {
                 conf.file
             );
             return answerer.answer(Err(Refusal::Invalid(message)));
+        }
+        if let Request::UnitFileState(unit) = &request
+            && self.engine.is_transient(unit)
+        {
+            return answerer.answer(Ok(Reply::UnitFileState(State::Transient)));
         }
         if matches!(request, Request::Install(_)) {
             self.unit_files.have_changed();

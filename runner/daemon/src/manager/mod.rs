@@ -41,6 +41,7 @@ mod spawn;
 mod stored;
 mod systemd_face;
 mod timers;
+mod transient_files;
 mod triggers;
 mod unit_files;
 mod wake;
@@ -127,6 +128,7 @@ struct Manager {
 
     /// What is known of the files of units beside what they say.
     unit_files: unit_files::UnitFiles,
+    transient_files: transient_files::TransientFiles,
 
     /// What event listeners have yet to be told.
     happenings: happenings::Happenings,
@@ -252,6 +254,7 @@ impl Manager {
         }
         if self.engine.take_definitions_changed() {
             self.write_definitions();
+            self.keep_transient_files();
             self.renew_limits();
             // Only what was to be started anew comes back from there.
             if was_closing && self.engine.closing().is_none() {

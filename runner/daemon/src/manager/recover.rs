@@ -376,6 +376,7 @@ impl Manager {
             self.clear_old_logs();
         }
         self.make_auto_logs();
+        self.renew_transient_files();
         let timers = self.engine.definitions().iter().chain(self.engine.kept());
         let timers: Vec<UnitName> = timers.map(|unit| unit.name().clone()).collect();
         for unit in timers {

@@ -51,6 +51,10 @@ impl Manager {
     pub(super) fn known_file(&mut self, unit: UnitName, answerer: Answerer) {
         // A name that no unit has would be looked for on the disk each time.
         let is_loaded = self.definition(&unit).is_some();
+        if self.engine.is_transient(&unit) {
+            let known = (State::Transient, Preset::Enabled);
+            return answerer.answer(Ok(Reply::KnownUnitFile(Some(known))));
+        }
         if self.settled.conf.is_some() || !is_loaded {
             answerer.answer(Ok(Reply::KnownUnitFile(None)));
         } else if let Some(known) = self.unit_files.known.get(&unit) {
