@@ -5,7 +5,10 @@
 
 #[path = "systemctl/seldom.rs"]
 mod seldom;
+#[path = "systemctl/slices.rs"]
+mod slices;
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::thread;
 
@@ -312,7 +315,7 @@ fn plain(step: &str, text: &str) -> String {
                 .any(|word| line.trim_start().starts_with(word))
         })
         .map(|line| {
-            let line = line.trim_end();
+            let line = &*in_order(line.trim_end());
             let cut = |line: &str, word: &str| {
                 line.split_once(word)
                     .map(|(before, _)| format!("{before}{word}…"))
@@ -343,6 +346,27 @@ fn plain(step: &str, text: &str) -> String {
     lines.join("\n")
 }
 
+/// Lists of units come in the order of a hash table from systemd.
+fn in_order(line: &str) -> Cow<'_, str> {
+    const LISTS: [&str; 7] = [
+        "After",
+        "Before",
+        "RequiredBy",
+        "Requires",
+        "SliceOf",
+        "WantedBy",
+        "Wants",
+    ];
+    match line.split_once('=') {
+        Some((name, units)) if LISTS.contains(&name) => {
+            let mut units: Vec<&str> = units.split_whitespace().collect();
+            units.sort_unstable();
+            Cow::Owned(format!("{name}={}", units.join(" ")))
+        }
+        _ => Cow::Borrowed(line),
+    }
+}
+
 /// A line without the moments and the pids of commands: whether there are such stays.
 fn of_no_run(line: &str) -> String {
     let mut out = String::new();
@@ -366,6 +390,7 @@ fn of_no_run(line: &str) -> String {
 
 /// Steps, and which of them have other answers, with the reason.
 struct Play {
+    units: &'static [(&'static str, &'static str)],
     steps: &'static str,
     deviations: &'static [(&'static str, &'static str)],
 }
@@ -373,6 +398,7 @@ struct Play {
 #[test]
 fn says_the_same_of_runnerd_as_of_systemd() {
     compare(&Play {
+        units: UNITS,
         steps: STEPS,
         deviations: DEVIATIONS,
     });
@@ -383,9 +409,14 @@ fn says_the_same_of_what_is_seldom_asked() {
     compare(&seldom::PLAY);
 }
 
+#[test]
+fn says_the_same_of_slices() {
+    compare(&slices::PLAY);
+}
+
 fn compare(play: &Play) {
     let units = tempfile::tempdir().unwrap();
-    for (name, text) in UNITS {
+    for (name, text) in play.units {
         std::fs::write(units.path().join(name), text).unwrap();
     }
     let (systemd, runnerd) = thread::scope(|scope| {

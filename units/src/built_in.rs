@@ -93,7 +93,10 @@ const TARGETS: &[(&str, &str)] = &[
         "shutdown",
         "description = 'System Shutdown'\n[target]\ndefault-dependencies = false",
     ),
-    ("slices", "description = 'Slice Units'\n[target]"),
+    (
+        "slices",
+        "description = 'Slice Units'\n[target]\nwants = '-.slice system.slice'",
+    ),
     ("sockets", "description = 'Socket Units'\n[target]"),
     (
         "swap",
@@ -115,12 +118,21 @@ const TARGETS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Stem and text of the slices that are always there. Nothing is divided among them; units are only
-/// ordered around them.
+/// Stem and text of the slices that are always there. Nothing is divided among them: they group
+/// units, which start after them and are stopped with them.
 const SLICES: &[(&str, &str)] = &[
-    ("-", "description = 'Root Slice'\n[slice]"),
-    ("system", "description = 'System Slice'\n[slice]"),
-    ("user", "description = 'User and Session Slice'\n[slice]"),
+    (
+        "-",
+        "description = 'Root Slice'\ndocumentation = 'man:systemd.special(7)'\n[slice]\nbefore = 'slices.target'\ndefault-dependencies = false",
+    ),
+    (
+        "system",
+        "description = 'System Slice'\ndocumentation = 'man:systemd.special(7)'\n[slice]\nbefore = 'slices.target'\ndefault-dependencies = false",
+    ),
+    (
+        "user",
+        "description = 'User and Session Slice'\ndocumentation = 'man:systemd.special(7)'\n[slice]\nbefore = 'slices.target'",
+    ),
 ];
 
 /// Whether a built-in unit has this stem.

@@ -15,6 +15,9 @@ use crate::value::{
     Span, TimerBase,
 };
 
+/// What stands for the file in the place of what a slice that is in none says.
+const SLICE_WITHOUT_FILE: &str = "(slice)";
+
 /// One text as written, and where. A scalar has one, a list one for each line or array element.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Item {
@@ -134,6 +137,33 @@ impl Definition {
             unknown: Box::default(),
             aliases: Box::default(),
         }
+    }
+
+    /// The definition of a slice that is in no file: any name that can be one's is a slice. `None`
+    /// for every other name.
+    pub(crate) fn slice_without_file(name: &UnitName) -> Option<Definition> {
+        let text = format!("Slice {}", name.slice_path()?);
+        let place = Place::file(SLICE_WITHOUT_FILE);
+        let description = Entry {
+            id: SettingId::Description,
+            value: Value::Text(text.as_str().into()),
+            items: [Item {
+                text: text.as_str().into(),
+                place,
+            }]
+            .into(),
+        };
+        Some(Definition {
+            entries: [description].into(),
+            ..Definition::empty(name.clone(), LoadState::Loaded)
+        })
+    }
+
+    /// Whether it is of a slice that is in no file, and that nobody defined either.
+    pub fn is_slice_without_file(&self) -> bool {
+        let place = self.place(SettingId::Description);
+        self.kind() == UnitKind::Slice
+            && place.is_some_and(|place| &*place.path == SLICE_WITHOUT_FILE)
     }
 
     /// The definition of a unit nobody defined: its load state is [`LoadState::NotFound`].
@@ -458,6 +488,21 @@ impl Definition {
             .chain(of(PathCheck::DirectoryNotEmpty, self.directory_not_empty()))
     }
 
+    /// The slice the unit is in: the one it names, else that of its template or of the machine's
+    /// services; of a slice the one above it. `None` for the root slice and for kinds that have no
+    /// processes.
+    pub fn slice(&self) -> Option<UnitName> {
+        match self.kind() {
+            UnitKind::Slice => self.name.slice_above(),
+            UnitKind::Service | UnitKind::Socket | UnitKind::Scope => Some(
+                self.written_slice()
+                    .cloned()
+                    .unwrap_or_else(|| self.name.slice_by_default()),
+            ),
+            _ => None,
+        }
+    }
+
     /// The unit that a socket, timer or path starts. `None` for other kinds, and where
     /// [`Definition::service`] is none.
     pub fn triggered_unit(&self) -> Option<UnitName> {
@@ -523,6 +568,12 @@ impl Definition {
         {
             ties.push((Dependency::Triggers, triggered.clone()));
             ties.push((Dependency::Before, triggered));
+        }
+        if self.is_loaded()
+            && let Some(slice) = self.slice()
+        {
+            ties.push((Dependency::Requires, slice.clone()));
+            ties.push((Dependency::After, slice));
         }
         if self.is_loaded() && self.default_dependencies() {
             ties.extend(self.default_ties());

@@ -478,9 +478,51 @@ mod tests {
         assert_eq!(
             ties,
             [
+                (Dependency::Requires, &name("system.slice")),
                 (Dependency::After, &name("a.socket")),
+                (Dependency::After, &name("system.slice")),
                 (Dependency::TriggeredBy, &name("a.socket"))
             ]
         );
+    }
+
+    #[test]
+    fn units_are_in_slices() {
+        let service = |more: &str| format!("[service]\nexec-start = '/a'\n{more}");
+        let files = [
+            (
+                "a.toml",
+                &*service("slice = 'app-x.slice'\nwants = 'my-w@1.service'"),
+            ),
+            ("my-w@.toml", &*service("")),
+            ("wrong.toml", &*service("slice = 'a--b.slice'")),
+        ];
+        let set = crate::load_texts(&files, &crate::Surroundings::example()).0;
+        for (unit, slice) in [
+            ("a.service", "app-x.slice"),
+            ("app-x.slice", "app.slice"),
+            ("app.slice", "-.slice"),
+            ("my-w@1.service", "system-my\\x2dw.slice"),
+            ("system.slice", "-.slice"),
+        ] {
+            assert!(
+                has(&set, unit, Dependency::Requires, slice),
+                "{unit} {slice}"
+            );
+            assert!(has(&set, unit, Dependency::After, slice), "{unit} {slice}");
+        }
+        // No file has them, and they are there.
+        for slice in ["app-x.slice", "app.slice", "system-my\\x2dw.slice"] {
+            let slice = set.get(&name(slice)).expect(slice);
+            assert!(slice.is_loaded() && slice.is_slice_without_file());
+        }
+        let other = set.resolve(&name("any-where.slice")).expect("a slice");
+        assert_eq!(other.description(), "Slice /any/where");
+        assert!(set.resolve(&name("any--where.slice")).is_none());
+        let wrong = set.get(&name("wrong.service")).expect("a unit");
+        let why = wrong.load_state().diagnostics()[0].to_string();
+        assert!(why.contains("a--b.slice is no slice"), "{why}");
+        let root: Vec<_> = set.dependencies(&name("-.slice")).collect();
+        assert!(root.iter().all(|(word, _)| *word != Dependency::Requires));
     }
 }

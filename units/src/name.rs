@@ -13,6 +13,11 @@ pub use escape::{
     EscapeProblem, escape, escape_path, instance_in, instance_of, mangle, unescape, unescape_path,
 };
 
+/// The slice that every other is in.
+const ROOT_SLICE: &str = "-.slice";
+/// The slice of units that name none.
+const SYSTEM_SLICE: &str = "system.slice";
+
 /// The longest unit name, in bytes (systemd.unit(5)).
 pub const LONGEST_NAME: usize = 255;
 
@@ -235,6 +240,46 @@ impl UnitName {
             return Err(NameProblem::Empty);
         }
         UnitName::build(self.prefix(), Some(instance), self.kind())
+    }
+
+    /// Whether it is a slice that is always there and always up: the root of all, and the one of the
+    /// machine's services (systemd.special(7)). systemd calls such units perpetual.
+    pub fn is_perpetual(&self) -> bool {
+        matches!(self.as_str(), ROOT_SLICE | SYSTEM_SLICE)
+    }
+
+    /// The names of the slices above this one, joined by slashes as systemd shows them: `/app/x` of
+    /// `app-x.slice`. `None` where this cannot be a slice: nobody can tell where `a--b.slice` is.
+    pub fn slice_path(&self) -> Option<String> {
+        let stem = self.stem();
+        if self.kind() != UnitKind::Slice || stem.contains('@') {
+            return None;
+        }
+        if stem == "-" {
+            return Some("/".to_owned());
+        }
+        let sound = stem.split('-').all(|part| !part.is_empty());
+        sound.then(|| format!("/{}", stem.replace('-', "/")))
+    }
+
+    /// The slice that this slice is in: `app.slice` of `app-x.slice`. `None` for the root slice and
+    /// for what is no slice.
+    pub fn slice_above(&self) -> Option<UnitName> {
+        self.slice_path()?;
+        match self.stem().rsplit_once('-') {
+            _ if self.as_str() == ROOT_SLICE => None,
+            Some((above, _)) => UnitName::build(above, None, UnitKind::Slice).ok(),
+            None => Some(UnitName(ROOT_SLICE.into())),
+        }
+    }
+
+    /// The slice of a unit that names none: of instances the one of their template.
+    pub(crate) fn slice_by_default(&self) -> UnitName {
+        let of_template = self.instance().and_then(|_| {
+            let prefix = escape(self.prefix());
+            UnitName::build(&format!("system-{prefix}"), None, UnitKind::Slice).ok()
+        });
+        of_template.unwrap_or_else(|| UnitName(SYSTEM_SLICE.into()))
     }
 
     /// The same name with another suffix: `web.service` of `web.socket`.

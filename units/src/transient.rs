@@ -65,8 +65,10 @@ impl Definition {
     }
 }
 
-/// What a scope can be told of how its processes are stopped; no file says anything about scopes.
-const OF_SCOPES: [SettingId; 6] = [
+/// What a scope can be told: where it is, and how its processes are stopped. No file says anything
+/// about scopes.
+const OF_SCOPES: [SettingId; 7] = [
+    SettingId::Slice,
     SettingId::KillMode,
     SettingId::KillSignal,
     SettingId::SendSighup,

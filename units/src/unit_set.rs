@@ -172,12 +172,15 @@ impl UnitSet {
         self.len() == 0
     }
 
-    /// The definition of a unit, made from its template where it has no own. The set stays as it
-    /// is: see [`UnitSet::instantiate`].
+    /// The definition of a unit, made from its template where it has no own, or of a slice, which
+    /// needs no file. The set stays as it is: see [`UnitSet::instantiate`].
     pub fn resolve(&self, name: &UnitName) -> Option<Arc<Definition>> {
         let name = &self.own_name(name);
         if let Some(found) = self.get(name) {
             return Some(found.clone());
+        }
+        if let Some(slice) = Definition::slice_without_file(name) {
+            return Some(Arc::new(slice));
         }
         let template = self.get(&name.template()?)?;
         Some(Arc::new(resolve::instantiate(
@@ -334,7 +337,7 @@ impl UnitSet {
     }
 }
 
-/// The units a definition names in its dependencies, and the one it triggers.
+/// The units a definition names in its dependencies, the one it triggers, and its slice.
 fn names_in(unit: &Definition) -> Vec<UnitName> {
     let mut names = Vec::new();
     if unit.name().is_template() {
@@ -344,13 +347,15 @@ fn names_in(unit: &Definition) -> Vec<UnitName> {
         names.extend(unit.names_of(id).iter().cloned());
     }
     names.extend(unit.sockets().iter().cloned());
+    names.extend(unit.slice());
     if !unit.accept() {
         names.extend(unit.triggered_unit());
     }
     names
 }
 
-/// Adds the instances that units of the set name, and those that they name in turn. An instance
+/// Adds the instances that units of the set name, and those that they name in turn; and the slices
+/// they are in, which are no more than their names have parts. An instance
 /// can name two more, and so on until names are too long, which is far beyond any memory: there is
 /// a limit, and who reaches it is told.
 fn add_named_instances(
@@ -361,6 +366,11 @@ fn add_named_instances(
     let mut budget = MOST_NAMED_INSTANCES;
     while let Some(name) = wanted.pop() {
         if units.contains_key(&name) {
+            continue;
+        }
+        if let Some(slice) = Definition::slice_without_file(&name) {
+            wanted.extend(slice.slice());
+            units.insert(name, Arc::new(slice));
             continue;
         }
         let Some(template) = name.template().and_then(|template| units.get(&template)) else {

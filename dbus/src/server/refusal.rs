@@ -72,6 +72,7 @@ impl From<Refusal> for Failure {
                 Kind::JobTypeNotApplicable,
                 f!("this kind of job is not applicable to unit {unit}: {why}"),
             ),
+            ref always @ Refusal::AlwaysUp(..) => (Kind::JobTypeNotApplicable, always.to_string()),
             ref only @ Refusal::OnlyByDependency(_) => (Kind::OnlyByDependency, only.to_string()),
             ref alone @ Refusal::NoIsolation(_) => (Kind::NoIsolation, alone.to_string()),
             Refusal::Conflicting(why) => (Kind::TransactionJobsConflicting, why),
@@ -120,6 +121,10 @@ fn systemds(refusal: &Refusal) -> Option<String> {
         Refusal::NotApplicable(unit, _) => {
             f!("Job type reload is not applicable for unit {unit}.")
         }
+        Refusal::AlwaysUp(unit, kind) => f!(
+            "Job type {} is not applicable for unit {unit}.",
+            kind.as_str()
+        ),
         Refusal::OnlyByDependency(unit) => f!(
             "Operation refused, unit {unit} may be requested by dependency only (it is configured \
              to refuse manual start/stop)."

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use units::UnitName;
 use units::value::Signal;
 
-use crate::job::{JobId, JobMode};
+use crate::job::{JobId, JobKind, JobMode};
 use crate::transient::RunEnd;
 
 /// A wish of a client.
@@ -193,6 +193,8 @@ pub enum Refusal {
     Masked(UnitName),
     /// This kind of job makes no sense for the unit (a reload without exec-reload).
     NotApplicable(UnitName, String),
+    /// It is always up ([`UnitName::is_perpetual`]): no job of this kind makes sense for it.
+    AlwaysUp(UnitName, JobKind),
     /// Only other units may start or stop it (`refuse-manual-start`, `refuse-manual-stop`).
     OnlyByDependency(UnitName),
     /// Not everything else may be stopped for it (`allow-isolate`).
@@ -245,6 +247,11 @@ impl std::fmt::Display for Refusal {
             }
             Refusal::Masked(unit) => write!(f, "unit {unit} is masked"),
             Refusal::NotApplicable(unit, why) => write!(f, "not possible for {unit}: {why}"),
+            Refusal::AlwaysUp(unit, kind) => write!(
+                f,
+                "{unit} is always up: a {} of it is not possible",
+                kind.as_str()
+            ),
             Refusal::OnlyByDependency(unit) => write!(
                 f,
                 "{unit} may be asked for by other units only: it refuses to be started or stopped by hand"

@@ -33,6 +33,11 @@ impl Definitions {
         self.kept = kept;
         self.changed = true;
         self.tie_kept();
+        // The slices of units that are in no file are in none either, as a rule.
+        let slices: Vec<UnitName> = self.kept.values().filter_map(|unit| unit.slice()).collect();
+        for slice in slices {
+            self.ensure(&slice);
+        }
     }
 
     pub(crate) fn take_changed(&mut self) -> bool {
@@ -73,15 +78,17 @@ impl Definitions {
         self.set.own_name(name)
     }
 
-    /// Makes an instance part of the set, if that is what the name asks for; true if it was made.
+    /// Makes an instance, or a slice, part of the set, if that is what the name asks for; true if it
+    /// was made.
     pub(crate) fn ensure(&mut self, name: &UnitName) -> bool {
-        let is_new_instance = name.instance().is_some()
-            && self.set.get(name).is_none()
+        let of_template = || {
+            let template = name.template();
+            template.is_some_and(|template| self.set.get(&template).is_some())
+        };
+        let is_new = self.set.get(name).is_none()
             && !self.kept.contains_key(name)
-            && name
-                .template()
-                .is_some_and(|template| self.set.get(&template).is_some());
-        is_new_instance && Arc::make_mut(&mut self.set).instantiate(name).is_some()
+            && (name.slice_path().is_some() || of_template());
+        is_new && Arc::make_mut(&mut self.set).instantiate(name).is_some()
     }
 
     /// Takes an instance out of the set that was made for one connection.

@@ -147,8 +147,8 @@ impl Engine {
     }
 
     fn units_in_the_way(&self) -> Vec<UnitName> {
-        let up = self.state.units().iter().filter(|(_, state)| {
-            let down = state.active().is_down();
+        let up = self.state.units().iter().filter(|(name, state)| {
+            let down = state.active().is_down() || name.is_perpetual();
             !down || state.job.is_some()
         });
         up.map(|(name, _)| name.clone()).collect()

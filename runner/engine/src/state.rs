@@ -170,9 +170,10 @@ impl Default for Machine {
 
 impl Machine {
     /// The machine of a unit that never did anything. Kinds that are not run are shown like
-    /// targets that are never reached.
-    pub(crate) fn new(kind: UnitKind) -> Machine {
-        match kind {
+    /// targets that are never reached, and what is always up needs nobody to start it.
+    pub(crate) fn new(name: &UnitName) -> Machine {
+        match name.kind() {
+            UnitKind::Slice if name.is_perpetual() => Machine::Target(Target::Active),
             UnitKind::Service => Machine::Service(Box::default()),
             UnitKind::Socket => Machine::Socket(Box::default()),
             UnitKind::Timer => Machine::Timer(Box::default()),
@@ -195,9 +196,9 @@ impl Machine {
 }
 
 impl UnitState {
-    pub(crate) fn new(kind: UnitKind) -> UnitState {
+    pub(crate) fn new(name: &UnitName) -> UnitState {
         UnitState {
-            machine: Machine::new(kind),
+            machine: Machine::new(name),
             ..UnitState::default()
         }
     }
@@ -382,14 +383,14 @@ impl State {
         self.changed.insert(Key::Unit(name.clone()));
         self.units
             .entry(name.clone())
-            .or_insert_with(|| Box::new(UnitState::new(name.kind())))
+            .or_insert_with(|| Box::new(UnitState::new(name)))
     }
 
     /// The same, for changes that no record holds.
     pub(crate) fn unit_unrecorded(&mut self, name: &UnitName) -> &mut UnitState {
         self.units
             .entry(name.clone())
-            .or_insert_with(|| Box::new(UnitState::new(name.kind())))
+            .or_insert_with(|| Box::new(UnitState::new(name)))
     }
 
     pub(crate) fn remove_unit(&mut self, name: &UnitName) -> Option<Box<UnitState>> {
@@ -398,8 +399,11 @@ impl State {
     }
 
     pub(crate) fn active(&self, name: &UnitName) -> ActiveState {
-        self.unit(name)
-            .map_or(ActiveState::Inactive, UnitState::active)
+        match self.unit(name) {
+            Some(unit) => unit.active(),
+            None if name.is_perpetual() => ActiveState::Active,
+            None => ActiveState::Inactive,
+        }
     }
 
     pub(crate) fn jobs(&self) -> &BTreeMap<JobId, Job> {
@@ -428,7 +432,7 @@ impl State {
         let id = JobId(meta.last_job);
         self.units
             .entry(job.unit.clone())
-            .or_insert_with(|| Box::new(UnitState::new(job.unit.kind())))
+            .or_insert_with(|| Box::new(UnitState::new(&job.unit)))
             .job = Some(id);
         self.jobs.insert(id, job);
         self.changed.insert(Key::Job(id));
@@ -513,13 +517,17 @@ impl State {
             Record::Meta(meta) => self.meta = *meta,
             Record::Unit(name, unit) => {
                 let job = self.units.get(&name).and_then(|unit| unit.job);
-                self.units
-                    .insert(name, Box::new(UnitState { job, ..*unit }));
+                let mut unit = UnitState { job, ..*unit };
+                if name.is_perpetual() {
+                    // In older records such a one can be down.
+                    unit.machine = Machine::new(&name);
+                }
+                self.units.insert(name, Box::new(unit));
             }
             Record::Job(id, job) => {
                 self.units
                     .entry(job.unit.clone())
-                    .or_insert_with(|| Box::new(UnitState::new(job.unit.kind())))
+                    .or_insert_with(|| Box::new(UnitState::new(&job.unit)))
                     .job = Some(id);
                 self.jobs.insert(id, job);
             }

@@ -1,6 +1,7 @@
-//! The target machine: up or down, nothing between.
+//! The target machine: up or down, nothing between. Slices are no more than that.
 
 use serde::{Deserialize, Serialize};
+use units::UnitKind;
 
 use crate::action::{Level, MessageId};
 use crate::machine::Context;
@@ -33,8 +34,11 @@ impl Target {
 
 /// One step: what becomes of `state` by `event`.
 pub(crate) fn step(mut cx: Context<'_>, state: Target, event: TargetEvent) -> Target {
+    let slice = cx.name.kind() == UnitKind::Slice;
     let (next, cause, id, text) = match event {
+        TargetEvent::Start if slice => (Target::Active, "start", MessageId::Started, "created"),
         TargetEvent::Start => (Target::Active, "start", MessageId::Started, "reached"),
+        TargetEvent::Stop if slice => (Target::Dead, "stop", MessageId::Stopped, "removed"),
         TargetEvent::Stop => (Target::Dead, "stop", MessageId::Stopped, "left"),
     };
     let (from, to) = (state.states(), next.states());

@@ -131,7 +131,10 @@ impl Engine {
     fn is_known(&self, unit: &UnitName) -> bool {
         let busy =
             |state: &UnitState| state.job.is_some() || state.active() != ActiveState::Inactive;
-        self.definitions.get(unit).is_some() || self.state.unit(unit).is_some_and(busy)
+        let defined = self.definitions.get(unit);
+        // A slice that nobody defined can be defined still.
+        let defined = defined.is_some_and(|unit| !unit.is_slice_without_file());
+        defined || self.state.unit(unit).is_some_and(busy)
     }
 
     /// `AwaitEnd`: answered once the unit is down and nothing is about to start it.

@@ -1,9 +1,10 @@
 //! Verbs and words of systemctl that are seldom used, and its sisters.
 
-use super::Play;
+use super::{Play, UNITS};
 
 /// A machine of its own performs them, in this order.
 pub(crate) const PLAY: Play = Play {
+    units: UNITS,
     steps: "
 reenable web.socket
 add-wants tree.target a

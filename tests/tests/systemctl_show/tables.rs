@@ -16,14 +16,14 @@ pub(crate) struct Row {
 pub(crate) const DIFFERENT: &[Row] = &[
     Row {
         units: ".service .socket .timer .path .slice",
-        properties: "After Requires",
-        why: "slices, mounts, the journal's sockets and the targets of the clock are not here: nothing \
+        properties: "After",
+        why: "mounts, the journal's sockets and the targets of the clock are not here: nothing \
               waits for them",
     },
     Row {
         units: ".service .socket .slice",
-        properties: "Slice ControlGroup",
-        why: "one tree of groups, without slices; a one-shot that remains keeps its group until it is \
+        properties: "ControlGroup",
+        why: "one tree of groups, in which slices have none; a one-shot that remains keeps its group until it is \
               stopped, and sockets have none",
     },
     Row {

@@ -158,9 +158,15 @@ impl Files<'_> {
         {
             return Ok(State::Alias);
         }
+        // Slices that need no file have none: there is nothing to enable.
+        let has_no_file = |unit: &Definition| {
+            let perpetual = name.is_perpetual() && unit.origin().fragment.is_none();
+            perpetual || unit.is_slice_without_file()
+        };
         let unit = self
             .units
             .resolve(name)
+            .filter(|unit| !has_no_file(unit))
             .ok_or_else(|| Problem::NoSuchUnit(name.clone()))?;
         if unit.name() != name {
             return Ok(State::Alias);

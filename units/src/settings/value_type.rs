@@ -1,7 +1,7 @@
 //! The kinds of values settings have: how each is read from text, lent to callers, and described.
 
 use super::value::Value;
-use crate::name::UnitName;
+use crate::name::{UnitKind, UnitName};
 use crate::value::{
     Assignment, CalendarSpec, Condition, EnvironmentFile, ExecLine, ExitSet, Input, Limit, LogFile,
     MemoryLimit, Mode, NoZones, OpenFile, Output, Owner, Probe, Signal, Size, Span, ValueProblem,
@@ -105,6 +105,18 @@ fn scalar(
     expand(text)
         .and_then(|text| parse(&text))
         .map_err(|problem| (0, problem))
+}
+
+fn read_slice(text: &str) -> Result<Value, ValueProblem> {
+    let name = UnitName::parse(text)?;
+    if name.slice_path().is_some() {
+        return Ok(Value::Name(name));
+    }
+    let hint = match name.kind() {
+        UnitKind::Slice => "the parts of its name have one `-` between them, as in `app-web.slice`",
+        _ => "write a name that ends in .slice, such as `app.slice`",
+    };
+    Err(ValueProblem::new(format!("{name} is no slice")).with_hint(hint))
 }
 
 /// Reads a list: each item, by `parse`, which may add several elements.
@@ -379,6 +391,14 @@ value_types! {
         words: NO_WORDS, meanings: NO_WORDS,
         shape: Text, list: false,
         read: |items, expand| scalar(items, expand, |t| Ok(Value::Name(UnitName::parse(t)?))),
+        lend: { Value::Nothing => None, Value::Name(name) => Some(name) },
+    }
+    Slice -> Option<&'a UnitName> {
+        name: "slice",
+        grammar: "the name of a slice, such as `app-web.slice`, which is in `app.slice`",
+        words: NO_WORDS, meanings: NO_WORDS,
+        shape: Text, list: false,
+        read: |items, expand| scalar(items, expand, read_slice),
         lend: { Value::Nothing => None, Value::Name(name) => Some(name) },
     }
     Units -> &'a [UnitName] {

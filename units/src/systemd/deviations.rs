@@ -42,6 +42,12 @@ pub const DEVIATIONS: &[Deviation] = &[
         why: "file systems and devices belong to the container or to the system below",
     },
     Deviation {
+        name: "slices",
+        original: "divides the machine among them, gives each a control group, and puts the units of a user's manager into app.slice",
+        here: "groups units by them, which start after their slice and are stopped with it; they have no control group, and the default is system.slice for everybody",
+        why: "what slices, scopes and services may use of the machine comes together",
+    },
+    Deviation {
         name: "scopes",
         original: "limits their resources, asks their controller to end them, and does without control groups of version 2",
         here: "stops them and ends them after their time; whoever asks for more is refused",

@@ -9,6 +9,7 @@ mod path;
 mod scope;
 mod service;
 mod setting;
+mod slice;
 mod socket;
 mod systemd;
 mod timer;
@@ -219,6 +220,7 @@ pub fn all() -> &'static [Property] {
         path::add(&mut table);
         job::add(&mut table);
         defaults::add(&mut table);
+        slice::add(&mut table);
         setting::add(&mut table);
         // Stable: within an interface the order of documentation stays.
         let mut order: Vec<&'static str> = Vec::new();

@@ -299,6 +299,7 @@ pub(super) fn rows() -> &'static [Property] {
         }
         derived(&mut table);
         super::scope::add(&mut table);
+        super::slice::add_systemds(&mut table);
         table.push(row(
             LOG_CONTROL,
             ("LogTarget", "s"),
@@ -385,8 +386,6 @@ const FIXED: &[Fixed] = &[
     (&[UNIT], "ActivationDetails", "a(ss)", || {
         Variant::from(Vec::<(String, String)>::new())
     }),
-    (&[UNIT], "Perpetual", "b", || false.into()),
-    (&[UNIT], "SliceOf", "as", none),
     (&[UNIT], "AccessSELinuxContext", "s", || text("")),
     (&[UNIT], "RebootArgument", "s", || text("")),
     (&[UNIT], "JobTimeoutRebootArgument", "s", || text("")),
@@ -400,8 +399,7 @@ const FIXED: &[Fixed] = &[
     (PROGRAMS, "DynamicUser", "b", || false.into()),
     (&[SOCKET], "NonBlocking", "b", || false.into()),
     (PROGRAMS, "LogNamespace", "s", || text("")),
-    // One tree, without slices: every unit's group is below the daemon's.
-    (RESOURCES, "Slice", "s", || text("")),
+    // One tree, without groups for slices: every unit's group is below the daemon's.
     (&[SOCKET, SLICE], "ControlGroup", "s", || text("")),
     (RESOURCES, "Delegate", "b", || false.into()),
     // What is not counted.

@@ -238,7 +238,7 @@ pub(super) fn add(table: &mut Vec<Property>) {
         "Whether a stop is possible, and may be asked for",
         |u| {
             definition(u)
-                .is_some_and(|d| !d.refuse_manual_stop())
+                .is_some_and(|d| !d.refuse_manual_stop() && !d.name().is_perpetual())
                 .into()
         },
     );

@@ -181,6 +181,10 @@ fn check(world: World<'_>, unit: &UnitName, kind: JobKind) -> Result<(), Refusal
             "{unit} is a template: it needs an instance"
         )));
     }
+    if unit.is_perpetual() && !matches!(kind, JobKind::Start | JobKind::VerifyActive | JobKind::Nop)
+    {
+        return Err(Refusal::AlwaysUp(unit.clone(), kind));
+    }
     let definition = world.definitions.get(unit);
     // What runs may always be stopped, whatever became of its file.
     if matches!(kind, JobKind::Stop | JobKind::Nop) {

@@ -18,7 +18,7 @@ use crate::state::{Machine, UnitState};
 
 impl Engine {
     pub(crate) fn view(&self, name: &UnitName) -> UnitView {
-        let idle = UnitState::new(name.kind());
+        let idle = UnitState::new(name);
         let state = self.state.unit(name).unwrap_or(&idle);
         let (active, sub) = state.machine.states();
         let result = match &state.machine {
@@ -30,6 +30,14 @@ impl Engine {
             Machine::Target(_) => UnitResult::Success,
         };
         let definition = self.definitions.get(name);
+        let mut times = state.times;
+        if name.is_perpetual() && times.active_enter.is_none() {
+            // It has been up for as long as there was anybody to say so.
+            let since = self.state.meta().awake;
+            times.state_change = since;
+            times.inactive_exit = since;
+            times.active_enter = since;
+        }
         UnitView {
             name: name.clone(),
             conditions: tests_of(state, definition.as_deref(), false),
@@ -40,11 +48,11 @@ impl Engine {
             result,
             job: state.job,
             invocation: state.invocation,
-            state_change: state.times.state_change,
-            inactive_exit: state.times.inactive_exit,
-            active_enter: state.times.active_enter,
-            active_exit: state.times.active_exit,
-            inactive_enter: state.times.inactive_enter,
+            state_change: times.state_change,
+            inactive_exit: times.inactive_exit,
+            active_enter: times.active_enter,
+            active_exit: times.active_exit,
+            inactive_enter: times.inactive_enter,
             stale: self.state.meta().stale.contains(name),
             transient: self.is_transient(name),
             commands: match &state.machine {

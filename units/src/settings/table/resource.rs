@@ -1,5 +1,6 @@
 //! How much of the machine a unit may use (systemd.resource-control(5)).
 
+use crate::name::UnitName;
 use crate::value::MemoryLimit;
 
 settings! {
@@ -15,4 +16,13 @@ settings! {
     /// warning says why.
     MemoryMax: Resource "memory-max" = "MemoryMax",
         pub memory_max -> MemoryLimit as Memory, default "infinity";
+
+    /// The slice the unit is in.
+    ///
+    /// The unit requires it and starts after it, so stopping a slice stops everything in it. A slice
+    /// needs no file; `app-web.slice` is in `app.slice`, and all are in `-.slice`. The default is
+    /// `system.slice`, and for the instances of `worker@.service` it is `system-worker.slice`. Nothing
+    /// is divided among slices: limits are those of each service.
+    Slice: Resource | Socket "slice" = "Slice",
+        pub(crate) written_slice -> Option<&UnitName> as Slice, default "";
 }

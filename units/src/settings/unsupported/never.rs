@@ -228,14 +228,9 @@ pub(super) const WORDS: &[Unsupported] = &[
     Unsupported {
         title: "Places in the control group tree",
         sections: RESOURCE,
-        names: &[
-            "Slice",
-            "Delegate",
-            "DelegateSubgroup",
-            "DisableControllers",
-        ],
+        names: &["Delegate", "DelegateSubgroup", "DisableControllers"],
         why: "every unit has a control group of its own beside the others",
-        instead: "leave it out; `part-of` a target stops several services together",
+        instead: "leave it out",
         loss: Loss::Behaviour,
     },
     Unsupported {
