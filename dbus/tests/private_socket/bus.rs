@@ -209,6 +209,23 @@ async fn the_name_is_ours_again_when_the_bus_is_back() {
     );
 }
 
+/// A bus that was away for long is not waited for as long again.
+#[tokio::test]
+async fn the_bus_is_noticed_when_it_is_back() {
+    let fake = Fake::start();
+    let mut daemon = Daemon::start();
+    let mut heard = daemon.give(&fake, Face::Runner, None).await;
+    daemon.stop();
+    assert!(matches!(heard.recv().await, Some(News::Lost(_))));
+    // The time it is away is what this is about: pauses are doubled, and after 6.3 s there is none
+    // that ends before 12.7 s.
+    tokio::time::sleep(Duration::from_millis(6700)).await;
+    while heard.try_recv().is_ok() {}
+    daemon.restart();
+    let back = tokio::time::timeout(Duration::from_secs(4), heard.recv()).await;
+    assert_eq!(back, Ok(Some(News::Owned)));
+}
+
 #[tokio::test]
 async fn a_name_that_somebody_else_has_is_ours_when_it_is_free() {
     let fake = Fake::start();

@@ -109,7 +109,6 @@ pub(in crate::server) async fn seen(arrival: Option<&Arrival>) {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test says so by panicking")]
 mod tests {
     use std::os::unix::net::UnixListener;
 
