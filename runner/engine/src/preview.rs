@@ -139,8 +139,14 @@ impl Engine {
         let units = &self.with_instances_in_use(Arc::clone(units));
         let kept = self.last_good_beside(units);
         let old = self.definitions();
+        // Slices that are in no file come and go with what names them: nobody changed anything there.
+        let is_written = |name: &UnitName| {
+            let mut definitions = [old.get(name), units.get(name)].into_iter().flatten();
+            definitions.any(|unit| !unit.is_slice_without_file())
+        };
         let differences = old.diff(units).into_iter();
         differences
+            .filter(|(name, _)| is_written(name))
             .map(|(name, difference)| {
                 let outcome = self.outcome(&name, &difference, units.get(&name), &kept);
                 describe(old, units, name, difference, outcome)
