@@ -38,8 +38,13 @@ pub(crate) const DIFFERENT: &[Row] = &[
               not added",
     },
     Row {
+        units: "broken.service",
+        properties: "Requires",
+        why: "what cannot be loaded needs nothing",
+    },
+    Row {
         units: "bus.service",
-        properties: "Wants",
+        properties: "Wants Requires",
         why: "the row `the socket of the message bus` of runner-systemd(7)",
     },
     Row {

@@ -1,6 +1,6 @@
 //! Properties about slices: which one a unit is in, and what is in one.
 
-use units::{Definition, Dependency, UnitKind};
+use units::{Definition, Dependency, LoadState, UnitKind};
 use zbus::Variant;
 
 use super::systemd::DOC;
@@ -33,7 +33,8 @@ pub(super) fn add_systemds(table: &mut Vec<Property>) {
 
 fn slice(facts: &UnitFacts) -> Variant<'static> {
     let definition = facts.detail.view.definition.as_deref();
-    let slice = definition.and_then(Definition::slice);
+    let found = definition.filter(|unit| *unit.load_state() != LoadState::NotFound);
+    let slice = found.and_then(Definition::slice);
     text(slice.map_or_else(String::new, |slice| slice.to_string()))
 }
 
