@@ -23,7 +23,10 @@ async fn everything_that_can_be_asked() {
 
     let web = client.unit("web.service").await.unwrap();
     assert_eq!(web.text("Id"), "web.service");
-    assert_eq!(web.texts("Requires"), ["db.service", "sysinit.target"]);
+    assert_eq!(
+        web.texts("Requires"),
+        ["db.service", "sysinit.target", "system.slice"]
+    );
     assert_eq!(web.number("RestartUSec"), Some(500_000));
     assert_eq!(web.number("CPUUsageNSec"), None, "not known");
     assert!(web.flag("CanReload"));

@@ -111,7 +111,7 @@ fn busctl_calls_and_reads() {
     assert_eq!(get(WEB, unit, "ActiveState"), "s \"active\"\n");
     assert_eq!(
         get(WEB, unit, "Requires"),
-        "as 2 \"db.service\" \"sysinit.target\"\n"
+        "as 3 \"db.service\" \"sysinit.target\" \"system.slice\"\n"
     );
     assert_eq!(get(WEB, unit, "TriggeredBy"), "as 1 \"web.socket\"\n");
     assert_eq!(
