@@ -1,11 +1,12 @@
 //! What we have to say ourselves: the engine's entries and the daemon's `tracing` events.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use engine::action::{Entry, Level, MessageId};
 use tracing::field::{Field, Visit};
-use tracing::{Event, Subscriber};
-use tracing_subscriber::filter::LevelFilter;
-use tracing_subscriber::layer::{Context, SubscriberExt};
-use tracing_subscriber::{Registry, reload};
+use tracing::level_filters::LevelFilter;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
 use units::UnitName;
 
 use super::{FileSink, Logs};
@@ -163,8 +164,24 @@ fn catalog_id(id: MessageId) -> Option<&'static str> {
     }
 }
 
-/// Changes how grave the daemon's `tracing` events have to be to be looked at.
-pub type LevelHandle = reload::Handle<LevelFilter, Registry>;
+/// How grave the daemon's `tracing` events have to be to be looked at, and the means to change it.
+#[derive(Debug, Clone)]
+pub struct LevelHandle(Arc<Mutex<LevelFilter>>);
+
+impl LevelHandle {
+    /// What is less grave than this is not looked at.
+    #[must_use]
+    pub fn current(&self) -> LevelFilter {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same, set.
+    pub fn set(&self, level: LevelFilter) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = level;
+        // Each place that says something remembers whether anybody listens.
+        tracing::callsite::rebuild_interest_cache();
+    }
+}
 
 /// Makes the daemon's `tracing` events, those of at least `level`, appear on the log target. To be
 /// called once.
@@ -175,29 +192,50 @@ pub fn install(
     logs: &Logs,
     level: tracing::Level,
 ) -> Result<LevelHandle, tracing::subscriber::SetGlobalDefaultError> {
-    let (filter, handle) = reload::Layer::new(LevelFilter::from_level(level));
-    let layer = OwnLayer { logs: logs.clone() };
-    tracing::subscriber::set_global_default(
-        tracing_subscriber::registry().with(filter).with(layer),
-    )?;
+    let handle = LevelHandle(Arc::new(Mutex::new(LevelFilter::from_level(level))));
+    let logs = logs.clone();
+    tracing::subscriber::set_global_default(Listener {
+        level: handle.clone(),
+        say: move |line| logs.own(line),
+    })?;
     Ok(handle)
 }
 
 /// Hands events to the log writer, which can wait: a journald that does not read may be one of our
 /// own units, and nobody but the loop can start it again.
-struct OwnLayer {
-    logs: Logs,
+struct Listener<F> {
+    level: LevelHandle,
+    say: F,
 }
 
-impl<S: Subscriber> tracing_subscriber::Layer<S> for OwnLayer {
-    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+impl<F: Fn(OwnLine) + 'static> Subscriber for Listener<F> {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         // Others' details help nobody who runs us.
-        let metadata = event.metadata();
-        if *metadata.level() >= tracing::Level::DEBUG && !metadata.target().starts_with("runnerd") {
-            return;
-        }
-        self.logs.own(sentence(event));
+        let details = *metadata.level() >= tracing::Level::DEBUG;
+        *metadata.level() <= self.level.current()
+            && !(details && !metadata.target().starts_with("runnerd"))
     }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(self.level.current())
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        (self.say)(sentence(event));
+    }
+
+    // Nobody here speaks of spans.
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
 }
 
 /// The message of an event, followed by its other fields; an audit record says first that it is one.
@@ -266,6 +304,39 @@ mod tests {
         });
         assert_eq!(bare.text, "web.service: failed");
         assert_eq!(line.message_id, Some("39f53479d3a045ac8e11786248231fbf"));
+    }
+
+    /// One place in the code is asked again when the level has changed.
+    #[test]
+    fn the_level_can_be_changed() {
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let level = LevelHandle(Arc::new(Mutex::new(LevelFilter::INFO)));
+        let listener = Listener {
+            level: level.clone(),
+            say: {
+                let said = said.clone();
+                move |line: OwnLine| said.lock().unwrap().push((line.level, line.text))
+            },
+        };
+        tracing::subscriber::with_default(listener, || {
+            let speak = |round: u32| {
+                tracing::warn!(round, "careful");
+                tracing::debug!(round, "a detail");
+                tracing::debug!(target: "tokio", round, "another's detail");
+            };
+            speak(1);
+            level.set(LevelFilter::DEBUG);
+            assert_eq!(level.current(), LevelFilter::DEBUG);
+            speak(2);
+            level.set(LevelFilter::ERROR);
+            speak(3);
+        });
+        let expected = [
+            (Severity::Warning, "careful round=1".to_owned()),
+            (Severity::Warning, "careful round=2".to_owned()),
+            (Severity::Debug, "a detail round=2".to_owned()),
+        ];
+        assert_eq!(*said.lock().unwrap(), expected);
     }
 
     #[test]

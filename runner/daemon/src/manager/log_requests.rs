@@ -8,7 +8,7 @@ use control::{
 };
 use engine::command::Whom;
 use tokio::sync::mpsc;
-use tracing_subscriber::filter::LevelFilter;
+use tracing::level_filters::LevelFilter;
 use units::UnitName;
 use units::value::LogLevel;
 
@@ -17,6 +17,7 @@ use super::log_text;
 use super::wake::Done;
 use super::{Manager, boot, delivery};
 use crate::link::Stream;
+use crate::log::own::LevelHandle;
 use crate::log::{self, FileSink};
 use crate::options::LogTarget;
 use crate::process::literal;
@@ -237,9 +238,7 @@ impl Manager {
 
     /// From which level on our own events are looked at, in systemd's words.
     pub(super) fn log_level(&self) -> &'static str {
-        let handle = self.log_level.as_ref();
-        let level = handle.and_then(|handle| handle.with_current(|level| *level).ok());
-        match level {
+        match self.log_level.as_ref().map(LevelHandle::current) {
             Some(LevelFilter::TRACE | LevelFilter::DEBUG) => "debug",
             Some(LevelFilter::WARN) => "warning",
             Some(LevelFilter::ERROR) => "err",
@@ -258,8 +257,7 @@ impl Manager {
             LogLevel::Debug => LevelFilter::DEBUG,
         };
         if let Some(handle) = &self.log_level {
-            // The subscriber lives as long as we do.
-            let _ = handle.reload(filter);
+            handle.set(filter);
         }
         Ok(Reply::Done)
     }
@@ -279,8 +277,7 @@ impl Manager {
         let target = boot::log_target(&self.options);
         let level = boot::level(&target, &self.options);
         if let Some(handle) = &self.log_level {
-            // It is gone only with the program.
-            let _ = handle.reload(LevelFilter::from_level(level));
+            handle.set(LevelFilter::from_level(level));
         }
         self.about.log_target = boot::target_word(&target);
         self.logs.say_own_on(OwnLogTarget::AsStarted);

@@ -167,15 +167,14 @@ impl Manager {
     }
 
     fn be_verbose(&mut self, more: bool, signal: Signal) {
-        use tracing_subscriber::filter::LevelFilter;
+        use tracing::level_filters::LevelFilter;
         let level = match more {
             true => LevelFilter::DEBUG,
             false => LevelFilter::INFO,
         };
         tracing::info!("{signal}: saying {}", if more { "more" } else { "less" });
         if let Some(handle) = &self.log_level {
-            // The subscriber lives as long as we do.
-            let _ = handle.modify(|filter| *filter = level);
+            handle.set(level);
         }
     }
 
