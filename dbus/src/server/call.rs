@@ -7,12 +7,12 @@ use std::sync::{Arc, OnceLock};
 
 use control::{Action, Caller, Handle, Refusal, Reply, Request, Standing, Via};
 use engine::job::JobId;
-use serde::de::DeserializeOwned;
 use units::UnitName;
-use zbus::Message;
 use zbus::wire::DynamicType;
+use zbus::{Message, Signature};
 
 use super::OWN_UNIQUE;
+use super::arguments::Expected;
 use super::bus::authority::{Authority, Verdict};
 use super::refusal::Failure;
 use crate::error::Kind;
@@ -92,17 +92,27 @@ impl Call {
     }
 
     /// The arguments, which have to be of exactly this type.
-    pub(crate) fn arguments<T: DeserializeOwned + zbus::Type>(&self) -> Result<T, Failure> {
-        self.message.body().deserialize().map_err(|_| {
-            Failure::new(
-                Kind::InvalidArgs,
-                format!(
-                    "arguments of type '{}' do not fit, expected '{}'",
-                    self.message.body().signature().to_string_no_parens(),
-                    T::SIGNATURE.to_string_no_parens(),
-                ),
-            )
-        })
+    pub(crate) fn arguments<T: Expected>(&self) -> Result<T, Failure> {
+        super::arguments::read(&self.message.body()).ok_or_else(|| self.unfit(T::SIGNATURE))
+    }
+
+    /// The body has to be empty.
+    pub(crate) fn no_arguments(&self) -> Result<(), Failure> {
+        match self.message.body().signature() {
+            Signature::Unit => Ok(()),
+            _ => Err(self.unfit(&Signature::Unit)),
+        }
+    }
+
+    fn unfit(&self, expected: &Signature) -> Failure {
+        Failure::new(
+            Kind::InvalidArgs,
+            format!(
+                "arguments of type '{}' do not fit, expected '{}'",
+                self.message.body().signature().to_string_no_parens(),
+                expected.to_string_no_parens(),
+            ),
+        )
     }
 
     /// Asks the manager.

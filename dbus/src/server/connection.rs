@@ -264,7 +264,7 @@ fn own(session: &mut Session, call: &Call) -> Option<(Outcome, Option<Message>)>
             return Some((Err(Failure::new(Kind::NotSupported, message)), None));
         }
     };
-    if let Err(failure) = methods::no_arguments(call) {
+    if let Err(failure) = call.no_arguments() {
         return Some((Err(failure), None));
     }
     // A client that takes us for a bus says by its rules what it wants.

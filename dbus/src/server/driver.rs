@@ -115,7 +115,7 @@ fn reply<B: serde::Serialize + zbus::wire::DynamicType>(call: &Call, body: &B) -
 }
 
 fn hello(session: &mut Session, call: &Call) -> Outcome {
-    call.arguments::<()>()?;
+    call.no_arguments()?;
     if session.said_hello {
         return Err(Failure::new(Kind::Failed, "Hello was said already"));
     }

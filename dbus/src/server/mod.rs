@@ -8,6 +8,7 @@
 //! [`Server::serve`]. Nothing here blocks, makes a thread or asks a name service.
 
 pub mod above;
+mod arguments;
 pub mod bus;
 mod call;
 mod connection;

@@ -14,6 +14,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use zbus::message::Type;
 use zbus::{Connection, Message, MessageStream};
 
+use super::arguments::read;
 use super::bus::arrival::{self, Arrival};
 use super::bus::credentials::{Credentials, credentials};
 use super::bus::{Bus, PAUSES, bus_call, connect};
@@ -356,6 +357,6 @@ fn changed(message: &Message) -> Option<(String, Option<String>)> {
     if !is_ours {
         return None;
     }
-    let (name, _old, new): (String, String, String) = message.body().deserialize().ok()?;
+    let (name, _old, new): (String, String, String) = read(&message.body())?;
     Some((name, Some(new).filter(|new| !new.is_empty())))
 }

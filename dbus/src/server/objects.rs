@@ -11,7 +11,7 @@ use zbus::Variant;
 
 use super::call::{Call, Outcome, strange};
 use super::introspection;
-use super::methods::{self, Run, no_arguments, unit_detail};
+use super::methods::{self, Run, unit_detail};
 use super::properties::{self, Property, Settable, Subject, UnitFacts};
 use super::refusal::Failure;
 use super::signals::{Dictionary, interfaces_of};
@@ -129,7 +129,7 @@ fn object_unit(name: &str) -> Result<UnitName, Failure> {
 }
 
 fn peer(call: Call, member: &str) -> Outcome {
-    no_arguments(&call)?;
+    call.no_arguments()?;
     match member {
         "Ping" => call.reply(&()),
         "GetMachineId" => match MACHINE_ID.get().and_then(Option::as_ref) {
@@ -164,7 +164,7 @@ async fn introspect(call: Call, object: &Object, member: &str) -> Outcome {
     if member != "Introspect" {
         return Err(unknown(true, Some(INTROSPECTABLE), member, ""));
     }
-    no_arguments(&call)?;
+    call.no_arguments()?;
     let interfaces = interfaces(call.face, object)?;
     // Exactly the children there are: a node that always has some sends busctl round for ever.
     let children: Vec<String> = match object {

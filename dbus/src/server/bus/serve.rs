@@ -21,6 +21,7 @@ use super::credentials::credentials;
 use super::{activation, bus_call};
 use crate::error::Kind;
 use crate::names::{Face, interface};
+use crate::server::arguments::read;
 use crate::server::call::{Boxed, Call, Hold, Outcome};
 use crate::server::connection::{MOST_FEEDS, Settled, reply_of, send};
 use crate::server::methods::{self, Run};
@@ -285,7 +286,7 @@ impl Server<'_> {
     }
 
     fn subscribe(&mut self, name: &str, call: &Call, wants: bool) -> Outcome {
-        methods::no_arguments(call)?;
+        call.no_arguments()?;
         let changed = self.clients.subscribe(name, wants);
         // To our own clients it is no error to say so twice.
         match (self.face, changed, wants) {
@@ -448,7 +449,7 @@ fn gone(message: &Message) -> Option<String> {
     if !is_of_the_bus(message, "NameOwnerChanged") {
         return None;
     }
-    let (name, _old, new): (String, String, String) = message.body().deserialize().ok()?;
+    let (name, _old, new): (String, String, String) = read(&message.body())?;
     new.is_empty().then_some(name)
 }
 

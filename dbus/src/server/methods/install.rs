@@ -5,7 +5,7 @@ use units::UnitName;
 use units::install::{How, Line, Order, Preset, Tie};
 use zbus::{OwnedVariant, Variant};
 
-use super::{command, no_arguments, unit_name};
+use super::{command, unit_name};
 use crate::error::Kind;
 use crate::names::Face;
 use crate::server::call::{Call, Outcome, strange};
@@ -42,7 +42,7 @@ pub(super) async fn lines(call: &Call) -> Result<Vec<Line>, Failure> {
 }
 
 pub(super) async fn list_unit_files(call: Call) -> Outcome {
-    no_arguments(&call)?;
+    call.no_arguments()?;
     list(call, &[], &[]).await
 }
 
@@ -74,7 +74,7 @@ async fn list(call: Call, states: &[String], patterns: &[String]) -> Outcome {
 }
 
 pub(super) async fn describe_unit_files(call: Call) -> Outcome {
-    no_arguments(&call)?;
+    call.no_arguments()?;
     let lines: Vec<(String, String, &str, &str)> = lines(&call)
         .await?
         .into_iter()
@@ -253,7 +253,7 @@ pub(super) async fn unit_file_links(call: Call) -> Outcome {
 }
 
 pub(super) async fn default_target(call: Call) -> Outcome {
-    no_arguments(&call)?;
+    call.no_arguments()?;
     let target = super::unit_detail(&call, unit_name(DEFAULT_TARGET)?).await?;
     call.reply(&target.view.name.as_str())
 }

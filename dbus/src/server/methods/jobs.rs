@@ -6,7 +6,7 @@ use engine::job::{JobId, JobMode};
 use engine::view::systemd::JobView;
 use units::UnitName;
 
-use super::{command, no_arguments, object, own_object, own_unit, unit_name, word};
+use super::{command, object, own_object, own_unit, unit_name, word};
 use crate::error::Kind;
 use crate::names::{Face, Object};
 use crate::server::call::{Call, Outcome, strange};
@@ -85,12 +85,12 @@ pub(super) async fn cancel_named_job(call: Call) -> Outcome {
 }
 
 pub(super) async fn clear_jobs(call: Call) -> Outcome {
-    no_arguments(&call)?;
+    call.no_arguments()?;
     command(call, Command::CancelAllJobs).await
 }
 
 pub(super) async fn cancel_own_job(call: Call) -> Outcome {
-    no_arguments(&call)?;
+    call.no_arguments()?;
     match own_object(&call) {
         Some(Object::Job(job)) => command(call, Command::CancelJob { job: JobId(job) }).await,
         _ => Err(Failure::new(Kind::UnknownObject, "this is no job")),
@@ -98,7 +98,7 @@ pub(super) async fn cancel_own_job(call: Call) -> Outcome {
 }
 
 pub(super) async fn list_jobs(call: Call) -> Outcome {
-    no_arguments(&call)?;
+    call.no_arguments()?;
     let lines: Vec<wire::JobLine> = jobs(&call)
         .await?
         .iter()
@@ -127,12 +127,12 @@ pub(super) async fn named_before(call: Call) -> Outcome {
 }
 
 pub(super) async fn own_after(call: Call) -> Outcome {
-    no_arguments(&call)?;
+    call.no_arguments()?;
     neighbours(&call, own_job(&call)?, waited_for).await
 }
 
 pub(super) async fn own_before(call: Call) -> Outcome {
-    no_arguments(&call)?;
+    call.no_arguments()?;
     neighbours(&call, own_job(&call)?, waits_for).await
 }
 

@@ -4,7 +4,7 @@ use control::{Command, Reply, Request};
 use engine::command::Answer;
 use engine::preview::{UnitPreview, Way};
 
-use super::{command, no_arguments};
+use super::command;
 use crate::error::Kind;
 use crate::names::Face;
 use crate::server::call::{Call, Outcome, strange};
@@ -13,7 +13,7 @@ use crate::server::refusal::Failure;
 use crate::wire;
 
 pub(super) async fn reload(call: Call) -> Outcome {
-    no_arguments(&call)?;
+    call.no_arguments()?;
     // systemd has always gone on with the good files, and what calls its reload, such as the
     // installation of a package, knows nothing of other people's broken ones.
     let keep_going = call.face == Face::Systemd;
@@ -35,7 +35,7 @@ pub(super) async fn reload_units(call: Call) -> Outcome {
 }
 
 pub(super) async fn preview_reload(call: Call) -> Outcome {
-    no_arguments(&call)?;
+    call.no_arguments()?;
     let preview = match call.ask(Request::Preview).await? {
         Reply::Preview(preview) => preview,
         other => return Err(strange(&other)),
@@ -76,7 +76,7 @@ fn unit_preview(unit: UnitPreview) -> wire::UnitPreview {
 }
 
 pub(super) async fn reexecute(call: Call) -> Outcome {
-    no_arguments(&call)?;
+    call.no_arguments()?;
     match call.ask(Request::Reexec).await? {
         Reply::Answer(_) => call.reply(&()),
         other => Err(strange(&other)),

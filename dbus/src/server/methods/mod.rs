@@ -384,11 +384,6 @@ async fn command(call: Call, command: Command) -> Outcome {
     }
 }
 
-/// The body has to be empty.
-pub(super) fn no_arguments(call: &Call) -> Result<(), Failure> {
-    call.arguments::<()>()
-}
-
 /// A unit name from a stranger.
 fn unit_name(text: &str) -> Result<UnitName, Failure> {
     UnitName::parse(text).map_err(|problem| {
@@ -431,7 +426,7 @@ fn standing_hold(call: &Call, unit: UnitName) -> Boxed<()> {
 pub(super) fn referred_unit(call: &Call) -> Result<UnitName, Failure> {
     match own_object(call) {
         Some(Object::Unit(_)) => {
-            no_arguments(call)?;
+            call.no_arguments()?;
             own_unit(call)
         }
         _ => unit_name(&call.arguments::<String>()?),

@@ -11,8 +11,8 @@ use zbus::OwnedObjectPath;
 
 use super::jobs::{self, jobs as all_jobs};
 use super::{
-    Argument, Method, Run, arguments, ask, command, install, methods, no_arguments, object,
-    own_unit, unit_name, units, word,
+    Argument, Method, Run, arguments, ask, command, install, methods, object, own_unit, unit_name,
+    units, word,
 };
 use crate::error::Kind;
 use crate::names::interface::{JOB, MANAGER, SCOPE, SERVICE, SLICE, SOCKET, UNIT};
@@ -164,7 +164,7 @@ pub(super) async fn end_as_job(call: Call, status: u8) -> Outcome {
 }
 
 async fn end(call: Call, status: u8) -> Outcome {
-    no_arguments(&call)?;
+    call.no_arguments()?;
     command(call, Command::Shutdown { status }).await
 }
 
@@ -337,7 +337,7 @@ async fn follow(
 }
 
 async fn dump(call: Call) -> Outcome {
-    no_arguments(&call)?;
+    call.no_arguments()?;
     dumped(call, Vec::new()).await
 }
 

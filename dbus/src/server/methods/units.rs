@@ -11,7 +11,7 @@ use units::UnitName;
 use units::value::Signal;
 
 use super::jobs::jobs;
-use super::{command, no_arguments, object, own_unit, unit_name, word};
+use super::{command, object, own_unit, unit_name, word};
 use crate::error::Kind;
 use crate::names::Face;
 use crate::server::call::{Call, Outcome, strange};
@@ -67,13 +67,13 @@ pub(super) async fn thaw_named(call: Call) -> Outcome {
 }
 
 pub(super) async fn freeze_own(call: Call) -> Outcome {
-    no_arguments(&call)?;
+    call.no_arguments()?;
     let unit = own_unit(&call)?;
     done(call, Request::Freeze { unit, frozen: true }).await
 }
 
 pub(super) async fn thaw_own(call: Call) -> Outcome {
-    no_arguments(&call)?;
+    call.no_arguments()?;
     let (unit, frozen) = (own_unit(&call)?, false);
     done(call, Request::Freeze { unit, frozen }).await
 }
@@ -84,7 +84,7 @@ pub(super) async fn abandon_named(call: Call) -> Outcome {
 }
 
 pub(super) async fn abandon_own(call: Call) -> Outcome {
-    no_arguments(&call)?;
+    call.no_arguments()?;
     let unit = own_unit(&call)?;
     done(call, Request::Command(Command::Abandon { unit })).await
 }
@@ -137,7 +137,7 @@ async fn kill(call: Call, unit: UnitName, whom: &str, signal: i32) -> Outcome {
 }
 
 pub(super) async fn reset_failed(call: Call) -> Outcome {
-    no_arguments(&call)?;
+    call.no_arguments()?;
     command(call, Command::ResetFailed { unit: None }).await
 }
 
@@ -148,7 +148,7 @@ pub(super) async fn reset_failed_named_unit(call: Call) -> Outcome {
 }
 
 pub(super) async fn reset_failed_own(call: Call) -> Outcome {
-    no_arguments(&call)?;
+    call.no_arguments()?;
     let unit = Some(own_unit(&call)?);
     command(call, Command::ResetFailed { unit }).await
 }
@@ -223,7 +223,7 @@ pub(super) async fn why(call: Call) -> Outcome {
 }
 
 pub(super) async fn list_units(call: Call) -> Outcome {
-    no_arguments(&call)?;
+    call.no_arguments()?;
     let units = units(&call, Selection::default()).await?;
     lines_reply(call, units).await
 }
@@ -344,7 +344,7 @@ pub(super) async fn list_dependencies(call: Call) -> Outcome {
 }
 
 pub(super) async fn list_sockets(call: Call) -> Outcome {
-    no_arguments(&call)?;
+    call.no_arguments()?;
     match call.ask(Request::Sockets).await? {
         Reply::Sockets(sockets) => {
             let lines: Vec<wire::SocketLine> = sockets
@@ -369,7 +369,7 @@ pub(super) async fn get_unit_processes(call: Call) -> Outcome {
 }
 
 pub(super) async fn own_processes(call: Call) -> Outcome {
-    no_arguments(&call)?;
+    call.no_arguments()?;
     let unit = own_unit(&call)?;
     processes(call, unit).await
 }
