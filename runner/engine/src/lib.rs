@@ -42,6 +42,7 @@ pub mod exec_record;
 mod groups;
 pub mod job;
 mod jobs;
+pub mod json;
 mod limit;
 mod machine;
 mod needs;

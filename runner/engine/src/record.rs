@@ -4,6 +4,7 @@
 use units::UnitName;
 
 use crate::job::JobId;
+use crate::json;
 use crate::state::{EndedJob, EndedRun, Job, Key, Meta, State, UnitState};
 
 /// A record that was read.
@@ -57,13 +58,11 @@ impl Key {
 pub(crate) fn read(key: &str, text: &str) -> Result<Record, Unreadable> {
     let key = Key::parse(key).ok_or(Unreadable::UnknownKey)?;
     let record = match key {
-        Key::Meta => serde_json::from_str(text).map(|meta| Record::Meta(Box::new(meta))),
-        Key::Unit(name) => {
-            serde_json::from_str(text).map(|unit| Record::Unit(name, Box::new(unit)))
-        }
-        Key::Job(id) => serde_json::from_str(text).map(|job| Record::Job(id, job)),
-        Key::Ended(id) => serde_json::from_str(text).map(|job| Record::Ended(id, job)),
-        Key::Run(name) => serde_json::from_str(text).map(|run| Record::Run(name, Box::new(run))),
+        Key::Meta => json::from_str(text).map(|meta| Record::Meta(Box::new(meta))),
+        Key::Unit(name) => json::from_str(text).map(|unit| Record::Unit(name, Box::new(unit))),
+        Key::Job(id) => json::from_str(text).map(|job| Record::Job(id, job)),
+        Key::Ended(id) => json::from_str(text).map(|job| Record::Ended(id, job)),
+        Key::Run(name) => json::from_str(text).map(|run| Record::Run(name, Box::new(run))),
     };
     record.map_err(|error| Unreadable::Broken(error.to_string()))
 }

@@ -11,6 +11,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
+use engine::json;
 use rustix::fs::{MemfdFlags, Mode, OFlags};
 use rustix::io::FdFlags;
 use serde::{Deserialize, Serialize};
@@ -100,7 +101,7 @@ impl Beginning {
 pub(super) fn unpack(table: OwnedFd) -> io::Result<(Settings, OwnedFd, BTreeMap<String, OwnedFd>)> {
     let mut file = File::from(table);
     io::Seek::rewind(&mut file)?;
-    let packed: Packed = serde_json::from_str(&io::read_to_string(file)?)?;
+    let packed: Packed = json::from_str(&io::read_to_string(file)?)?;
     // SAFETY: each number was written by this very process, once, from a descriptor that it owned
     // and left open over its own execve.
     #[allow(unsafe_code, reason = "descriptors come in by number")]

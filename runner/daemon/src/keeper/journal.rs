@@ -17,6 +17,7 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use engine::json;
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -255,7 +256,7 @@ impl Journal {
             let bytes = room.get(..length).unwrap_or_default();
             // Who wrote this is root, or us; what is broken is left out.
             let text = str::from_utf8(bytes).unwrap_or_default();
-            let entry = serde_json::from_str(text).unwrap_or(Entry::Unknown);
+            let entry = json::from_str(text).unwrap_or(Entry::Unknown);
             reading.take_in(entry, fds);
         }
         Ok(reading.found())

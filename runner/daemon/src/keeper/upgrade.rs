@@ -14,6 +14,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
+use engine::json;
 use rustix::fs::MemfdFlags;
 use rustix::io::FdFlags;
 use serde::{Deserialize, Serialize};
@@ -356,7 +357,7 @@ impl Frozen<Table> {
         let mut file = File::from(table);
         file.rewind()?;
         // One kind of reader in the whole program: each is compiled anew for all that it reads.
-        Ok(serde_json::from_str(&io::read_to_string(file)?)?)
+        Ok(json::from_str(&io::read_to_string(file)?)?)
     }
 
     fn thaw(self) -> io::Result<Keeper> {

@@ -8,6 +8,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use engine::json;
 use rustix::fs::{FallocateFlags, MemfdFlags, SeekFrom};
 use rustix::pipe::SpliceFlags;
 use serde::{Deserialize, Serialize};
@@ -49,7 +50,7 @@ impl Deliveries {
         let last = records
             .iter()
             .find(|(key, _)| key == RECORD)
-            .and_then(|(_, text)| serde_json::from_str(text).ok());
+            .and_then(|(_, text)| json::from_str(text).ok());
         Deliveries {
             last,
             ..Deliveries::default()

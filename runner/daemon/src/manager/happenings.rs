@@ -9,7 +9,7 @@ use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
 use control::{Answerer, Happening, Refusal, Reply};
-use engine::Action;
+use engine::{Action, json};
 use units::UnitSet;
 
 use super::Manager;
@@ -51,7 +51,7 @@ impl Happenings {
             }
             let number = key.strip_prefix(HAPPENED).and_then(|it| it.parse().ok());
             // One that cannot be read was written by a later program: it is passed over.
-            if let (Some(number), Ok(happening)) = (number, serde_json::from_str(text)) {
+            if let (Some(number), Ok(happening)) = (number, json::from_str(text)) {
                 happenings.kept.push_back((number, happening));
             }
         }

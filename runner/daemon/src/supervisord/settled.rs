@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use engine::json;
 use serde::{Deserialize, Serialize};
 use units::supervisord::{self, Config, LogLevel, ServerAddress};
 
@@ -257,7 +258,7 @@ impl Settled {
     /// Reads [`Settled::record`].
     #[must_use]
     pub fn from_record(text: &str) -> Option<Settled> {
-        serde_json::from_str(text).ok()
+        json::from_str(text).ok()
     }
 
     /// What it changes in the options of a manager.

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use engine::clock::Monotonic;
+use engine::json;
 use serde::{Deserialize, Serialize};
 use units::UnitName;
 use units::value::{EventResults, Span};
@@ -142,7 +143,7 @@ pub(super) fn recall(records: Vec<(String, String)>, identifier: &str, now: Mono
     for (key, text) in records {
         if let Some(serial) = key.strip_prefix(EVENT).and_then(|it| it.parse().ok()) {
             recalled.note.events.insert(serial);
-            if let Ok(event) = serde_json::from_str::<Event>(&text) {
+            if let Ok(event) = json::from_str::<Event>(&text) {
                 events.insert(serial, Arc::new(event));
             }
         } else if key == STATE {
@@ -152,7 +153,7 @@ pub(super) fn recall(records: Vec<(String, String)>, identifier: &str, now: Mono
     let Some(state) = &recalled.note.state else {
         return recalled;
     };
-    let kept: Kept = match serde_json::from_str(state) {
+    let kept: Kept = match json::from_str(state) {
         Ok(kept) => kept,
         Err(error) => {
             recalled.problem = Some(format!(
