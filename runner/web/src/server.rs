@@ -142,7 +142,7 @@ impl Server {
             via: Via::HttpUnix,
         };
         let from = Peer::Uid(caller.uid);
-        self.serve(stream, caller, from, endpoint).await
+        self.serve(Box::new(stream), caller, from, endpoint).await
     }
 
     /// As [`Server::serve_unix`] for a connection from `peer` over TCP.
@@ -166,12 +166,13 @@ impl Server {
             pid: None,
             via: Via::HttpInet(peer),
         };
-        self.serve(stream, caller, Peer::of(peer), endpoint).await
+        self.serve(Box::new(stream), caller, Peer::of(peer), endpoint)
+            .await
     }
 
-    async fn serve<S: connection::Stream>(
+    async fn serve(
         self,
-        stream: S,
+        stream: connection::Stream,
         caller: Caller,
         peer: Peer,
         endpoint: usize,

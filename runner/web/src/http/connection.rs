@@ -30,10 +30,13 @@ const LINGER: Duration = Duration::from_millis(500);
 /// How much of what such a client sends is looked at.
 const MOST_LINGERING: usize = 256 * 1024;
 
-/// A stream of bytes in both directions.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+/// Bytes in both directions.
+pub(crate) trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
 
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
+
+/// A client's end, of whatever kind: nothing here depends on that, so nothing is compiled for each.
+pub(crate) type Stream = Box<dyn Duplex>;
 
 /// Who is at the other end, and what holds its place.
 pub(crate) struct Visit {
@@ -64,7 +67,7 @@ struct Arrived {
 ///
 /// # Errors
 /// When the client does not keep to the time, or breaks the connection.
-pub(crate) async fn serve<S: Stream>(mut stream: S, visit: Visit) -> io::Result<()> {
+pub(crate) async fn serve(mut stream: Stream, visit: Visit) -> io::Result<()> {
     let mut buffer = Vec::new();
     let ended = tokio::select! {
         ended = converse(&mut stream, &mut buffer, &visit) => ended?,
@@ -79,7 +82,7 @@ pub(crate) async fn serve<S: Stream>(mut stream: S, visit: Visit) -> io::Result<
 }
 
 /// Tells a client that there is no place for it.
-pub(crate) async fn turn_away<S: Stream>(mut stream: S) {
+pub(crate) async fn turn_away(mut stream: Stream) {
     let busy = Response::error(503);
     let _ = timeout(LINGER, async {
         let head = busy.head(Framing::LAST);
@@ -93,7 +96,7 @@ pub(crate) async fn turn_away<S: Stream>(mut stream: S) {
 }
 
 /// Lets a refused client finish, within reason.
-async fn drain<S: Stream>(stream: &mut S) -> io::Result<()> {
+async fn drain(stream: &mut Stream) -> io::Result<()> {
     stream.shutdown().await?;
     let mut scrap = [0; 4096];
     let mut left = MOST_LINGERING;
@@ -106,11 +109,7 @@ async fn drain<S: Stream>(stream: &mut S) -> io::Result<()> {
     Ok(())
 }
 
-async fn converse<S: Stream>(
-    stream: &mut S,
-    buffer: &mut Vec<u8>,
-    visit: &Visit,
-) -> io::Result<End> {
+async fn converse(stream: &mut Stream, buffer: &mut Vec<u8>, visit: &Visit) -> io::Result<End> {
     let mut has_asked = false;
     loop {
         let config = visit.shared.config();
@@ -179,8 +178,8 @@ fn endpoint(config: &Config, name: &str) -> Option<Endpoint> {
 }
 
 /// Reads the head of the next request; `None` when there is none any more.
-async fn read_head<S: Stream>(
-    stream: &mut S,
+async fn read_head(
+    stream: &mut Stream,
     buffer: &mut Vec<u8>,
     limits: &Limits,
     has_asked: bool,
@@ -233,11 +232,7 @@ async fn read_head<S: Stream>(
 }
 
 /// Answers a request that cannot be read. Where the next one begins is not known.
-async fn refuse<S: Stream>(
-    stream: &mut S,
-    unreadable: Unreadable,
-    limits: &Limits,
-) -> io::Result<End> {
+async fn refuse(stream: &mut Stream, unreadable: Unreadable, limits: &Limits) -> io::Result<End> {
     tracing::debug!("a request was refused: {}", unreadable.why);
     let response = Response::error_because(unreadable.status, unreadable.why);
     send(stream, response, Framing::LAST, limits).await?;
@@ -281,8 +276,8 @@ async fn turned_down(arrived: &Arrived, visit: &Visit) -> Option<Response> {
 }
 
 /// Reads the body. It has a length and is within bounds, or the head would have been refused.
-async fn read_body<S: Stream>(
-    stream: &mut S,
+async fn read_body(
+    stream: &mut Stream,
     buffer: &mut Vec<u8>,
     arrived: Arrived,
     visit: &Visit,
@@ -311,8 +306,8 @@ async fn read_body<S: Stream>(
 
 /// Lets the request be answered. A client that goes meanwhile takes its question back as far as
 /// that is possible.
-async fn answer<S: Stream>(
-    stream: &mut S,
+async fn answer(
+    stream: &mut Stream,
     buffer: &mut Vec<u8>,
     request: Request,
     visit: &Visit,
@@ -335,8 +330,8 @@ async fn answer<S: Stream>(
 }
 
 /// Sends a response, and notices when the client of an endless one goes.
-async fn send_watching<S: Stream>(
-    stream: &mut S,
+async fn send_watching(
+    stream: &mut Stream,
     buffer: &mut Vec<u8>,
     response: Response,
     framing: Framing,
@@ -367,8 +362,8 @@ async fn send_watching<S: Stream>(
     Ok(())
 }
 
-async fn next_piece<S: Stream>(
-    stream: &mut S,
+async fn next_piece(
+    stream: &mut Stream,
     buffer: &mut Vec<u8>,
     pieces: &mut mpsc::Receiver<Arc<[u8]>>,
 ) -> io::Result<Option<Arc<[u8]>>> {
@@ -385,8 +380,8 @@ async fn next_piece<S: Stream>(
 }
 
 /// Sends a response that is there as a whole.
-async fn send<S: Stream>(
-    stream: &mut S,
+async fn send(
+    stream: &mut Stream,
     response: Response,
     framing: Framing,
     limits: &Limits,
@@ -408,7 +403,7 @@ async fn send<S: Stream>(
 }
 
 /// Writes piece by piece; a client that takes nothing of one for too long is given up.
-async fn write<S: Stream>(stream: &mut S, bytes: &[u8], limits: &Limits) -> io::Result<()> {
+async fn write(stream: &mut Stream, bytes: &[u8], limits: &Limits) -> io::Result<()> {
     for piece in bytes.chunks(PIECE) {
         timeout(limits.write, stream.write_all(piece))
             .await
