@@ -17,6 +17,7 @@ use units::UnitName;
 use zbus::message::{Flags, Type};
 use zbus::{Connection, Message, MessageStream};
 
+use super::bus::established;
 use super::call::{Boxed, Call, Done, Hold, Outcome};
 use super::limits::Place;
 use super::methods::{self, Run};
@@ -124,13 +125,10 @@ pub(super) async fn serve(
         Err(_) => return Err(io::ErrorKind::TimedOut.into()),
     };
     let transport = Transport::new(stream, uid, greeted);
-    let mut messages = zbus::connection::Builder::authenticated_socket(transport, guid)
+    let builder = zbus::connection::Builder::authenticated_socket(transport, guid)
         .p2p()
-        .max_queued(READ_AHEAD)
-        .build_message_stream()
-        .await
-        .map_err(io::Error::other)?;
-    let connection = Connection::from(&messages);
+        .max_queued(READ_AHEAD);
+    let (connection, mut messages) = established(builder).await.map_err(io::Error::other)?;
     let shared_face = shared.face;
     let mut session = Session {
         shared,

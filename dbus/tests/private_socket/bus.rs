@@ -397,11 +397,11 @@ enum Says {
 /// An authority that says what it is told to, and tells what it was asked.
 async fn authority(daemon: &Daemon, says: Says) -> UnboundedReceiver<String> {
     let (asked, questions) = unbounded_channel();
-    let mut messages = zbus::connection::Builder::address(daemon.address().as_str())
-        .build_message_stream()
+    let connection = zbus::connection::Builder::address(daemon.address().as_str())
+        .build()
         .await
         .unwrap();
-    let connection = Connection::from(&messages);
+    let mut messages = MessageStream::from(&connection);
     connection
         .request_name("org.freedesktop.PolicyKit1")
         .await
@@ -582,11 +582,11 @@ async fn the_bus_has_units_started() {
         "{refused}"
     );
 
-    let mut service = zbus::connection::Builder::address(daemon.address().as_str())
-        .build_message_stream()
+    let connection = zbus::connection::Builder::address(daemon.address().as_str())
+        .build()
         .await
         .unwrap();
-    let connection = Connection::from(&service);
+    let mut service = MessageStream::from(&connection);
     let mut signals = signals_below(&connection, SYSTEMD_ROOT).await;
     let root = (Some(SYSTEMD), SYSTEMD_ROOT, Some(SYSTEMD_MANAGER));
     let subscribing = connection.call_method(root.0, root.1, root.2, "Subscribe", &());

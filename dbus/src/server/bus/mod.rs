@@ -242,6 +242,18 @@ async fn take_name(bus: &Bus, face: Face) -> Result<(Connection, MessageStream),
     }
 }
 
+/// A connection with all that comes over it from its first message on. The library could do that by
+/// itself, as one who writes a bus; but then it brings along what such a one checks in others' messages,
+/// 80 kB of code.
+pub(super) async fn established(
+    builder: zbus::connection::Builder<'_>,
+) -> zbus::Result<(Connection, MessageStream)> {
+    let connection = builder.build().await?;
+    // What reads is a task of our own thread: it runs when we next wait, not before.
+    let messages = MessageStream::from(&connection);
+    Ok((connection, messages))
+}
+
 /// Connects, and is greeted.
 pub(super) async fn connect(bus: &Bus) -> zbus::Result<(Connection, MessageStream)> {
     let connecting = async {
@@ -250,9 +262,7 @@ pub(super) async fn connect(bus: &Bus) -> zbus::Result<(Connection, MessageStrea
             Bus::Session => zbus::connection::Builder::session(),
             Bus::Address(address) => zbus::connection::Builder::address(address.as_str()),
         };
-        let messages = builder.build_message_stream().await?;
-        let connection = Connection::from(&messages);
-        Ok((connection, messages))
+        established(builder).await
     };
     match tokio::time::timeout(BUS_TIMEOUT, connecting).await {
         Ok(outcome) => outcome,
