@@ -168,7 +168,7 @@ fn into_empty_root(root: &Path) {
     });
     if let Some(built) = &built {
         let size = built.join("runnerd").metadata().unwrap().len();
-        assert!(size < 4_300_000, "runnerd has grown to {size} bytes");
+        assert!(size < 4_000_000, "runnerd has grown to {size} bytes");
     }
     for name in ["runnerd", "runnerctl"] {
         let path = built

@@ -211,9 +211,9 @@ struct Listener<F> {
 impl<F: Fn(OwnLine) + 'static> Subscriber for Listener<F> {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         // Others' details help nobody who runs us.
-        let details = *metadata.level() >= tracing::Level::DEBUG;
-        *metadata.level() <= self.level.current()
-            && !(details && !metadata.target().starts_with("runnerd"))
+        let level = *metadata.level();
+        let is_told = level < tracing::Level::DEBUG || metadata.target().starts_with("runnerd");
+        is_told && level <= self.level.current()
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
