@@ -17,7 +17,7 @@ use units::systemd::running::RUNNING_DEVIATIONS;
 
 use crate::machine::{Init, Machine};
 pub use case::{Case, Difference, parse};
-pub use steps::{Answer, of_one_run};
+pub use steps::{Answer, of_no_run, of_one_run};
 
 /// How many cases are performed at a time, mostly they wait: first all of them, then what differed,
 /// alone. On a busy computer either init may come to two events in another order than they happened

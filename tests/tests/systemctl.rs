@@ -12,6 +12,7 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::thread;
 
+use tests::beside::of_no_run;
 use tests::{Init, Machine};
 
 /// The unit files of both.
@@ -324,7 +325,7 @@ fn plain(step: &str, text: &str) -> String {
                 .or_else(|| cut(line, "Main PID: "))
                 .or_else(|| cut(line, "Duration: "))
                 .or_else(|| cut(line, "Trigger: "))
-                .unwrap_or_else(|| of_no_run(line))
+                .unwrap_or_else(|| of_no_run(line, OF_A_RUN))
         })
         .collect();
     if step.starts_with("show ") {
@@ -367,26 +368,14 @@ fn in_order(line: &str) -> Cow<'_, str> {
     }
 }
 
-/// A line without the moments and the pids of commands: whether there are such stays.
-fn of_no_run(line: &str) -> String {
-    let mut out = String::new();
-    let mut rest = line;
-    for (word, end, none) in [
-        ("Process: ", ' ', "0"),
-        ("start_time=[", ']', "n/a"),
-        ("stop_time=[", ']', "n/a"),
-        ("pid=", ' ', "0"),
-        ("ExecMainPID=", '\n', "0"),
-    ] {
-        if let Some((before, after)) = rest.split_once(word) {
-            let (value, after) = after.split_at(after.find(end).unwrap_or(after.len()));
-            let value = if value == none { none } else { "…" };
-            out.push_str(&format!("{before}{word}{value}"));
-            rest = after;
-        }
-    }
-    out + rest
-}
+/// The moments and the pids of commands.
+const OF_A_RUN: &[(&str, &str, &str)] = &[
+    ("Process: ", " ", "0"),
+    ("start_time=[", "]", "n/a"),
+    ("stop_time=[", "]", "n/a"),
+    ("pid=", " ", "0"),
+    ("ExecMainPID=", "\n", "0"),
+];
 
 /// Steps, and which of them have other answers, with the reason.
 struct Play {

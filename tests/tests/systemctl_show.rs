@@ -15,7 +15,7 @@ use std::path::Path;
 use std::thread;
 
 use tables::{ABSENT, DIFFERENT, Row};
-use tests::beside::of_one_run;
+use tests::beside::{of_no_run, of_one_run};
 use tests::{Init, Machine};
 
 /// The unit files of both.
@@ -204,7 +204,7 @@ fn comparable(name: &str, value: &str) -> String {
         return "COUNTED".to_owned();
     }
     if name.starts_with("Exec") || name.starts_with("Timers") {
-        return of_no_run(value);
+        return of_no_run(value, OF_A_RUN);
     }
     let mut words: Vec<&str> = value.split(' ').collect();
     if words.iter().all(|word| word.contains('.')) {
@@ -213,25 +213,13 @@ fn comparable(name: &str, value: &str) -> String {
     words.join(" ")
 }
 
-/// A command without moments and its pid: whether there are such stays.
-fn of_no_run(value: &str) -> String {
-    let mut out = String::new();
-    let mut rest = value;
-    for (word, end, none) in [
-        ("next_elapse=", " }", "(null)"),
-        ("start_time=[", "]", "n/a"),
-        ("stop_time=[", "]", "n/a"),
-        ("pid=", " ", "0"),
-    ] {
-        if let Some((before, after)) = rest.split_once(word) {
-            let (value, after) = after.split_at(after.find(end).unwrap_or(after.len()));
-            let value = if value == none { none } else { "…" };
-            out.push_str(&format!("{before}{word}{value}"));
-            rest = after;
-        }
-    }
-    out + rest
-}
+/// The moments and the pid of a command or a timer.
+const OF_A_RUN: &[(&str, &str, &str)] = &[
+    ("next_elapse=", " }", "(null)"),
+    ("start_time=[", "]", "n/a"),
+    ("stop_time=[", "]", "n/a"),
+    ("pid=", " ", "0"),
+];
 
 impl Row {
     fn is_of(&self, unit: &str, property: &str) -> bool {

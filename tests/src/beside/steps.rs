@@ -183,6 +183,23 @@ pub fn of_one_run(name: &str, value: &str) -> Option<&'static str> {
     }
 }
 
+/// A text with `…` for what is another one in each run: behind each word, found in this order, up to
+/// its end. That there is none stays as it is said.
+#[must_use]
+pub fn of_no_run(text: &str, words: &[(&str, &str, &str)]) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    for (word, end, none) in words {
+        if let Some((before, after)) = rest.split_once(word) {
+            let (value, after) = after.split_at(after.find(*end).unwrap_or(after.len()));
+            let value = if value == *none { none } else { "…" };
+            out.push_str(&format!("{before}{word}{value}"));
+            rest = after;
+        }
+    }
+    out + rest
+}
+
 fn show(play: &mut Play<'_>, words: &[&str]) -> Vec<String> {
     let (units, names) = play.split(words);
     let all = play.properties(&play.units(units), names);

@@ -327,7 +327,7 @@ impl Manager {
         self.watch(unit, false);
         let listeners = self.sockets.remove(unit);
         if !listeners.is_empty() {
-            for index in (0..).zip(&listeners).map(|(index, _)| index) {
+            for (index, _) in (0..).zip(&listeners) {
                 let unit = unit.clone();
                 self.unhold(&Key::Listener { unit, index });
             }
